@@ -32,7 +32,9 @@ public:
     std::int64_t millis() const;
     bool isNil() const { return *this == MessageId{}; }
     std::size_t hash() const;
-    auto operator<=>(const MessageId&) const = default;
+    bool operator==(const MessageId&) const = default;
+    // As unsigned bytes, which is by time; std::array<char> would compare signed ones.
+    std::strong_ordering operator<=>(const MessageId& other) const { return bytes() <=> other.bytes(); }
 
 private:
     std::array<char, size> raw{};

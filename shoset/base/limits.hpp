@@ -16,16 +16,26 @@ constexpr std::size_t chunkBytes = 64 * 1024;            // one piece of a strea
 constexpr std::size_t streamWindowBytes = 512 * 1024;    // credit granted ahead per stream and hop
 constexpr std::size_t peerQueueBytes = 4 * 1024 * 1024;  // waiting for one peer beyond its socket's high-water mark
 constexpr int socketHighWaterMark = 1000;                // messages, per peer
+constexpr std::size_t messagesPerTurn = 64;              // received from one socket before other handlers of the loop run
+constexpr std::size_t zeroCopyBytes = 4096;              // frames from here on go to libzmq without a copy; below, a copy is cheaper
+constexpr int listenBacklog = 1024;                      // connections that wait to be accepted
+constexpr int maxZmqSockets = 4096;                      // of one ZeroMQ context
+constexpr int tcpKeepaliveSeconds = 30;                  // idle time and interval; three unanswered end a connection
 constexpr int maxHops = 4;
 constexpr std::size_t maxLinks = 8192;
 constexpr std::size_t maxAggregators = 16;
+constexpr std::size_t maxRoutes = 16384;                 // addresses in one route table
 
 // Time.
 constexpr Duration heartbeatInterval = 100ms;            // of a link among few peers; grows with their number
-constexpr Duration heartbeatTimeout = 300ms;
+constexpr Duration heartbeatPerLink = 1ms;               // so that all links together beat 1000 times a second at most
 constexpr Duration reconnectInitial = 100ms;
 constexpr Duration reconnectMax = 500ms;
+constexpr Duration linkRecovery = 2s;                    // a request whose last link died waits so long for another
 constexpr Duration handshakeTimeout = 5s;
+constexpr Duration connectTimeout = 3s;                  // of one TCP connect
+constexpr Duration blockedPeerRetry = 5ms;               // between attempts to send to a peer above its high-water mark
+constexpr Duration refusalReportInterval = 1s;           // refused strangers are reported at most this often
 constexpr Duration defaultRequestDeadline = 30s;
 constexpr Duration maxRequestDeadline = 600s;
 constexpr Duration collectionDeadline = 2s;
@@ -36,6 +46,8 @@ constexpr std::size_t maxPendingPerConnector = 256;
 constexpr std::size_t maxRememberedReplies = 1024;       // of finished commands, for repeats, per connector
 constexpr std::size_t maxRememberedReplyBytes = 1024 * 1024;
 constexpr std::size_t maxJournalEntries = 4096;
+constexpr std::size_t maxJournalBytes = 4 * 1024 * 1024;
+constexpr std::size_t maxConfigBytes = 1024 * 1024;
 
 // HTTP, both sides.
 constexpr std::size_t maxHttpHeaderBytes = 32 * 1024;
@@ -45,16 +57,41 @@ constexpr std::size_t maxHttpConnections = 2048;
 constexpr std::size_t maxOwnBodyBytes = 256 * 1024;      // of requests to resources that the facade owns
 constexpr std::uint64_t maxRequestBodyBytes = 512ull * 1024 * 1024;
 constexpr std::size_t httpBufferBytes = 64 * 1024;
+constexpr std::size_t httpWriteBytes = 128 * 1024;      // of one write; progress is judged by writes
+constexpr std::size_t httpDiscardBytes = 4 * 1024 * 1024;  // of an unwanted request body, read to keep the connection
+constexpr std::size_t httpRefusedConnections = 64;       // beyond the maximum, open just to be told 503
 constexpr Duration httpIdleTimeout = 60s;
 constexpr Duration httpHeaderTimeout = 10s;
+constexpr Duration httpLingerTime = 5s;                  // for the client to read the last answer and close
 constexpr std::size_t bmcConnections = 8;                // of one connector to its BMC
 constexpr std::size_t bmcQueuedRequests = 256;           // waiting for one of them
+constexpr std::size_t bmcEventStreams = 4;               // of these connections may carry endless answers
+constexpr std::size_t bmcReadBytes = 16 * 1024;          // read buffer of one of them
+constexpr Duration bmcConnectTimeout = 5s;
+constexpr Duration bmcConnectPause = 1s;                 // after a failed connect while other connections work
+constexpr Duration bmcIdleClose = 45s;                   // longer than memberPollInterval, so that polling needs no handshakes
+constexpr Duration bmcReuseWindow = 1s;                  // idle longer than this: not for what must not be repeated
+constexpr Duration bmcLoginDeadline = 10s;
+constexpr Duration bmcLogoutDeadline = 1s;
+constexpr Duration bmcLoginBackoff = 2s;                 // doubled per refusal, so that accounts are not locked out
+constexpr Duration bmcLoginBackoffMax = 300s;
+constexpr Duration bmcReloginPauseMax = 30s;             // between new logins that changed nothing
+constexpr std::uint64_t inflateFreeBytes = 1024 * 1024;  // of a decoded body before its ratio counts
+constexpr std::uint64_t maxInflateRatio = 256;
 
 // Members that a connector announces.
 constexpr Duration memberPollInterval = 30s;
 constexpr std::size_t maxMembersPerSatellite = 4096;
 constexpr std::size_t maxMemberBodyBytes = 1024 * 1024;
 constexpr std::size_t maxUriBytes = 2048;
+
+// URI mapping in bodies.
+constexpr std::size_t maxPropertyNameBytes = 256;        // longer names are nobody's: the value is plain text
+constexpr std::size_t maxJsonDepth = 1024;
+constexpr std::size_t maxHeldBytes = 64 * 1024;          // of an object whose Id comes before its @odata.id
+constexpr std::size_t maxNestedMembers = 16;             // expanded inside each other
+constexpr std::size_t maxForeignUris = 16;               // named in one refusal
+constexpr std::size_t maxUpdateParametersBytes = 64 * 1024;
 
 // Accounts and sessions.
 constexpr std::size_t maxAccounts = 200;
@@ -64,5 +101,33 @@ constexpr Duration credentialMemory = 60s;
 constexpr std::size_t maxRememberedCredentials = 256;
 constexpr std::size_t maxWaitingPasswordChecks = 32;
 constexpr std::size_t maxBlockingJobs = 256;
+
+// Tenants' registry.
+constexpr std::size_t maxTenants = 256;
+constexpr std::size_t maxConnectors = 8192;
+constexpr std::size_t maxGrants = 1024;                  // policies by which connectors may send commands
+constexpr std::size_t maxLabelBytes = 64;                // of a connector's product and type
+constexpr std::size_t maxRegistryFileBytes = 4 * 1024 * 1024;
+
+// Replicated state. Byte budgets are of encoded records; together they keep a snapshot below maxStateBytes.
+constexpr std::size_t maxStateBytes = 2 * 1024 * 1024;
+constexpr std::size_t maxEntryBytes = 256 * 1024;        // one proposal
+constexpr std::size_t accountTableBytes = 96 * 1024;
+constexpr std::size_t roleTableBytes = 16 * 1024;
+constexpr std::size_t sessionTableBytes = 224 * 1024;
+constexpr std::size_t registryTableBytes = 768 * 1024;   // tenants and connectors
+constexpr std::size_t prefixTableBytes = 448 * 1024;
+constexpr std::size_t propertyTableBytes = 256 * 1024;
+constexpr std::size_t rememberedResultBytes = 192 * 1024;
+constexpr std::size_t maxRoles = 64;
+constexpr std::size_t maxSessionsPerAccount = 100;
+constexpr std::size_t maxPropertyBytes = 16 * 1024;
+constexpr std::size_t maxRememberedResults = 1024;       // of proposals, for repeats of the same request id
+constexpr std::size_t maxRememberedChanges = 4096;       // for watchers that come back
+constexpr std::size_t maxWatchers = 64;
+constexpr std::size_t maxQueuedProposals = 1024;
+constexpr std::size_t maxBatchBytes = 1024 * 1024;       // of proposals that share one fsync
+constexpr std::size_t compactionBytes = 1024 * 1024;     // appended to the state file before it is rewritten
+constexpr std::size_t maxStateFileBytes = 16 * 1024 * 1024;
 
 }  // namespace mesh::limits

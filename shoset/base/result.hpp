@@ -36,7 +36,8 @@ struct Error {
     std::string message;
 };
 
-// A value or an error. Never throws; reading the wrong side is a programming error and aborts.
+// A value or an error. Never throws; reading the wrong side is a programming error and aborts: the accessors are
+// noexcept, so that the checked access below them ends the process.
 template <class T>
 class [[nodiscard]] Result {
 public:
@@ -45,13 +46,13 @@ public:
 
     bool ok() const { return state.index() == 0; }
     explicit operator bool() const { return ok(); }
-    T& value() { return *std::get_if<0>(&state); }
-    const T& value() const { return *std::get_if<0>(&state); }
-    T& operator*() { return value(); }
-    const T& operator*() const { return value(); }
-    T* operator->() { return &value(); }
-    const T* operator->() const { return &value(); }
-    const Error& error() const { return *std::get_if<1>(&state); }
+    T& value() noexcept { return std::get<0>(state); }
+    const T& value() const noexcept { return std::get<0>(state); }
+    T& operator*() noexcept { return value(); }
+    const T& operator*() const noexcept { return value(); }
+    T* operator->() noexcept { return &value(); }
+    const T* operator->() const noexcept { return &value(); }
+    const Error& error() const noexcept { return std::get<1>(state); }
 
 private:
     std::variant<T, Error> state;
@@ -65,7 +66,7 @@ public:
 
     bool ok() const { return !failure; }
     explicit operator bool() const { return ok(); }
-    const Error& error() const { return *failure; }
+    const Error& error() const noexcept { return failure.value(); }
 
 private:
     std::optional<Error> failure;

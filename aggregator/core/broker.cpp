@@ -1,0 +1,331 @@
+#include "aggregator/core/broker.hpp"
+
+#include "shoset/base/limits.hpp"
+
+#include <algorithm>
+
+namespace mesh::aggregator {
+
+using shoset::LinkId;
+
+struct Broker::Request {
+    MessageId id;
+    Ticket ticket = 0;
+    shoset::Address connector;
+    shoset::Command command;
+    Instant deadline = never;
+    Instant timer = never;
+    Instant retryAt = never;
+    std::string body;  // kept for another try while no answer has come, at most limits::inlineBodyBytes
+    bool bodyFollows = false;
+    std::optional<LinkId> link;  // over which it was last sent
+    unsigned attempts = 0;
+    bool started = false;  // the answer's head has come
+
+    shoset::SendWindow outgoing{0, limits::inlineBodyBytes};
+    std::string waiting;  // of the request's body, for credit
+    bool bodyComplete = false;
+    shoset::ReceiveWindow incoming;
+};
+
+Broker::Broker(Mesh& meshOfNode, BrokerEvents& asker, Rng& random) : mesh(meshOfNode), events(asker), rng(random) {}
+
+Broker::~Broker() = default;
+
+void Broker::start(Ticket ticket, SatelliteRequest given, Now now)
+{
+    ++count.started;
+    if (requests.size() >= limits::maxPendingRequests ||
+        perConnector[given.connector] >= limits::maxPendingPerConnector) {
+        ++count.refusedFull;
+        events.onAnswerFailed(ticket, {Code::full, "too many requests are in flight; not sent"}, false, now);
+        return;
+    }
+    auto owned = std::make_unique<Request>();
+    Request& request = *owned;
+    request.id = MessageId::make(now.wall, rng);
+    request.ticket = ticket;
+    request.connector = std::move(given.connector);
+    request.command = {"redfish.request", std::move(given.user), std::move(given.connectorPrefix), std::move(given.http),
+                       given.bodyLength, std::move(given.hosts)};
+    request.deadline = given.deadline;
+    request.body = std::move(given.body);
+    request.bodyFollows = given.bodyFollows;
+    request.bodyComplete = !given.bodyFollows;
+    request.outgoing.sent = request.body.size();
+    ++perConnector[request.connector];
+    byTicket.emplace(ticket, request.id);
+    requests.emplace(request.id, std::move(owned));
+    if (!trySend(request, now)) {
+        fail(request, {Code::notSent, "no link to it"}, now);
+    }
+}
+
+// A share of the time that is left for each way: silence may be the way's fault, not the satellite's.
+bool Broker::trySend(Request& request, Now now)
+{
+    const std::optional<LinkId> way = mesh.send(request.connector, request.id, request.command, request.body,
+                                                !request.bodyFollows, request.deadline, now, request.link);
+    if (!way) {
+        return false;
+    }
+    if (++request.attempts > 1) {
+        ++count.retried;
+    }
+    request.link = way;
+    request.retryAt = request.bodyFollows ? never : now.mono + (request.deadline - now.mono) / 3;
+    schedule(request, std::min(request.retryAt, request.deadline));
+    return true;
+}
+
+void Broker::schedule(Request& request, Instant when)
+{
+    timers.erase({request.timer, request.id});
+    request.timer = when;
+    if (when != never) {
+        timers.insert({when, request.id});
+    }
+}
+
+void Broker::sendBody(Ticket ticket, std::string piece, bool last, Now now)
+{
+    const auto found = byTicket.find(ticket);
+    Request* request = found == byTicket.end() ? nullptr : find(found->second);
+    if (request == nullptr || request->bodyComplete) {
+        return;
+    }
+    request->waiting += piece;
+    request->bodyComplete = last;
+    pumpBody(*request, now);
+}
+
+void Broker::pumpBody(Request& request, Now now)
+{
+    std::size_t done = 0;
+    while (true) {
+        const std::size_t left = request.waiting.size() - done;
+        const std::size_t size = std::min<std::uint64_t>({left, limits::chunkBytes, request.outgoing.room()});
+        const bool last = request.bodyComplete && size == left;
+        if (size == 0 && !(last && request.bodyFollows)) {
+            break;
+        }
+        if (!mesh.send(request.connector, request.id, shoset::Chunk{request.outgoing.sent, Code::ok, {}},
+                       std::string_view(request.waiting).substr(done, size), last, never, now)) {
+            fail(request, {Code::outcomeUnknown, "the link to it ended while the body was sent"}, now);
+            return;
+        }
+        request.outgoing.sent += size;
+        done += size;
+        if (last) {
+            request.bodyFollows = false;
+            break;
+        }
+    }
+    request.waiting.erase(0, done);
+}
+
+void Broker::consumed(Ticket ticket, std::size_t bytes, Now now)
+{
+    const auto found = byTicket.find(ticket);
+    Request* request = found == byTicket.end() ? nullptr : find(found->second);
+    if (request == nullptr) {
+        return;
+    }
+    request->incoming.consumed += bytes;
+    if (const std::uint64_t total = request->incoming.dueGrant(); total != 0) {
+        mesh.send(request->connector, request->id, shoset::Credit{total}, {}, false, never, now);
+    }
+}
+
+void Broker::cancel(Ticket ticket, Now now)
+{
+    const auto found = byTicket.find(ticket);
+    if (Request* request = found == byTicket.end() ? nullptr : find(found->second)) {
+        ++count.cancelled;
+        tellCancel(*request, now);
+        erase(*request);
+    }
+}
+
+void Broker::tellCancel(Request& request, Now now)
+{
+    mesh.send(request.connector, request.id, shoset::Cancel{}, {}, true, never, now);
+}
+
+Broker::Request* Broker::find(const MessageId& id)
+{
+    const auto found = requests.find(id);
+    return found == requests.end() ? nullptr : found->second.get();
+}
+
+// Only the connector that was asked may answer; a peer aggregator may say that it could not pass the request on.
+Broker::Request* Broker::findFrom(const shoset::Address& from, const MessageId& id, bool alsoPeers)
+{
+    Request* request = find(id);
+    if (request == nullptr) {
+        ++count.unknownReply;
+        return nullptr;
+    }
+    if (from != request->connector && !(alsoPeers && !shoset::isConnector(from))) {
+        ++count.wrongSource;
+        return nullptr;
+    }
+    return request;
+}
+
+void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body,
+                     bool last, Now now)
+{
+    const bool notPassedOn = reply.state == shoset::ReplyState::fail && reply.code == Code::notSent;
+    Request* request = findFrom(from, id, notPassedOn);
+    if (request == nullptr || request->started || reply.state == shoset::ReplyState::onGoing) {
+        return;
+    }
+    // That one way was closed proves nothing while the request may have arrived over another.
+    if (notPassedOn && request->attempts > 1) {
+        return;
+    }
+    if (reply.state == shoset::ReplyState::fail) {
+        fail(*request, {reply.code, std::move(reply.message)}, now);
+        return;
+    }
+    const Ticket ticket = request->ticket;
+    if (last) {
+        ++count.answered;
+        erase(*request);
+    } else {
+        request->started = true;
+        request->body.clear();
+        request->incoming.received = body.size();
+        schedule(*request, never);
+    }
+    events.onAnswer(ticket, std::move(reply.http), std::string(body), last, now);
+}
+
+void Broker::onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk, std::string_view body,
+                     bool last, Now now)
+{
+    Request* request = findFrom(from, id, false);
+    if (request == nullptr) {
+        return;
+    }
+    if (chunk.code != Code::ok) {
+        fail(*request, {chunk.code, chunk.message}, now);
+        return;
+    }
+    if (!request->started || !request->incoming.accepts(chunk.offset, body.size())) {
+        ++count.brokenStream;
+        tellCancel(*request, now);
+        fail(*request, {Code::corrupt, "a piece of the answer was lost"}, now);
+        return;
+    }
+    request->incoming.received += body.size();
+    const Ticket ticket = request->ticket;
+    if (last) {
+        ++count.answered;
+        erase(*request);
+    }
+    events.onAnswerBody(ticket, std::string(body), last, now);
+}
+
+void Broker::onCredit(const shoset::Address& from, const MessageId& id, std::uint64_t total, Now now)
+{
+    Request* request = findFrom(from, id, false);
+    if (request == nullptr || total <= request->outgoing.allowed) {
+        return;
+    }
+    const std::uint64_t more = total - request->outgoing.allowed;
+    request->outgoing.grant(total);
+    const Ticket ticket = request->ticket;
+    pumpBody(*request, now);
+    if (byTicket.contains(ticket)) {
+        events.onBodyWanted(ticket, more, now);
+    }
+}
+
+void Broker::onLinkLost(LinkId link, Now now)
+{
+    std::vector<MessageId> affected;
+    for (const auto& [id, request] : requests) {
+        if (request->link == link) {
+            affected.push_back(id);
+        }
+    }
+    for (const MessageId& id : affected) {
+        Request& request = *requests.at(id);
+        if (request.started || request.bodyFollows) {
+            tellCancel(request, now);
+            fail(request, {Code::outcomeUnknown, "the link to it ended midway"}, now);
+        } else if (!trySend(request, now)) {
+            request.link.reset();
+            schedule(request, std::min(request.deadline, now.mono + limits::linkRecovery));
+        }
+    }
+}
+
+void Broker::onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now)
+{
+    std::vector<MessageId> waiting;
+    for (const auto& [id, request] : requests) {
+        if (!request->link && std::find(addresses.begin(), addresses.end(), request->connector) != addresses.end()) {
+            waiting.push_back(id);
+        }
+    }
+    for (const MessageId& id : waiting) {
+        trySend(*requests.at(id), now);
+    }
+}
+
+void Broker::onTimer(Now now)
+{
+    while (!timers.empty() && timers.begin()->first <= now.mono) {
+        Request& request = *requests.at(timers.begin()->second);
+        expire(request, now);
+    }
+}
+
+void Broker::expire(Request& request, Now now)
+{
+    if (request.deadline > now.mono && request.link) {
+        request.retryAt = never;
+        schedule(request, request.deadline);
+        if (mesh.send(request.connector, request.id, request.command, request.body, true, request.deadline, now,
+                      request.link)) {
+            ++request.attempts;
+            ++count.retried;
+        }
+        return;
+    }
+    ++count.timedOut;
+    if (request.link) {
+        tellCancel(request, now);
+    }
+    fail(request, {Code::outcomeUnknown, request.link ? "no answer in time" : "the link to it ended before the answer"},
+         now);
+}
+
+Instant Broker::nextDeadline() const
+{
+    return timers.empty() ? never : timers.begin()->first;
+}
+
+void Broker::fail(Request& request, Error error, Now now)
+{
+    ++count.failed;
+    const Ticket ticket = request.ticket;
+    const bool started = request.started;
+    erase(request);
+    events.onAnswerFailed(ticket, std::move(error), started, now);
+}
+
+void Broker::erase(Request& request)
+{
+    schedule(request, never);
+    if (const auto load = perConnector.find(request.connector); load != perConnector.end() && --load->second == 0) {
+        perConnector.erase(load);
+    }
+    byTicket.erase(request.ticket);
+    requests.erase(MessageId(request.id));
+}
+
+}  // namespace mesh::aggregator

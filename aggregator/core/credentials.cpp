@@ -1,0 +1,211 @@
+#include "aggregator/core/credentials.hpp"
+
+#include "cluster/core/sessions.hpp"
+#include "shoset/base/limits.hpp"
+
+#include <sodium.h>
+
+#include <algorithm>
+
+namespace mesh::aggregator {
+
+namespace {
+
+struct Basic {
+    std::string user;
+    std::string password;
+};
+
+std::optional<Basic> parseBasic(const std::string& header)
+{
+    constexpr std::string_view scheme = "Basic ";
+    if (header.size() < scheme.size() || !equalsIgnoreCase(std::string_view(header).substr(0, scheme.size()), scheme)) {
+        return std::nullopt;
+    }
+    const std::string encoded = header.substr(header.find_first_not_of(' ', scheme.size()) == std::string::npos
+                                                  ? header.size()
+                                                  : header.find_first_not_of(' ', scheme.size()));
+    std::string raw(encoded.size(), '\0');
+    std::size_t length = 0;
+    if (sodium_base642bin(reinterpret_cast<unsigned char*>(raw.data()), raw.size(), encoded.data(), encoded.size(), nullptr,
+                          &length, nullptr, sodium_base64_VARIANT_ORIGINAL) != 0) {
+        return std::nullopt;
+    }
+    raw.resize(length);
+    const std::size_t colon = raw.find(':');
+    if (colon == std::string::npos) {
+        return std::nullopt;
+    }
+    return Basic{raw.substr(0, colon), raw.substr(colon + 1)};
+}
+
+Answer busy()
+{
+    Answer answer = errorAnswer(503, {"ServiceTemporarilyUnavailable", {"1"}, {}},
+                                "Too many logins are being checked. Repeat the request in a second, or use a session.");
+    answer.head.headers.push_back({"Retry-After", "1"});
+    return answer;
+}
+
+}  // namespace
+
+Principal principalOf(const cluster::State& state, const cluster::Account& account, const std::string& sessionId)
+{
+    return {account.userName, account.id,     account.roleId, cluster::privilegesOf(state, account.roleId),
+            account.tenant,   sessionId,      account.passwordChangeRequired};
+}
+
+Answer passwordChangeRequired(const Principal& who)
+{
+    return errorAnswer(403, {"PasswordChangeRequired", {"/redfish/v1/AccountService/Accounts/" + who.accountId}, {}});
+}
+
+Answer unauthorized(std::string_view sentence)
+{
+    Answer answer = errorAnswer(401, {"NoValidSession", {}, {}}, sentence);
+    answer.head.headers.push_back({"WWW-Authenticate", "Basic realm=\"bmcmesh\", charset=\"UTF-8\""});
+    return answer;
+}
+
+Credentials::Credentials(cluster::StateEngine& stateEngine, PasswordPort& passwordPort, Rng& random)
+    : engine(stateEngine), passwords(passwordPort), rng(random), secret(rng.bytes(crypto_generichash_KEYBYTES))
+{
+}
+
+void Credentials::identify(const Headers& headers, Now now, std::function<void(Identified, Now)> done)
+{
+    if (const std::string* token = findHeader(headers, "X-Auth-Token")) {
+        done(byToken(*token, now), now);
+        return;
+    }
+    const std::string* authorization = findHeader(headers, "Authorization");
+    if (authorization == nullptr) {
+        done(Anonymous{}, now);
+        return;
+    }
+    std::optional<Basic> basic = parseBasic(*authorization);
+    if (!basic) {
+        done(unauthorized("The Authorization header is not HTTP Basic."), now);
+        return;
+    }
+    identify(basic->user, basic->password, now, std::move(done));
+    sodium_memzero(basic->password.data(), basic->password.size());
+}
+
+void Credentials::identify(const std::string& user, const std::string& password, Now now,
+                           std::function<void(Identified, Now)> done)
+{
+    const std::string key = keyOf(user, password);
+    if (const cluster::Account* account = recall(key, now)) {
+        ++count.remembered;
+        done(principalOf(engine.state(), *account, {}), now);
+        return;
+    }
+    const auto same = std::find_if(checks.begin(), checks.end(), [&key](const Check& check) { return check.key == key; });
+    if (same != checks.end() && same->waiting.size() < limits::maxHttpConnections) {
+        same->waiting.push_back(std::move(done));
+        return;
+    }
+    if (checks.size() >= limits::maxWaitingPasswordChecks || password.size() > limits::maxPasswordBytes) {
+        ++count.flooded;
+        done(password.size() > limits::maxPasswordBytes ? unauthorized("The user name or password is wrong.") : busy(), now);
+        return;
+    }
+    const cluster::Account* account = cluster::findAccountByName(engine.state(), user);
+    Check check;
+    check.key = key;
+    check.password = password;
+    check.accountId = account != nullptr ? account->id : std::string();
+    check.revision = account != nullptr ? account->revision : 0;
+    check.waiting.push_back(std::move(done));
+    checks.push_back(std::move(check));
+    startNext();
+}
+
+void Credentials::startNext()
+{
+    if (checking || checks.empty()) {
+        return;
+    }
+    checking = true;
+    Check& check = checks.front();
+    const cluster::Account* account = cluster::findAccount(engine.state(), check.accountId);
+    ++count.checked;
+    passwords.check(std::move(check.password), account != nullptr ? account->passwordHash : std::string(),
+                    [this](bool right, Now now) { onChecked(right, now); });
+}
+
+void Credentials::onChecked(bool right, Now now)
+{
+    checking = false;
+    Check check = std::move(checks.front());
+    checks.pop_front();
+    const cluster::Account* account = cluster::findAccount(engine.state(), check.accountId);
+    const bool granted = right && account != nullptr && account->revision == check.revision && account->enabled &&
+                         !account->locked;
+    if (granted) {
+        remember(check, now);
+    } else {
+        ++count.wrong;
+    }
+    const Identified result = granted ? Identified(principalOf(engine.state(), *account, {}))
+                                      : Identified(unauthorized("The user name or password is wrong."));
+    for (const auto& done : check.waiting) {
+        done(result, now);
+    }
+    startNext();
+}
+
+Identified Credentials::byToken(const std::string& token, Now now)
+{
+    const cluster::Session* session = cluster::findSessionByToken(engine.state(), token, now.wall);
+    if (session == nullptr) {
+        ++count.unknownToken;
+        return unauthorized("The session does not exist or has expired.");
+    }
+    const cluster::Account* account = cluster::findAccount(engine.state(), session->accountId);
+    if (account == nullptr || account->locked) {
+        return unauthorized("The session's account is not available.");
+    }
+    if (cluster::needsTouch(*session, now.wall) && touching.insert(session->id).second) {
+        engine.propose({MessageId::make(now.wall, rng), now.wall, cluster::TouchSessions{{session->id}}},
+                       now.mono + limits::defaultRequestDeadline,
+                       [this, id = session->id](const Result<cluster::Applied>&) { touching.erase(id); });
+    }
+    return principalOf(engine.state(), *account, session->id);
+}
+
+std::string Credentials::keyOf(const std::string& user, const std::string& password) const
+{
+    const std::string text = std::to_string(user.size()) + ":" + user + password;
+    std::string key(crypto_generichash_BYTES, '\0');
+    crypto_generichash(reinterpret_cast<unsigned char*>(key.data()), key.size(),
+                       reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+                       reinterpret_cast<const unsigned char*>(secret.data()), secret.size());
+    return key;
+}
+
+const cluster::Account* Credentials::recall(const std::string& key, Now now)
+{
+    const auto found = memory.find(key);
+    if (found == memory.end() || found->second.expires <= now.mono) {
+        return nullptr;
+    }
+    const cluster::Account* account = cluster::findAccount(engine.state(), found->second.accountId);
+    const bool unchanged = account != nullptr && account->revision == found->second.revision;
+    return unchanged && account->enabled && !account->locked ? account : nullptr;
+}
+
+void Credentials::remember(const Check& check, Now now)
+{
+    if (memory.insert_or_assign(check.key, Memory{check.accountId, check.revision, now.mono + limits::credentialMemory})
+            .second) {
+        memoryOrder.push_back(check.key);
+    }
+    if (memoryOrder.size() > limits::maxRememberedCredentials) {
+        memory.erase(memoryOrder.front());
+        memoryOrder.pop_front();
+    }
+}
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "aggregator/core/access.hpp"
+#include "cluster/core/state_engine.hpp"
+#include "shoset/base/rng.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace mesh::aggregator {
+
+// Slow password work (argon2id) off the loop. Each handler runs once, later, on the loop; passwords are wiped.
+class PasswordPort {
+public:
+    virtual ~PasswordPort() = default;
+    // An empty hash: spend the same time and answer false.
+    virtual void check(std::string password, std::string hash, std::function<void(bool right, Now)> done) = 0;
+    virtual void hash(std::string password, std::function<void(Result<std::string>, Now)> done) = 0;
+};
+
+struct CredentialCounters {
+    std::uint64_t remembered = 0, checked = 0, wrong = 0, flooded = 0, unknownToken = 0;
+};
+
+// Who is asking, by HTTP Basic (RFC 7617) or X-Auth-Token (DSP0266). A password that was right is remembered for
+// limits::credentialMemory under a keyed hash (the key lives in this process only), and forgotten with any change of its
+// account. More than limits::maxWaitingPasswordChecks waiting: 503.
+class Credentials final : public Access {
+public:
+    Credentials(cluster::StateEngine& engine, PasswordPort& passwords, Rng& rng);
+
+    void identify(const Headers& headers, Now now, std::function<void(Identified, Now)> done) override;
+    // The same for a user and password from a body, for new sessions: wrong ones get the same 401.
+    void identify(const std::string& user, const std::string& password, Now now,
+                  std::function<void(Identified, Now)> done);
+
+    const CredentialCounters& counters() const { return count; }
+
+private:
+    struct Memory {
+        std::string accountId;
+        cluster::Revision revision = 0;
+        Instant expires{};
+    };
+    struct Check {
+        std::string key;
+        std::string password;
+        std::string accountId;  // empty: there is no such account
+        cluster::Revision revision = 0;
+        std::vector<std::function<void(Identified, Now)>> waiting;
+    };
+
+    Identified byToken(const std::string& token, Now now);
+    std::string keyOf(const std::string& user, const std::string& password) const;
+    const cluster::Account* recall(const std::string& key, Now now);
+    void remember(const Check& check, Now now);
+    void startNext();
+    void onChecked(bool right, Now now);
+
+    cluster::StateEngine& engine;
+    PasswordPort& passwords;
+    Rng& rng;
+    const std::string secret;  // of the keyed hash
+    std::unordered_map<std::string, Memory> memory;
+    std::deque<std::string> memoryOrder;
+    std::deque<Check> checks;
+    std::unordered_set<std::string> touching;  // sessions whose use is being recorded
+    bool checking = false;
+    CredentialCounters count;
+};
+
+// The principal that an account makes.
+Principal principalOf(const cluster::State& state, const cluster::Account& account, const std::string& sessionId);
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,352 @@
+#include "aggregator/core/facade.hpp"
+
+#include "aggregator/core/collection_body.hpp"
+#include "aggregator/core/header_rules.hpp"
+#include "shoset/base/limits.hpp"
+#include "shoset/uri/classify.hpp"
+#include "tenants/policy.hpp"
+#include "tenants/privileges.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace mesh::aggregator {
+
+namespace {
+
+constexpr std::array knownMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+
+bool isRead(const std::string& method)
+{
+    return method == "GET" || method == "HEAD";
+}
+
+// Outside the Redfish tree everything counts as "-".
+std::string_view pathForPrivileges(std::string_view onSatellite)
+{
+    constexpr std::string_view tree = "/redfish/v1/";
+    return onSatellite.size() >= tree.size() && equalsIgnoreCase(onSatellite.substr(0, tree.size()), tree)
+               ? onSatellite.substr(tree.size())
+               : std::string_view("-");
+}
+
+Answer notFound(const std::string& path)
+{
+    return errorAnswer(404, {"ResourceMissingAtURI", {path}, {}});
+}
+
+}  // namespace
+
+Facade::Facade(FacadeSettings given, HttpPort& httpPort, Access& accessControl, OwnResources& ownResources,
+               const Satellites& known)
+    : settings(std::move(given)), http(httpPort), access(accessControl), own(ownResources), satellites(known)
+{
+}
+
+Facade::Exchange* Facade::find(ExchangeId id)
+{
+    const auto found = exchanges.find(id);
+    return found == exchanges.end() ? nullptr : &found->second;
+}
+
+void Facade::onRequest(ExchangeId id, RequestInfo request)
+{
+    ++count.requests;
+    Exchange& exchange = exchanges[id];
+    exchange.request = std::move(request);
+    exchange.bodyComplete = !exchange.request.bodyFollows;
+    if (std::optional<Answer> refusal = checkForm(exchange)) {
+        ++count.badPath;
+        answer(id, std::move(*refusal));
+        return;
+    }
+    access.identify(exchange.request.head.headers, now, [this, id](Identified who, Now when) {
+        now = when;
+        identified(id, std::move(who));
+    });
+}
+
+// What can be said of a request before it is known who asks.
+std::optional<Answer> Facade::checkForm(Exchange& exchange)
+{
+    const RequestHead& head = exchange.request.head;
+    if (std::find(knownMethods.begin(), knownMethods.end(), head.method) == knownMethods.end()) {
+        return errorAnswer(501, {"OperationNotAllowed", {}, {}});
+    }
+    const std::string* version = findHeader(head.headers, "OData-Version");
+    if (version != nullptr && *version != "4.0") {
+        return errorAnswer(412, {"HeaderInvalid", {"OData-Version"}, {}});
+    }
+    const std::string* via = findHeader(head.headers, "Via");
+    if (via != nullptr && via->find(settings.serviceUuid) != std::string::npos && !settings.serviceUuid.empty()) {
+        ++count.loops;
+        return errorAnswer(508, {"GeneralError", {}, {}}, "The request has passed this service before.");
+    }
+    Result<uri::Target> target = uri::checkPath(head.target);
+    if (!target) {
+        return errorAnswer(400, {"GeneralError", {}, {}}, target.error().message);
+    }
+    exchange.path = std::move(target->path);
+    exchange.query = std::move(target->query);
+    return std::nullopt;
+}
+
+void Facade::identified(ExchangeId id, Identified who)
+{
+    Exchange* exchange = find(id);
+    if (exchange == nullptr) {
+        return;
+    }
+    const bool open = own.isOpen(exchange->request.head.method, exchange->path);
+    if (std::holds_alternative<Answer>(who) && !open) {
+        ++count.unauthenticated;
+        answer(id, std::get<Answer>(std::move(who)));
+        return;
+    }
+    if (std::holds_alternative<Anonymous>(who) && !open) {
+        ++count.unauthenticated;
+        answer(id, unauthorized("Authenticate with HTTP Basic or a session's X-Auth-Token."));
+        return;
+    }
+    exchange->who = std::holds_alternative<Answer>(who) ? Identified(Anonymous{}) : std::move(who);
+    dispatch(id, *exchange);
+}
+
+void Facade::dispatch(ExchangeId id, Exchange& exchange)
+{
+    const uri::Classified place = uri::classify(exchange.path);
+    const auto* principal = std::get_if<Principal>(&exchange.who);
+    const Satellite* satellite =
+        place.prefix.empty() || principal == nullptr ? nullptr : satellites.findByPrefix(place.prefix);
+    if (satellite != nullptr && tenants::mayReach(principal->tenant, satellite->tenant)) {
+        toSatellite(id, exchange, *satellite);
+        return;
+    }
+    if (place.kind == uri::PathKind::topCollection && principal != nullptr &&
+        !own.ownsCollection(std::string(place.collection))) {
+        toCollection(id, exchange, place.collection);
+        return;
+    }
+    toOwn(id, exchange);
+}
+
+void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& satellite)
+{
+    const Principal& who = std::get<Principal>(exchange.who);
+    RequestHead& head = exchange.request.head;
+    const uri::UriMap map(satellite.prefix);
+    const std::optional<std::string> onSatellite = map.toSatellite(exchange.path);
+    if (!onSatellite || map.ownerOf(exchange.path) != uri::Owner::satellite) {
+        ++count.notFound;
+        answer(id, notFound(exchange.path));
+        return;
+    }
+    const tenants::Requirement requirement =
+        tenants::requiredPrivilege(tenants::Owner::satellite, head.method, pathForPrivileges(*onSatellite));
+    if (who.passwordChangeRequired || !tenants::allows(who.privileges, requirement)) {
+        ++count.forbidden;
+        answer(id, who.passwordChangeRequired ? passwordChangeRequired(who)
+                                              : errorAnswer(403, {"InsufficientPrivilege", {}, {}}));
+        return;
+    }
+    ++count.forwarded;
+    exchange.phase = Phase::forwarded;
+    exchange.satelliteName = satellite.name;
+    exchange.satellitePrefix = satellite.prefix;
+    SatelliteRequest request;
+    request.connector = satellite.address;
+    request.connectorPrefix = satellite.prefix;
+    request.user = who.user;
+    if (const std::string* host = findHeader(head.headers, "Host")) {
+        request.hosts.push_back(*host);
+    }
+    request.http = {head.method, head.target, requestHeadersForSatellite(head.headers, settings.serviceUuid)};
+    request.bodyFollows = exchange.request.bodyFollows;
+    request.bodyLength = request.bodyFollows && exchange.request.contentLength == 0
+                             ? -1
+                             : static_cast<std::int64_t>(std::max<std::uint64_t>(exchange.request.contentLength,
+                                                                                 exchange.request.body.size()));
+    request.body = std::move(exchange.request.body);
+    request.deadline = now.mono + (request.bodyFollows ? limits::maxRequestDeadline : limits::defaultRequestDeadline);
+    broker->start(id, std::move(request), now);
+}
+
+void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view collection)
+{
+    const Principal& who = std::get<Principal>(exchange.who);
+    const RequestHead& head = exchange.request.head;
+    ++count.collections;
+    if (!isRead(head.method)) {
+        Answer refusal = errorAnswer(405, {"OperationNotAllowed", {}, {}});
+        refusal.head.headers.push_back({"Allow", "GET, HEAD"});
+        answer(id, std::move(refusal));
+        return;
+    }
+    if (who.passwordChangeRequired) {
+        answer(id, passwordChangeRequired(who));
+        return;
+    }
+    MergedCollection merged = satellites.merge(collection, who.tenant);
+    for (std::string& member : own.ownMembers(std::string(collection), who)) {
+        merged.exists = true;
+        merged.members.push_back(std::move(member));
+    }
+    if (!merged.exists) {
+        ++count.notFound;
+        answer(id, notFound(exchange.path));
+        return;
+    }
+    answer(id, collectionAnswer(collection, merged, head, exchange.query));
+}
+
+void Facade::toOwn(ExchangeId id, Exchange& exchange)
+{
+    if (exchange.request.body.size() > limits::maxOwnBodyBytes ||
+        exchange.request.contentLength > limits::maxOwnBodyBytes) {
+        answer(id, errorAnswer(413, {"PayloadTooLarge", {}, {}}));
+        return;
+    }
+    if (exchange.bodyComplete) {
+        handleOwn(id, exchange);
+        return;
+    }
+    exchange.phase = Phase::collecting;
+    http.grant(id, limits::maxOwnBodyBytes);
+}
+
+void Facade::handleOwn(ExchangeId id, Exchange& exchange)
+{
+    ++count.own;
+    exchange.phase = Phase::own;
+    OwnRequest request{exchange.request.head,
+                       std::string(uri::withoutTrailingSlashes(exchange.path)),
+                       exchange.query,
+                       std::move(exchange.request.body),
+                       exchange.request.remote,
+                       exchange.who};
+    own.handle(std::move(request), now, [this, id](Answer result, Now when) {
+        now = when;
+        answer(id, std::move(result));
+    });
+}
+
+void Facade::onRequestBody(ExchangeId id, std::string piece, bool last)
+{
+    Exchange* exchange = find(id);
+    if (exchange == nullptr) {
+        return;
+    }
+    exchange->bodyComplete = last;
+    if (exchange->phase == Phase::forwarded) {
+        broker->sendBody(id, std::move(piece), last, now);
+        return;
+    }
+    if (exchange->request.body.size() + piece.size() > limits::maxOwnBodyBytes) {
+        answer(id, errorAnswer(413, {"PayloadTooLarge", {}, {}}));
+        return;
+    }
+    exchange->request.body += piece;
+    if (last && exchange->phase == Phase::collecting) {
+        handleOwn(id, *exchange);
+    }
+}
+
+void Facade::onWritten(ExchangeId id, std::size_t bytes)
+{
+    broker->consumed(id, bytes, now);
+}
+
+void Facade::onAborted(ExchangeId id)
+{
+    if (const Exchange* exchange = find(id)) {
+        if (exchange->phase == Phase::forwarded) {
+            broker->cancel(id, now);
+        }
+        exchanges.erase(id);
+    }
+}
+
+void Facade::onAnswer(Ticket ticket, ResponseHead head, std::string body, bool last, Now current)
+{
+    now = current;
+    Exchange* exchange = find(ticket);
+    if (exchange == nullptr) {
+        broker->cancel(ticket, now);
+        return;
+    }
+    ResponseHead filtered = filterHead(*exchange, std::move(head));
+    if (last) {
+        exchanges.erase(ticket);
+    } else {
+        exchange->answered = true;
+    }
+    http.respond(ticket, std::move(filtered), std::move(body), last);
+}
+
+ResponseHead Facade::filterHead(const Exchange& exchange, ResponseHead head)
+{
+    head.headers = responseHeadersFromSatellite(std::move(head.headers));
+    const std::string* location = findHeader(head.headers, "Location");
+    if (location != nullptr) {
+        const uri::UriMap map(exchange.satellitePrefix);
+        if (map.ownerOf(*location) != uri::Owner::satellite && location->starts_with('/')) {
+            ++count.forgedLocations;
+            removeHeader(head.headers, "Location");
+        }
+    }
+    return head;
+}
+
+void Facade::onAnswerBody(Ticket ticket, std::string piece, bool last, Now current)
+{
+    now = current;
+    if (find(ticket) == nullptr) {
+        broker->cancel(ticket, now);
+        return;
+    }
+    if (last) {
+        exchanges.erase(ticket);
+    }
+    http.writeBody(ticket, std::move(piece), last);
+}
+
+void Facade::onAnswerFailed(Ticket ticket, Error error, bool started, Now current)
+{
+    now = current;
+    const Exchange* exchange = find(ticket);
+    if (exchange == nullptr) {
+        return;
+    }
+    if (started) {
+        ++count.cutAnswers;
+        exchanges.erase(ticket);
+        http.abort(ticket);
+        return;
+    }
+    answer(ticket, satelliteFailure(error, exchange->satelliteName, exchange->path));
+}
+
+void Facade::onBodyWanted(Ticket ticket, std::size_t bytes, Now current)
+{
+    now = current;
+    if (find(ticket) != nullptr) {
+        http.grant(ticket, bytes);
+    }
+}
+
+void Facade::answer(ExchangeId id, Answer result)
+{
+    const auto found = exchanges.find(id);
+    if (found == exchanges.end()) {
+        return;
+    }
+    const bool headOnly = found->second.request.head.method == "HEAD";
+    exchanges.erase(found);
+    if (headOnly) {
+        setHeader(result.head.headers, "Content-Length", std::to_string(result.body.size()));
+        result.body.clear();
+    }
+    http.respond(id, std::move(result.head), std::move(result.body), true);
+}
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,84 @@
+#pragma once
+
+#include "aggregator/core/access.hpp"
+#include "aggregator/core/broker.hpp"
+#include "aggregator/core/http_port.hpp"
+#include "aggregator/core/own_resources.hpp"
+#include "aggregator/core/satellites.hpp"
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+namespace mesh::aggregator {
+
+struct FacadeSettings {
+    std::string serviceUuid;  // stands in Via, so that two services that aggregate each other do not loop
+};
+
+struct FacadeCounters {
+    std::uint64_t requests = 0, own = 0, collections = 0, forwarded = 0, unauthenticated = 0, forbidden = 0, badPath = 0,
+                  notFound = 0, loops = 0, cutAnswers = 0, forgedLocations = 0;
+};
+
+// The HTTP side of the aggregator: checks a request's form, finds out who asks, and lets the satellite, the merged
+// collection or the facade's own resource answer.
+class Facade final : public ServerEvents, public BrokerEvents {
+public:
+    Facade(FacadeSettings settings, HttpPort& http, Access& access, OwnResources& own, const Satellites& satellites);
+
+    // The broker that carries requests to satellites; set once before the first request.
+    void setBroker(Broker& requests) { broker = &requests; }
+    // The time of this turn of the loop; set before each batch of events.
+    void setNow(Now current) { now = current; }
+
+    void onRequest(ExchangeId id, RequestInfo request) override;
+    void onRequestBody(ExchangeId id, std::string piece, bool last) override;
+    void onWritten(ExchangeId id, std::size_t bytes) override;
+    void onAborted(ExchangeId id) override;
+
+    void onAnswer(Ticket ticket, ResponseHead head, std::string body, bool last, Now now) override;
+    void onAnswerBody(Ticket ticket, std::string piece, bool last, Now now) override;
+    void onAnswerFailed(Ticket ticket, Error error, bool started, Now now) override;
+    void onBodyWanted(Ticket ticket, std::size_t bytes, Now now) override;
+
+    std::size_t open() const { return exchanges.size(); }
+    const FacadeCounters& counters() const { return count; }
+
+private:
+    enum class Phase { identifying, collecting, own, forwarded };
+    struct Exchange {
+        Phase phase = Phase::identifying;
+        RequestInfo request;
+        std::string path;
+        std::string query;
+        Identified who = Anonymous{};
+        std::string satelliteName;
+        std::string satellitePrefix;
+        bool bodyComplete = true;
+        bool answered = false;
+    };
+
+    std::optional<Answer> checkForm(Exchange& exchange);
+    void identified(ExchangeId id, Identified who);
+    void dispatch(ExchangeId id, Exchange& exchange);
+    void toSatellite(ExchangeId id, Exchange& exchange, const Satellite& satellite);
+    void toCollection(ExchangeId id, Exchange& exchange, std::string_view collection);
+    void toOwn(ExchangeId id, Exchange& exchange);
+    void handleOwn(ExchangeId id, Exchange& exchange);
+    void answer(ExchangeId id, Answer answer);
+    ResponseHead filterHead(const Exchange& exchange, ResponseHead head);
+    Exchange* find(ExchangeId id);
+
+    const FacadeSettings settings;
+    HttpPort& http;
+    Access& access;
+    OwnResources& own;
+    const Satellites& satellites;
+    Broker* broker = nullptr;
+    Now now;
+    std::unordered_map<ExchangeId, Exchange> exchanges;
+    FacadeCounters count;
+};
+
+}  // namespace mesh::aggregator

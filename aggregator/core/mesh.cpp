@@ -1,0 +1,311 @@
+#include "aggregator/core/mesh.hpp"
+
+#include "shoset/base/limits.hpp"
+
+#include <algorithm>
+
+namespace mesh::aggregator {
+
+using shoset::Kind;
+using shoset::Link;
+using shoset::LinkId;
+
+namespace {
+
+bool connectorMaySend(Kind kind)
+{
+    return kind == Kind::reply || kind == Kind::chunk || kind == Kind::credit || kind == Kind::announce;
+}
+
+bool isRouted(Kind kind)
+{
+    return kind == Kind::command || kind == Kind::reply || kind == Kind::chunk || kind == Kind::credit ||
+           kind == Kind::cancel || kind == Kind::announce;
+}
+
+}  // namespace
+
+Mesh::Mesh(shoset::LinkSelf own, shoset::FramePort& framePort, MeshEvents& owner)
+    : self(std::move(own)), frames(framePort), events(owner)
+{
+}
+
+Mesh::~Mesh() = default;
+
+void Mesh::addDialledPeer(LinkId link, const shoset::Address& peer)
+{
+    links.emplace(link, std::make_unique<Link>(link, Link::Role::dialer, peer, self, frames, *this));
+}
+
+void Mesh::addAccepted(LinkId link, const shoset::Address& identity)
+{
+    links.emplace(link, std::make_unique<Link>(link, Link::Role::listener, identity, self, frames, *this));
+}
+
+void Mesh::removeAccepted(LinkId id, Now now)
+{
+    if (Link* link = find(id)) {
+        link->onDisconnected(now);
+        links.erase(id);
+    }
+}
+
+Link* Mesh::find(LinkId id)
+{
+    const auto found = links.find(id);
+    return found == links.end() ? nullptr : found->second.get();
+}
+
+void Mesh::onConnected(LinkId id, Now now)
+{
+    if (Link* link = find(id)) {
+        link->onConnected(now);
+    }
+}
+
+void Mesh::onDisconnected(LinkId id, Now now)
+{
+    if (Link* link = find(id)) {
+        link->onDisconnected(now);
+    }
+}
+
+void Mesh::onFrame(LinkId id, std::string_view frame, Now now)
+{
+    if (Link* link = find(id)) {
+        link->onFrame(frame, now);
+    }
+}
+
+void Mesh::onTimer(Now now)
+{
+    std::vector<LinkId> ids;
+    for (const auto& [id, link] : links) {
+        if (link->nextDeadline() <= now.mono) {
+            ids.push_back(id);
+        }
+    }
+    for (const LinkId id : ids) {
+        if (Link* link = find(id)) {
+            link->onTimer(now);
+        }
+    }
+}
+
+Instant Mesh::nextDeadline() const
+{
+    Instant next = never;
+    for (const auto& [id, link] : links) {
+        next = std::min(next, link->nextDeadline());
+    }
+    return next;
+}
+
+void Mesh::flush()
+{
+    for (const auto& [id, link] : links) {
+        link->flush();
+    }
+}
+
+void Mesh::bye(const std::string& reason, Now now)
+{
+    for (const auto& [id, link] : links) {
+        link->bye(reason, now);
+    }
+}
+
+std::optional<LinkId> Mesh::send(const shoset::Address& destination, const MessageId& id, shoset::Content content,
+                                 std::string_view body, bool last, Instant deadline, Now now,
+                                 std::optional<LinkId> avoid)
+{
+    std::vector<LinkId> ways = routes.nextHops(destination);
+    if (avoid && ways.size() > 1) {
+        std::stable_partition(ways.begin(), ways.end(), [&](LinkId way) { return way != *avoid; });
+    }
+    const shoset::Message message{id, self.name, destination, std::move(content)};
+    for (const LinkId way : ways) {
+        Link* link = find(way);
+        if (link != nullptr &&
+            link->append(message, body, last ? shoset::flagLast : 0, deadline, now, limits::maxHops)) {
+            return way;
+        }
+    }
+    return std::nullopt;
+}
+
+bool Mesh::isReachable(const shoset::Address& address) const
+{
+    return routes.best(address).has_value();
+}
+
+bool Mesh::hasDirectLink(const shoset::Address& address) const
+{
+    return std::any_of(links.begin(), links.end(), [&](const auto& entry) {
+        return entry.second->isUp() && entry.second->peer() == address;
+    });
+}
+
+std::size_t Mesh::linksUp() const
+{
+    return static_cast<std::size_t>(
+        std::count_if(links.begin(), links.end(), [](const auto& entry) { return entry.second->isUp(); }));
+}
+
+void Mesh::onLinkUp(LinkId id, Now now)
+{
+    dropOlderLinks(id, now);
+    Link& link = *links.at(id);
+    adaptHeartbeats();
+    const shoset::RouteTable::Changed changed = routes.addNeighbour(id, link.peer());
+    if (!shoset::isConnector(link.peer())) {
+        link.append({{}, self.name, link.peer(), shoset::Routes{routes.advertiseAll(id)}}, {}, 0, never, now, 0);
+    }
+    advertise(changed, now);
+}
+
+// A peer that came back through a new connection has given up its old one, whatever the old one's timers still hope.
+void Mesh::dropOlderLinks(LinkId newest, Now now)
+{
+    const shoset::Address peer = links.at(newest)->peer();
+    std::vector<LinkId> older;
+    for (const auto& [id, link] : links) {
+        if (id != newest && link->isUp() && link->peer() == peer) {
+            older.push_back(id);
+        }
+    }
+    for (const LinkId id : older) {
+        ++count.replacedLinks;
+        links.at(id)->onDisconnected(now);
+        frames.resetLink(id);
+    }
+}
+
+// A heartbeat costs both ends some microseconds, so together they stay below a fixed rate.
+void Mesh::adaptHeartbeats()
+{
+    const Duration interval = std::max<Duration>(limits::heartbeatInterval, limits::heartbeatPerLink * links.size());
+    for (const auto& [id, link] : links) {
+        link->setHeartbeatInterval(interval);
+    }
+}
+
+void Mesh::onLinkDown(LinkId id, const std::string&, Now now)
+{
+    const shoset::RouteTable::Changed changed = routes.removeLink(id);
+    advertise(changed, now);
+    events.onLinkLost(id, now);
+}
+
+void Mesh::advertise(const shoset::RouteTable::Changed& changed, Now now)
+{
+    if (changed.empty()) {
+        return;
+    }
+    for (const auto& [id, link] : links) {
+        if (link->isUp() && !shoset::isConnector(link->peer())) {
+            link->append({{}, self.name, link->peer(), shoset::Routes{routes.advertise(id, changed)}}, {}, 0, never, now,
+                         0);
+        }
+    }
+    events.onRoutesChanged(changed, now);
+}
+
+void Mesh::onRecord(LinkId id, const shoset::Record& record, Now now)
+{
+    Link& link = *links.at(id);
+    const Result<shoset::Envelope> envelope = shoset::peekEnvelope(record.header);
+    if (!envelope) {
+        ++count.malformed;
+        return;
+    }
+    if (shoset::isConnector(link.peer())) {
+        if (!connectorMaySend(record.prelude.kind)) {
+            ++count.notAllowed;
+            return;
+        }
+        if (envelope->source != link.peer()) {
+            ++count.wrongSource;
+            return;
+        }
+    }
+    if (envelope->destination == self.name) {
+        deliver(id, record, now);
+    } else if (isRouted(record.prelude.kind)) {
+        forward(id, record, *envelope, now);
+    } else {
+        ++count.notAllowed;
+    }
+}
+
+void Mesh::deliver(LinkId link, const shoset::Record& record, Now now)
+{
+    Result<shoset::Message> message = decodeHeader(record.prelude.kind, record.header);
+    if (!message) {
+        ++count.malformed;
+        return;
+    }
+    ++count.delivered;
+    const bool last = (record.prelude.flags & shoset::flagLast) != 0;
+    const shoset::Address& from = message->source;
+    if (auto* reply = std::get_if<shoset::Reply>(&message->content)) {
+        events.onReply(from, message->id, std::move(*reply), record.body, last, now);
+    } else if (const auto* chunk = std::get_if<shoset::Chunk>(&message->content)) {
+        events.onChunk(from, message->id, *chunk, record.body, last, now);
+    } else if (const auto* credit = std::get_if<shoset::Credit>(&message->content)) {
+        events.onCredit(from, message->id, credit->total, now);
+    } else if (auto* announce = std::get_if<shoset::Announce>(&message->content)) {
+        events.onAnnounce(from, std::move(*announce), now);
+    } else if (const auto* learned = std::get_if<shoset::Routes>(&message->content)) {
+        advertise(routes.learn(link, learned->routes), now);
+    } else {
+        ++count.notAllowed;
+    }
+}
+
+void Mesh::forward(LinkId from, const shoset::Record& record, const shoset::Envelope& envelope, Now now)
+{
+    Link& incoming = *links.at(from);
+    const bool toConnector = shoset::isConnector(envelope.destination);
+    if (shoset::isConnector(incoming.peer()) && toConnector) {
+        ++count.notAllowed;
+        return;
+    }
+    if (record.prelude.hops == 0) {
+        ++count.hopLimit;
+        return;
+    }
+    const std::optional<Instant> deadline = incoming.deadlineOf(record.prelude, now);
+    if (!deadline || *deadline <= now.mono) {
+        ++(deadline ? count.expired : count.clockUnknown);
+        return;
+    }
+    for (const LinkId way : routes.nextHops(shoset::Address(envelope.destination))) {
+        Link* link = way == from ? nullptr : find(way);
+        if (link != nullptr && link->forward(record, *deadline, now)) {
+            ++count.forwarded;
+            return;
+        }
+    }
+    ++count.noRoute;
+    if (record.prelude.kind == Kind::command) {
+        refuseCommand(incoming, envelope, now);
+    }
+}
+
+void Mesh::refuseCommand(Link& link, const shoset::Envelope& envelope, Now now)
+{
+    const Result<MessageId> id = MessageId::fromBytes(envelope.id);
+    if (!id) {
+        ++count.malformed;
+        return;
+    }
+    shoset::Reply reply;
+    reply.state = shoset::ReplyState::fail;
+    reply.code = Code::notSent;
+    reply.message = self.name + " has no link to it";
+    link.append({*id, self.name, shoset::Address(envelope.source), std::move(reply)}, {}, shoset::flagLast, never, now,
+                limits::maxHops);
+}
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "shoset/core/link.hpp"
+#include "shoset/core/message.hpp"
+#include "shoset/core/route_table.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mesh::aggregator {
+
+// What the mesh delivers to this node, during a call into it. `from` is proved: the key's address for a connector's own
+// link, the peer aggregator's word for what it forwards.
+class MeshEvents {
+public:
+    virtual ~MeshEvents() = default;
+    virtual void onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body,
+                         bool last, Now now) = 0;
+    virtual void onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk,
+                         std::string_view body, bool last, Now now) = 0;
+    virtual void onCredit(const shoset::Address& from, const MessageId& id, std::uint64_t total, Now now) = 0;
+    virtual void onAnnounce(const shoset::Address& from, shoset::Announce announce, Now now) = 0;
+    virtual void onLinkLost(shoset::LinkId link, Now now) = 0;
+    // There is now another way to these addresses, or none.
+    virtual void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now) = 0;
+};
+
+struct MeshCounters {
+    std::uint64_t delivered = 0, forwarded = 0, malformed = 0, wrongSource = 0, notAllowed = 0, noRoute = 0, hopLimit = 0,
+                  expired = 0, clockUnknown = 0, replacedLinks = 0;
+};
+
+// Links, routes and forwarding of one aggregator. A connector may answer, announce and grant credit, and nothing else;
+// its messages bear its own name or are dropped.
+class Mesh final : public shoset::LinkEvents {
+public:
+    Mesh(shoset::LinkSelf self, shoset::FramePort& frames, MeshEvents& events);
+    ~Mesh() override;
+
+    const shoset::Address& name() const { return self.name; }
+
+    // A peer that we dial, for the process's life.
+    void addDialledPeer(shoset::LinkId link, const shoset::Address& peer);
+    // A connection that a listener accepted; `identity` is what its key stands for.
+    void addAccepted(shoset::LinkId link, const shoset::Address& identity);
+    void removeAccepted(shoset::LinkId link, Now now);
+
+    void onConnected(shoset::LinkId link, Now now);
+    void onDisconnected(shoset::LinkId link, Now now);
+    void onFrame(shoset::LinkId link, std::string_view frame, Now now);
+    void onTimer(Now now);
+    Instant nextDeadline() const;
+    void flush();
+    void bye(const std::string& reason, Now now);
+
+    // Sends over the nearest link that is up, but not over `avoid` while there is another. Returns the link, or nothing
+    // when there is no way.
+    std::optional<shoset::LinkId> send(const shoset::Address& destination, const MessageId& id, shoset::Content content,
+                                       std::string_view body, bool last, Instant deadline, Now now,
+                                       std::optional<shoset::LinkId> avoid = std::nullopt);
+    bool isReachable(const shoset::Address& address) const;
+    bool hasDirectLink(const shoset::Address& address) const;
+    std::vector<shoset::Address> reachable() const { return routes.addresses(); }
+    std::size_t linksUp() const;
+    const MeshCounters& counters() const { return count; }
+
+    void onLinkUp(shoset::LinkId link, Now now) override;
+    void onLinkDown(shoset::LinkId link, const std::string& reason, Now now) override;
+    void onRecord(shoset::LinkId link, const shoset::Record& record, Now now) override;
+
+private:
+    void deliver(shoset::LinkId link, const shoset::Record& record, Now now);
+    void forward(shoset::LinkId from, const shoset::Record& record, const shoset::Envelope& envelope, Now now);
+    void refuseCommand(shoset::Link& link, const shoset::Envelope& envelope, Now now);
+    void advertise(const shoset::RouteTable::Changed& changed, Now now);
+    void dropOlderLinks(shoset::LinkId newest, Now now);
+    void adaptHeartbeats();
+    shoset::Link* find(shoset::LinkId link);
+
+    const shoset::LinkSelf self;
+    shoset::FramePort& frames;
+    MeshEvents& events;
+    std::map<shoset::LinkId, std::unique_ptr<shoset::Link>> links;
+    shoset::RouteTable routes;
+    MeshCounters count;
+};
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,181 @@
+#include "aggregator/core/node.hpp"
+
+#include "cluster/core/state.hpp"
+#include "shoset/base/limits.hpp"
+
+#include <algorithm>
+
+namespace mesh::aggregator {
+
+Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& stateEngine,
+           PasswordPort& passwords, const ShellMetrics& shellMetrics, Rng& random)
+    : settings(std::move(given)), engine(stateEngine), shell(shellMetrics), rng(random),
+      machines(engine.state().serviceUuid),
+      links({settings.name, rng.next(), shoset::capabilityRedfish | shoset::capabilityStreams, settings.software}, frames,
+            *this),
+      logins(engine, passwords, rng), resources(engine, logins, passwords, machines, *this, rng),
+      front({engine.state().serviceUuid}, http, logins, resources, machines), requests(links, front, rng)
+{
+    front.setBroker(requests);
+    engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
+}
+
+Result<void> Node::setRegistry(tenants::Registry fresh)
+{
+    tenants::Registry assigned = fresh;
+    if (Result<void> applied = cluster::applyPrefixes(assigned, engine.state()); !applied) {
+        return applied;
+    }
+    configured = std::move(fresh);
+    registry = std::move(assigned);
+    machines.setRegistry(registry);
+    for (const auto& [address, satellite] : machines.all()) {
+        machines.setLinked(address, links.isReachable(address));
+    }
+    return {};
+}
+
+std::string Node::connectorOfKey(std::string_view key) const
+{
+    const tenants::Connector* connector = registry.findByKey(key);
+    return connector == nullptr ? std::string() : shoset::connectorAddress(connector->tenant, connector->name);
+}
+
+void Node::onTimer(Now now)
+{
+    links.onTimer(now);
+    requests.onTimer(now);
+}
+
+Instant Node::nextDeadline() const
+{
+    return std::min(links.nextDeadline(), requests.nextDeadline());
+}
+
+void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
+                   Now now)
+{
+    requests.onReply(from, id, std::move(reply), body, last, now);
+}
+
+void Node::onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk, std::string_view body,
+                   bool last, Now now)
+{
+    requests.onChunk(from, id, chunk, body, last, now);
+}
+
+void Node::onCredit(const shoset::Address& from, const MessageId& id, std::uint64_t total, Now now)
+{
+    requests.onCredit(from, id, total, now);
+}
+
+void Node::onAnnounce(const shoset::Address& from, shoset::Announce announce, Now now)
+{
+    const tenants::Connector* connector =
+        registry.find(shoset::tenantOf(from), shoset::nameOf(from));
+    if (connector == nullptr) {
+        return;
+    }
+    if (connector->prefix.empty() && announce.bmcReachable) {
+        assignPrefix(*connector, announce.uuid, now);
+    }
+    machines.onAnnounce(from, std::move(announce));
+}
+
+// Once and for life; the state machine answers a second request for the same connector with the first prefix.
+void Node::assignPrefix(const tenants::Connector& connector, const std::string& uuid, Now now)
+{
+    cluster::AssignPrefix operation{connector.tenant, connector.name, {}, uuid, connector.key};
+    engine.propose({MessageId::make(now.wall, rng), now.wall, std::move(operation)},
+                   now.mono + limits::defaultRequestDeadline, [](const Result<cluster::Applied>&) {});
+}
+
+void Node::onStateChange(const cluster::Change& change)
+{
+    if (change.kind == cluster::ChangeKind::prefix || change.kind == cluster::ChangeKind::everything) {
+        // A clash between the file and the state was refused when the file was read, and keeps the old registry here.
+        const Result<void> applied = setRegistry(configured);
+        static_cast<void>(applied);
+    }
+}
+
+void Node::onLinkLost(shoset::LinkId link, Now now)
+{
+    requests.onLinkLost(link, now);
+}
+
+void Node::onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now)
+{
+    for (const shoset::Address& address : addresses) {
+        machines.setLinked(address, links.isReachable(address));
+    }
+    requests.onRoutesChanged(addresses, now);
+}
+
+std::string Node::serviceUuid() const
+{
+    return engine.state().serviceUuid;
+}
+
+std::string Node::notReady() const
+{
+    const cluster::EngineStatus status = engine.status();
+    return status.role == cluster::NodeRole::stopped ? status.reason : std::string();
+}
+
+std::vector<PeerStatus> Node::peers() const
+{
+    std::vector<PeerStatus> out;
+    for (const std::string& peer : settings.peers) {
+        out.push_back({peer, links.hasDirectLink(peer)});
+    }
+    return out;
+}
+
+std::vector<Counter> Node::metrics() const
+{
+    const MeshCounters& m = links.counters();
+    const BrokerCounters& b = requests.counters();
+    const FacadeCounters& f = front.counters();
+    const CredentialCounters& c = logins.counters();
+    std::vector<Counter> out{
+        {"bmcmesh_links_up", "Links to connectors and peers", links.linksUp(), true},
+        {"bmcmesh_requests_in_flight", "Requests to satellites in flight", requests.inFlight(), true},
+        {"bmcmesh_records_delivered_total", "Records for this node", m.delivered, false},
+        {"bmcmesh_records_forwarded_total", "Records passed on", m.forwarded, false},
+        {"bmcmesh_records_malformed_total", "Records dropped as malformed", m.malformed, false},
+        {"bmcmesh_records_wrong_source_total", "Records dropped because they bore another's name", m.wrongSource, false},
+        {"bmcmesh_records_not_allowed_total", "Records dropped because their kind is not the sender's", m.notAllowed, false},
+        {"bmcmesh_records_no_route_total", "Records without a way to their destination", m.noRoute, false},
+        {"bmcmesh_records_hop_limit_total", "Records dropped at the hop limit", m.hopLimit, false},
+        {"bmcmesh_records_expired_total", "Records dropped after their deadline", m.expired, false},
+        {"bmcmesh_records_clock_unknown_total", "Records dropped before the clocks were compared", m.clockUnknown, false},
+        {"bmcmesh_links_replaced_total", "Links given up for a newer one of the same peer", m.replacedLinks, false},
+        {"bmcmesh_commands_started_total", "Requests to satellites", b.started, false},
+        {"bmcmesh_commands_retried_total", "Requests sent again over another way", b.retried, false},
+        {"bmcmesh_commands_failed_total", "Requests that ended without an answer", b.failed, false},
+        {"bmcmesh_commands_timed_out_total", "Requests that ended by their deadline", b.timedOut, false},
+        {"bmcmesh_commands_refused_full_total", "Requests refused because too many were in flight", b.refusedFull, false},
+        {"bmcmesh_replies_unknown_total", "Replies to nothing that is in flight", b.unknownReply, false},
+        {"bmcmesh_replies_wrong_source_total", "Replies from somebody who was not asked", b.wrongSource, false},
+        {"bmcmesh_streams_broken_total", "Answers of which a piece was lost", b.brokenStream, false},
+        {"bmcmesh_http_requests_total", "Requests to the facade", f.requests, false},
+        {"bmcmesh_http_bad_form_total", "Requests refused for their form", f.badPath, false},
+        {"bmcmesh_http_unauthenticated_total", "Requests answered 401", f.unauthenticated, false},
+        {"bmcmesh_http_forbidden_total", "Requests answered 403", f.forbidden, false},
+        {"bmcmesh_http_loops_total", "Requests that had passed this service before", f.loops, false},
+        {"bmcmesh_http_answers_cut_total", "Answers cut off midway", f.cutAnswers, false},
+        {"bmcmesh_http_forged_locations_total", "Location headers dropped", f.forgedLocations, false},
+        {"bmcmesh_logins_remembered_total", "Logins by a remembered credential", c.remembered, false},
+        {"bmcmesh_logins_checked_total", "Passwords checked", c.checked, false},
+        {"bmcmesh_logins_wrong_total", "Wrong passwords", c.wrong, false},
+        {"bmcmesh_logins_flooded_total", "Logins refused because too many waited", c.flooded, false},
+        {"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false},
+    };
+    for (Counter& counter : shell.shellMetrics()) {
+        out.push_back(std::move(counter));
+    }
+    return out;
+}
+
+}  // namespace mesh::aggregator

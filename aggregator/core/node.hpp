@@ -1,0 +1,88 @@
+#pragma once
+
+#include "aggregator/core/broker.hpp"
+#include "aggregator/core/credentials.hpp"
+#include "aggregator/core/facade.hpp"
+#include "aggregator/core/facade_resources.hpp"
+#include "aggregator/core/mesh.hpp"
+#include "aggregator/core/node_view.hpp"
+#include "aggregator/core/satellites.hpp"
+#include "cluster/core/state_engine.hpp"
+#include "tenants/registry.hpp"
+
+#include <string>
+#include <vector>
+
+namespace mesh::aggregator {
+
+struct NodeSettings {
+    std::string name;
+    std::string software;
+    std::vector<std::string> peers;  // names of the other aggregators
+};
+
+// What a shell counts, for the node's metrics.
+class ShellMetrics {
+public:
+    virtual ~ShellMetrics() = default;
+    virtual std::vector<Counter> shellMetrics() const = 0;
+};
+
+// One aggregator's logic: mesh, requests in flight, satellites, facade. The shell gives it frames, HTTP requests and
+// time, and after each batch calls flush().
+class Node final : public MeshEvents, public NodeView {
+public:
+    Node(NodeSettings settings, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& engine,
+         PasswordPort& passwords, const ShellMetrics& shell, Rng& rng);
+
+    // Who belongs to the mesh (the factory-provisioned registry); prefixes come from the state. Again after a reload.
+    // An error, with the old registry in force: a prefix clash, named.
+    Result<void> setRegistry(tenants::Registry registry);
+    // The address that a connector's key stands for; empty: unknown.
+    std::string connectorOfKey(std::string_view key) const;
+
+    Mesh& mesh() { return links; }
+    Facade& facade() { return front; }
+    Credentials& credentials() { return logins; }
+    const Satellites& satellites() const { return machines; }
+    const Broker& broker() const { return requests; }
+
+    void onTimer(Now now);
+    Instant nextDeadline() const;
+    void flush() { links.flush(); }
+
+    void onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
+                 Now now) override;
+    void onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk, std::string_view body,
+                 bool last, Now now) override;
+    void onCredit(const shoset::Address& from, const MessageId& id, std::uint64_t total, Now now) override;
+    void onAnnounce(const shoset::Address& from, shoset::Announce announce, Now now) override;
+    void onLinkLost(shoset::LinkId link, Now now) override;
+    void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now) override;
+
+    std::string nodeName() const override { return settings.name; }
+    std::string serviceUuid() const override;
+    std::string software() const override { return settings.software; }
+    std::string notReady() const override;
+    std::vector<PeerStatus> peers() const override;
+    std::vector<Counter> metrics() const override;
+
+private:
+    void assignPrefix(const tenants::Connector& connector, const std::string& uuid, Now now);
+    void onStateChange(const cluster::Change& change);
+
+    const NodeSettings settings;
+    cluster::StateEngine& engine;
+    const ShellMetrics& shell;
+    Rng& rng;
+    tenants::Registry configured;  // as in the file
+    tenants::Registry registry;    // with the assigned prefixes
+    Satellites machines;
+    Mesh links;
+    Credentials logins;
+    FacadeResources resources;
+    Facade front;
+    Broker requests;
+};
+
+}  // namespace mesh::aggregator

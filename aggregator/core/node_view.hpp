@@ -1,0 +1,37 @@
+#pragma once
+
+#include "cluster/core/state_engine.hpp"
+#include "shoset/core/message.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mesh::aggregator {
+
+struct PeerStatus {
+    std::string name;
+    bool linked = false;
+};
+
+struct Counter {
+    std::string name;  // "mesh_records_forwarded_total"
+    std::string help;
+    std::uint64_t value = 0;
+    bool gauge = false;
+};
+
+// What a node can say of itself, for /healthz, /metrics, /mesh/v1/status and the Managers.
+class NodeView {
+public:
+    virtual ~NodeView() = default;
+    virtual std::string nodeName() const = 0;
+    virtual std::string serviceUuid() const = 0;
+    virtual std::string software() const = 0;
+    // Empty when ready, else why not.
+    virtual std::string notReady() const = 0;
+    virtual std::vector<PeerStatus> peers() const = 0;
+    virtual std::vector<Counter> metrics() const = 0;
+};
+
+}  // namespace mesh::aggregator

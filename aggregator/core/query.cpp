@@ -1,0 +1,87 @@
+#include "aggregator/core/query.hpp"
+
+#include <charconv>
+
+namespace mesh::aggregator {
+
+namespace {
+
+struct Option {
+    std::string_view name;
+    std::string_view value;
+    bool hasValue = false;
+};
+
+Option takeOption(std::string_view& query)
+{
+    const std::string_view text = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), text.size() + 1));
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos) {
+        return {text, {}, false};
+    }
+    return {text.substr(0, equals), text.substr(equals + 1), true};
+}
+
+bool isDollar(std::string_view name)
+{
+    return name.starts_with('$') || name.starts_with("%24");
+}
+
+Error badValue(const Option& option)
+{
+    return {Code::invalidArgument,
+            "The value '" + std::string(option.value) + "' of query option " + std::string(option.name) + " is not valid."};
+}
+
+bool parseCount(std::string_view text, std::size_t& out)
+{
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    return error == std::errc{} && end == text.data() + text.size();
+}
+
+}  // namespace
+
+Result<CollectionQuery> parseCollectionQuery(std::string_view query)
+{
+    CollectionQuery wanted;
+    while (!query.empty()) {
+        const Option option = takeOption(query);
+        if (option.name == "$skip" || option.name == "$top") {
+            if (!parseCount(option.value, option.name == "$skip" ? wanted.skip : wanted.top)) {
+                return badValue(option);
+            }
+        } else if (option.name == "only") {
+            if (option.hasValue) {
+                return badValue(option);
+            }
+            wanted.only = true;
+        } else if (isDollar(option.name)) {
+            return Error{Code::unsupported, "Query option " + std::string(option.name) + " is not supported here."};
+        }
+    }
+    return wanted;
+}
+
+Result<void> checkNoQuery(std::string_view query)
+{
+    while (!query.empty()) {
+        const Option option = takeOption(query);
+        if (isDollar(option.name)) {
+            return Error{Code::unsupported, "Query option " + std::string(option.name) + " is not supported here."};
+        }
+        if (option.name == "only" || option.name == "excerpt") {
+            return badValue(option);
+        }
+    }
+    return {};
+}
+
+Answer queryFailure(const Error& error)
+{
+    const bool unsupported = error.code == Code::unsupported;
+    return errorAnswer(unsupported ? 501 : 400,
+                       {unsupported ? "QueryNotSupported" : "QueryParameterValueFormatError", {}, {}}, error.message);
+}
+
+}  // namespace mesh::aggregator

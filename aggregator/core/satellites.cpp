@@ -1,0 +1,197 @@
+#include "aggregator/core/satellites.hpp"
+
+#include "shoset/base/limits.hpp"
+#include "tenants/policy.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace mesh::aggregator {
+
+using shoset::CollectionState;
+
+namespace {
+
+// Collections that a rack of machines always has, also while none of them has answered yet.
+bool alwaysExists(std::string_view path)
+{
+    return path == "Systems" || path == "Chassis" || path == "Managers";
+}
+
+}  // namespace
+
+std::string Satellite::trouble() const
+{
+    if (!linked) {
+        return "its connector is not linked";
+    }
+    if (!announced) {
+        return "its connector has not told what it has";
+    }
+    return bmcReachable ? std::string() : "its BMC cannot be reached: " + bmcReason;
+}
+
+void Satellites::setRegistry(const tenants::Registry& registry)
+{
+    std::map<shoset::Address, Satellite> next;
+    byLowerPrefix.clear();
+    for (const auto& [name, connector] : registry.connectors()) {
+        const shoset::Address address = shoset::connectorAddress(connector.tenant, connector.name);
+        const auto known = byAddress.find(address);
+        Satellite satellite = known == byAddress.end() ? Satellite{} : std::move(known->second);
+        satellite.address = address;
+        satellite.tenant = connector.tenant;
+        satellite.name = connector.name;
+        satellite.prefix = connector.prefix;
+        if (!satellite.prefix.empty()) {
+            byLowerPrefix[toLower(satellite.prefix)] = address;
+        }
+        next.emplace(address, std::move(satellite));
+    }
+    byAddress = std::move(next);
+    ++changes;
+}
+
+void Satellites::setLinked(const shoset::Address& address, bool linked)
+{
+    const auto found = byAddress.find(address);
+    if (found != byAddress.end() && found->second.linked != linked) {
+        found->second.linked = linked;
+        ++changes;
+    }
+}
+
+void Satellites::onAnnounce(const shoset::Address& address, shoset::Announce announce)
+{
+    const auto found = byAddress.find(address);
+    if (found == byAddress.end()) {
+        return;
+    }
+    Satellite& satellite = found->second;
+    satellite.uuid = std::move(announce.uuid);
+    satellite.redfishVersion = std::move(announce.redfishVersion);
+    satellite.services = std::move(announce.services);
+    satellite.bmcReachable = announce.bmcReachable;
+    satellite.bmcReason = std::move(announce.bmcReason);
+    if (!serviceUuid.empty() && equalsIgnoreCase(satellite.uuid, serviceUuid)) {
+        satellite.bmcReachable = false;
+        satellite.bmcReason = "its target is this service itself";
+    }
+    satellite.announced = satellite.announced || announce.complete;
+    if (announce.complete) {
+        satellite.collections.clear();
+    }
+    for (shoset::AnnouncedCollection& collection : announce.collections) {
+        takeCollection(satellite, std::move(collection));
+    }
+    ++changes;
+}
+
+void Satellites::takeCollection(Satellite& satellite, shoset::AnnouncedCollection collection)
+{
+    const uri::TopCollection* top = uri::findTopCollection(collection.path);
+    if (top == nullptr || !top->listed) {
+        return;
+    }
+    const std::string path(top->path);
+    std::vector<std::string>& soFar = partial[{satellite.address, path}];
+    for (std::string& member : collection.members) {
+        if (soFar.size() < limits::maxMembersPerSatellite && member.size() <= limits::maxUriBytes) {
+            soFar.push_back(std::move(member));
+        }
+    }
+    if (collection.more) {
+        return;
+    }
+    collection.path = path;
+    collection.members = std::move(soFar);
+    partial.erase({satellite.address, path});
+    satellite.collections[path] = std::move(collection);
+}
+
+// Whatever a satellite writes, what becomes of it stands below its own prefix; members that a satellite lists under one
+// of our own prefixes would lead back here and are dropped.
+std::vector<std::string> Satellites::mapMembers(const Satellite& satellite, const std::vector<std::string>& members) const
+{
+    const uri::UriMap map(satellite.prefix);
+    std::vector<std::string> mapped;
+    for (const std::string& member : members) {
+        const uri::Mapping mapping = map.forward(uri::pathOf(member));
+        if (mapping.owner != uri::Owner::satellite) {
+            continue;
+        }
+        const std::string_view id = std::string_view(member).substr(mapping.place.id, mapping.place.idEnd - mapping.place.id);
+        if (mapping.place.kind == uri::PlaceKind::member && findByPrefix(uri::prefixOf(id)) != nullptr) {
+            continue;
+        }
+        mapped.push_back(*map.toFacade(member));
+    }
+    return mapped;
+}
+
+const Satellite* Satellites::find(const shoset::Address& address) const
+{
+    const auto found = byAddress.find(address);
+    return found == byAddress.end() ? nullptr : &found->second;
+}
+
+const Satellite* Satellites::findByPrefix(std::string_view prefix) const
+{
+    const auto found = byLowerPrefix.find(toLower(prefix));
+    return found == byLowerPrefix.end() ? nullptr : find(found->second);
+}
+
+MergedCollection Satellites::merge(std::string_view path, std::string_view tenant) const
+{
+    MergedCollection merged;
+    merged.exists = alwaysExists(path);
+    std::set<std::string> seen;
+    for (const auto& [address, satellite] : byAddress) {
+        if (!tenants::mayReach(tenant, satellite.tenant) || satellite.prefix.empty()) {
+            continue;
+        }
+        const auto found = satellite.collections.find(std::string(path));
+        const bool has = found != satellite.collections.end() && found->second.state != CollectionState::absent;
+        if (has) {
+            merged.exists = true;
+            for (std::string& member : mapMembers(satellite, found->second.members)) {
+                if (seen.insert(member).second) {
+                    merged.members.push_back(std::move(member));
+                }
+            }
+        }
+        std::string reason = satellite.trouble();
+        if (reason.empty() && has && found->second.state == CollectionState::failing) {
+            reason = found->second.reason;
+        }
+        if (!reason.empty() && (has || !satellite.announced)) {
+            merged.missing.push_back({satellite.name, satellite.prefix, std::move(reason)});
+        }
+    }
+    return merged;
+}
+
+bool Satellites::anyHas(std::string_view path, std::string_view tenant) const
+{
+    if (alwaysExists(path)) {
+        return true;
+    }
+    return std::any_of(byAddress.begin(), byAddress.end(), [&](const auto& entry) {
+        const Satellite& satellite = entry.second;
+        const auto found = satellite.collections.find(std::string(path));
+        return tenants::mayReach(tenant, satellite.tenant) && found != satellite.collections.end() &&
+               found->second.state != CollectionState::absent;
+    });
+}
+
+bool Satellites::anyHasService(std::string_view segment, std::string_view tenant) const
+{
+    return std::any_of(byAddress.begin(), byAddress.end(), [&](const auto& entry) {
+        const Satellite& satellite = entry.second;
+        return tenants::mayReach(tenant, satellite.tenant) &&
+               std::any_of(satellite.services.begin(), satellite.services.end(),
+                           [&](const std::string& service) { return equalsIgnoreCase(service, segment); });
+    });
+}
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,79 @@
+#pragma once
+
+#include "shoset/core/message.hpp"
+#include "shoset/uri/uri_map.hpp"
+#include "tenants/registry.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mesh::aggregator {
+
+struct Satellite {
+    shoset::Address address;
+    std::string tenant;
+    std::string name;
+    std::string prefix;  // empty: not assigned yet, so nothing of it shows
+    std::string uuid;    // of its ServiceRoot, once announced
+    std::string redfishVersion;
+    std::vector<std::string> services;  // first segments that its root links
+    bool linked = false;                // there is a way to its connector
+    bool announced = false;             // it has told what it has
+    bool bmcReachable = false;
+    std::string bmcReason;
+    std::map<std::string, shoset::AnnouncedCollection> collections;  // by path, members as on the satellite
+    // Why it cannot answer now; empty if it can.
+    std::string trouble() const;
+};
+
+struct MissingSatellite {
+    std::string name;
+    std::string prefix;
+    std::string reason;
+};
+
+struct MergedCollection {
+    bool exists = false;
+    std::vector<std::string> members;  // facade URIs, by satellite's name, then in the satellite's order
+    std::vector<MissingSatellite> missing;
+};
+
+// What the satellites have told of themselves, and the collections that result. Prefixes and names are the registry's; an
+// announcement can only fill what stands below its own prefix.
+class Satellites {
+public:
+    explicit Satellites(std::string ownUuid) : serviceUuid(std::move(ownUuid)) {}
+
+    // Takes over who there is and their prefixes; what was announced stays.
+    void setRegistry(const tenants::Registry& registry);
+    void setLinked(const shoset::Address& address, bool linked);
+    void onAnnounce(const shoset::Address& address, shoset::Announce announce);
+
+    const Satellite* find(const shoset::Address& address) const;
+    const Satellite* findByPrefix(std::string_view prefix) const;
+    const std::map<shoset::Address, Satellite>& all() const { return byAddress; }
+    // Raised by every change that a merged collection could show.
+    std::uint64_t revision() const { return changes; }
+
+    // `tenant` "" sees all.
+    MergedCollection merge(std::string_view path, std::string_view tenant) const;
+    // Whether any satellite that the tenant sees has it.
+    bool anyHas(std::string_view path, std::string_view tenant) const;
+    bool anyHasService(std::string_view segment, std::string_view tenant) const;
+
+private:
+    void takeCollection(Satellite& satellite, shoset::AnnouncedCollection collection);
+    std::vector<std::string> mapMembers(const Satellite& satellite, const std::vector<std::string>& members) const;
+
+    const std::string serviceUuid;
+    std::map<shoset::Address, Satellite> byAddress;
+    std::map<std::string, shoset::Address> byLowerPrefix;
+    std::map<std::pair<shoset::Address, std::string>, std::vector<std::string>> partial;  // members that came so far
+    std::uint64_t changes = 1;
+};
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "aggregator/config.hpp"
+#include "aggregator/core/node.hpp"
+#include "aggregator/http/server.hpp"
+#include "aggregator/links.hpp"
+#include "cluster/core/state_engine.hpp"
+#include "shoset/host/blocking_worker.hpp"
+#include "shoset/host/loop.hpp"
+#include "shoset/host/notify.hpp"
+#include "shoset/host/system_rng.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <memory>
+#include <string>
+
+namespace mesh::aggregator {
+
+// The shell around an aggregator's logic: HTTPS server, mesh and peer endpoints, state file, password checks, timer.
+// One thread: the loop's.
+class Daemon final : public ServerEvents, public PasswordPort, public ShellMetrics, public LinkOwner {
+public:
+    Daemon(host::Loop& loop, Config config, std::string configPath, std::string stateDirectory, host::Notify notify);
+    ~Daemon() override;
+
+    // Opens what must be there. The error is for the operator.
+    Result<void> start();
+    // Takes over a changed registry and certificate; anything wrong leaves all as it was.
+    void reload();
+    // Stops accepting, says bye, lets what is in flight end within a bound, then stops the loop.
+    void stop();
+
+private:
+    Result<void> openState();
+    Result<void> ensureServiceUuid();
+    Result<tenants::Registry> loadRegistry() const;
+    Result<void> startServer();
+    Result<void> loadCertificate(std::string& certificate, std::string& key);
+    void checkStopped();
+
+    void onRequest(ExchangeId id, RequestInfo request) override;
+    void onRequestBody(ExchangeId id, std::string piece, bool last) override;
+    void onWritten(ExchangeId id, std::size_t bytes) override;
+    void onAborted(ExchangeId id) override;
+    void check(std::string password, std::string hash, std::function<void(bool, Now)> done) override;
+    void hash(std::string password, std::function<void(Result<std::string>, Now)> done) override;
+    std::vector<Counter> shellMetrics() const override;
+    Mesh& mesh() override { return node->mesh(); }
+    void turn() override { endTurn(); }
+    Now now() const override { return loop.now(); }
+
+    void endTurn();
+    void armTimer();
+
+    host::Loop& loop;
+    Config config;
+    const std::string configPath;
+    const std::string stateDirectory;
+    host::Notify notify;
+    host::SystemRng rng;
+    host::BlockingWorker worker;
+    std::unique_ptr<cluster::StateEngine> engine;
+    std::unique_ptr<Links> links;
+    std::unique_ptr<Server> server;
+    std::unique_ptr<Node> node;
+    boost::asio::steady_timer timer;
+    boost::asio::steady_timer stopTimer;
+    Instant armedFor = never;
+    Instant stopBy = never;
+    bool turnPosted = false;
+    bool stopping = false;
+};
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,231 @@
+#include "aggregator/links.hpp"
+
+#include "shoset/host/log.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+namespace mesh::aggregator {
+
+using shoset::LinkId;
+using shoset::PeerId;
+
+Links::Links(boost::asio::io_context& context, const Config& given, LinkOwner& linkOwner, ConnectorOfKey lookUp)
+    : loop(context), config(given), owner(linkOwner), connectorOfKey(std::move(lookUp))
+{
+}
+
+Links::~Links() = default;
+
+Result<void> Links::start(const shoset::KeyPair& keys)
+{
+    if (Result<void> opened = openEndpoint(meshSide, config.meshBind, "mesh", keys); !opened) {
+        return opened;
+    }
+    if (config.peersBind.empty()) {
+        return {};
+    }
+    if (Result<void> opened = openEndpoint(peerSide, config.peersBind, "peers", keys); !opened) {
+        return opened;
+    }
+    for (const PeerAddress& peer : config.peers) {
+        if (config.name < peer.name) {
+            if (Result<void> dialled = dialPeer(peer, keys); !dialled) {
+                return dialled;
+            }
+        }
+    }
+    return {};
+}
+
+Result<void> Links::openEndpoint(Endpoint& endpoint, const std::string& bind, const std::string& domain,
+                                 const shoset::KeyPair& keys)
+{
+    Result<shoset::Context> context = shoset::Context::create();
+    if (!context) {
+        return context.error();
+    }
+    endpoint.context = std::move(*context);
+    auto zap = shoset::Zap::start(
+        *endpoint.context, loop,
+        [this](std::string_view zapDomain, std::string_view key, std::string_view) { return authenticate(zapDomain, key); },
+        [](const shoset::ZapRefusal& refusal) {
+            log::warning("key_refused", {{"endpoint", refusal.domain},
+                                         {"address", refusal.address},
+                                         {"key", refusal.key},
+                                         {"count", refusal.count}});
+        });
+    if (!zap) {
+        return zap.error();
+    }
+    endpoint.zap = std::move(*zap);
+    shoset::ListenerOptions options;
+    options.keys = keys;
+    options.domain = domain;
+    shoset::ListenerHandlers handlers;
+    handlers.onMessage = [this, &endpoint](PeerId peer, std::string_view identity, std::string_view frame) {
+        onAcceptedMessage(endpoint, peer, identity, frame);
+    };
+    handlers.onBatchEnd = [this] { owner.turn(); };
+    handlers.onPeerGone = [this, &endpoint](PeerId peer) { onPeerGone(endpoint, peer); };
+    auto listener = shoset::MeshListener::bind(*endpoint.context, loop, bind, std::move(options), std::move(handlers));
+    if (!listener) {
+        return Error{listener.error().code, domain + " endpoint " + bind + ": " + listener.error().message};
+    }
+    endpoint.listener = std::move(*listener);
+    return {};
+}
+
+Result<void> Links::dialPeer(const PeerAddress& peer, const shoset::KeyPair& keys)
+{
+    const LinkId link = nextLink++;
+    owner.mesh().addDialledPeer(link, peer.name);
+    shoset::DialerHandlers handlers;
+    handlers.onMessage = [this, link](std::string_view frame) { owner.mesh().onFrame(link, frame, owner.now()); };
+    handlers.onBatchEnd = [this] { owner.turn(); };
+    handlers.onConnected = [this, link] {
+        owner.mesh().onConnected(link, owner.now());
+        owner.turn();
+    };
+    handlers.onDisconnected = [this, link] {
+        owner.mesh().onDisconnected(link, owner.now());
+        resetLink(link);
+        owner.turn();
+    };
+    handlers.onHandshakeFailed = [name = peer.name](const std::string& reason) {
+        log::warning("handshake_failed", {{"peer", name}, {"reason", reason}});
+    };
+    auto dialer =
+        shoset::MeshDialer::connect(*peerSide.context, loop, {peer.endpoint, peer.key, keys}, std::move(handlers));
+    if (!dialer) {
+        return Error{dialer.error().code, "peer " + peer.name + ": " + dialer.error().message};
+    }
+    ways[link] = {nullptr, 0, dialer->get(), peer.name};
+    dialers.push_back(std::move(*dialer));
+    return {};
+}
+
+std::optional<std::string> Links::authenticate(std::string_view domain, std::string_view key) const
+{
+    if (domain == "mesh") {
+        const std::string address = connectorOfKey(key);
+        return address.empty() ? std::nullopt : std::optional<std::string>(address);
+    }
+    const auto peer = std::find_if(config.peers.begin(), config.peers.end(),
+                                   [key](const PeerAddress& entry) { return shoset::sameKey(entry.key, key); });
+    return peer == config.peers.end() ? std::nullopt : std::optional<std::string>(peer->name);
+}
+
+void Links::onAcceptedMessage(Endpoint& endpoint, PeerId peer, std::string_view identity, std::string_view frame)
+{
+    auto found = endpoint.linkOfPeer.find(peer);
+    if (found == endpoint.linkOfPeer.end()) {
+        const LinkId link = nextLink++;
+        found = endpoint.linkOfPeer.emplace(peer, link).first;
+        ways[link] = {&endpoint, peer, nullptr, std::string(identity)};
+        owner.mesh().addAccepted(link, std::string(identity));
+    }
+    owner.mesh().onFrame(found->second, frame, owner.now());
+}
+
+void Links::onPeerGone(Endpoint& endpoint, PeerId peer)
+{
+    const auto found = endpoint.linkOfPeer.find(peer);
+    if (found == endpoint.linkOfPeer.end()) {
+        return;
+    }
+    const LinkId link = found->second;
+    endpoint.linkOfPeer.erase(found);
+    ways.erase(link);
+    owner.mesh().removeAccepted(link, owner.now());
+    owner.turn();
+}
+
+void Links::sendFrame(LinkId link, std::string frame)
+{
+    const auto found = ways.find(link);
+    if (found == ways.end()) {
+        ++framesDropped;
+        return;
+    }
+    const Way& way = found->second;
+    const Code sent = way.dialer != nullptr ? way.dialer->send(std::move(frame))
+                                            : way.endpoint->listener->send(way.peer, std::move(frame));
+    if (sent != Code::ok) {
+        ++framesDropped;
+        log::warning("frame_dropped", {{"peer", way.address}, {"code", codeName(sent)}});
+        endLater(link);
+    }
+}
+
+// A frame that could not be sent leaves a hole in the conversation; both sides start over.
+void Links::endLater(LinkId link)
+{
+    boost::asio::post(loop, [this, link] { resetLink(link); });
+}
+
+void Links::resetLink(LinkId link)
+{
+    const auto found = ways.find(link);
+    if (found == ways.end()) {
+        return;
+    }
+    const Way way = found->second;
+    if (way.dialer != nullptr) {
+        owner.mesh().onDisconnected(link, owner.now());
+        way.dialer->reset();
+        return;
+    }
+    way.endpoint->listener->disconnect(way.peer);
+    boost::asio::post(loop, [this, way] { onPeerGone(*way.endpoint, way.peer); });
+}
+
+void Links::dropUnknown(const std::function<bool(const shoset::Address&)>& isKnown)
+{
+    std::vector<LinkId> gone;
+    for (const auto& [link, way] : ways) {
+        if (way.endpoint == &meshSide && !isKnown(way.address)) {
+            gone.push_back(link);
+        }
+    }
+    for (const LinkId link : gone) {
+        log::info("connector_removed", {{"connector", ways[link].address}});
+        resetLink(link);
+    }
+}
+
+std::string Links::meshEndpoint() const
+{
+    return meshSide.listener ? meshSide.listener->endpoint() : std::string();
+}
+
+std::string Links::peersEndpoint() const
+{
+    return peerSide.listener ? peerSide.listener->endpoint() : std::string();
+}
+
+std::vector<Counter> Links::metrics() const
+{
+    std::vector<Counter> out{
+        {"bmcmesh_frames_dropped_total", "Frames that a peer's queue had no room for", framesDropped, false}};
+    const std::pair<const char*, const Endpoint*> sides[] = {{"mesh", &meshSide}, {"peers", &peerSide}};
+    for (const auto& [name, side] : sides) {
+        if (!side->listener) {
+            continue;
+        }
+        const std::string base = std::string("bmcmesh_") + name + "_";
+        const shoset::ListenerCounters& c = side->listener->counters();
+        out.push_back({base + "connections", "Connections", side->listener->peerCount(), true});
+        out.push_back({base + "keys_refused_total", "Connections of unknown keys", side->zap->counters().refused, false});
+        out.push_back({base + "messages_received_total", "Messages received", c.received, false});
+        out.push_back({base + "messages_sent_total", "Messages sent", c.sent, false});
+        out.push_back({base + "refused_full_total", "Messages refused by a full queue", c.refusedFull, false});
+        out.push_back({base + "dropped_gone_total", "Messages for connections that ended", c.droppedGone, false});
+        out.push_back({base + "dropped_malformed_total", "Messages that were not one frame", c.droppedMalformed, false});
+        out.push_back({base + "dropped_unproved_total", "Messages without a proved identity", c.droppedUnproved, false});
+    }
+    return out;
+}
+
+}  // namespace mesh::aggregator

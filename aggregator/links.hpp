@@ -1,0 +1,88 @@
+#pragma once
+
+#include "aggregator/config.hpp"
+#include "aggregator/core/mesh.hpp"
+#include "aggregator/core/node_view.hpp"
+#include "shoset/zmq/context.hpp"
+#include "shoset/zmq/dialer.hpp"
+#include "shoset/zmq/listener.hpp"
+#include "shoset/zmq/zap.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace mesh::aggregator {
+
+// What the sockets need of the daemon.
+class LinkOwner {
+public:
+    virtual ~LinkOwner() = default;
+    virtual Mesh& mesh() = 0;
+    virtual Now now() const = 0;
+    // Something happened to the mesh: flush and arm timers soon.
+    virtual void turn() = 0;
+};
+
+// The aggregator's ZeroMQ sockets: the mesh endpoint for connectors, the peer endpoint in a context of its own, a dialler
+// for each peer whose name sorts after ours (so that two nodes share one link). Gives connections their LinkIds.
+class Links final : public shoset::FramePort {
+public:
+    // The address that a connector's public key (Z85) stands for; empty: refused.
+    using ConnectorOfKey = std::function<std::string(std::string_view key)>;
+
+    Links(boost::asio::io_context& loop, const Config& config, LinkOwner& owner, ConnectorOfKey connectorOfKey);
+    ~Links() override;
+
+    Result<void> start(const shoset::KeyPair& keys);
+    std::string meshEndpoint() const;
+    std::string peersEndpoint() const;
+    std::vector<Counter> metrics() const;
+    // Ends the connections of connectors that the registry no longer has.
+    void dropUnknown(const std::function<bool(const shoset::Address&)>& isKnown);
+
+    void sendFrame(shoset::LinkId link, std::string frame) override;
+    void resetLink(shoset::LinkId link) override;
+
+private:
+    // One of the two endpoints.
+    struct Endpoint {
+        std::optional<shoset::Context> context;
+        std::unique_ptr<shoset::Zap> zap;
+        std::unique_ptr<shoset::MeshListener> listener;
+        std::unordered_map<shoset::PeerId, shoset::LinkId> linkOfPeer;
+    };
+    struct Way {
+        Endpoint* endpoint = nullptr;  // accepted
+        shoset::PeerId peer = 0;
+        shoset::MeshDialer* dialer = nullptr;  // dialled
+        std::string address;
+    };
+
+    Result<void> openEndpoint(Endpoint& endpoint, const std::string& bind, const std::string& domain,
+                              const shoset::KeyPair& keys);
+    Result<void> dialPeer(const PeerAddress& peer, const shoset::KeyPair& keys);
+    std::optional<std::string> authenticate(std::string_view domain, std::string_view key) const;
+    void onAcceptedMessage(Endpoint& endpoint, shoset::PeerId peer, std::string_view identity, std::string_view frame);
+    void onPeerGone(Endpoint& endpoint, shoset::PeerId peer);
+    void endLater(shoset::LinkId link);
+
+    boost::asio::io_context& loop;
+    const Config& config;
+    LinkOwner& owner;
+    const ConnectorOfKey connectorOfKey;
+    Endpoint meshSide;
+    Endpoint peerSide;
+    std::vector<std::unique_ptr<shoset::MeshDialer>> dialers;
+    std::unordered_map<shoset::LinkId, Way> ways;
+    shoset::LinkId nextLink = 1;
+    std::uint64_t framesDropped = 0;
+};
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,243 @@
+#include "cluster/core/apply_support.hpp"
+#include "shoset/base/http.hpp"
+#include "shoset/base/ids.hpp"
+#include "shoset/base/limits.hpp"
+#include "tenants/prefix.hpp"
+
+#include <algorithm>
+
+namespace mesh::cluster {
+
+namespace {
+
+std::size_t tenantSize(const std::string& name)
+{
+    return name.size() + 1;
+}
+
+bool isPrintable(std::string_view text)
+{
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
+}  // namespace
+
+StateMachine::Outcome StateMachine::run(const PutTenant& op, Entry& entry)
+{
+    if (current.registry.hasTenant(op.name)) {
+        return std::string();
+    }
+    const std::size_t size = tenantSize(op.name);
+    if (auto fit = fits(used.registry, 0, size, limits::registryTableBytes, "tenants and connectors"); !fit) {
+        return fit.error();
+    }
+    if (auto added = current.registry.addTenant(op.name); !added) {
+        return added.error();
+    }
+    used.registry += size;
+    entry.changed(ChangeKind::tenant, op.name);
+    return std::string();
+}
+
+StateMachine::Outcome StateMachine::run(const RemoveTenant& op, Entry& entry)
+{
+    const auto user = std::find_if(current.accounts.begin(), current.accounts.end(),
+                                   [&op](const auto& account) { return account.second.tenant == op.name; });
+    if (!op.name.empty() && user != current.accounts.end()) {
+        return Error{Code::preconditionFailed, "tenant " + op.name + " still has accounts, " + user->second.userName +
+                                                   " among them; remove those first"};
+    }
+    if (auto removed = current.registry.removeTenant(op.name); !removed) {
+        return removed.error();
+    }
+    used.registry -= tenantSize(op.name);
+    entry.changed(ChangeKind::tenant, op.name);
+    return std::string();
+}
+
+StateMachine::Outcome StateMachine::run(const PutConnector& op, Entry& entry)
+{
+    const tenants::Connector& connector = op.connector;
+    const tenants::ConnectorName name{connector.tenant, connector.name};
+    const tenants::Connector* old = current.registry.find(connector.tenant, connector.name);
+    if (old != nullptr && *old == connector) {
+        return std::string();
+    }
+    const std::size_t before = old == nullptr ? 0 : encodedSize(*old);
+    const std::size_t after = encodedSize(connector);
+    if (auto fit = fits(used.registry, before, after, limits::registryTableBytes, "tenants and connectors"); !fit) {
+        return fit.error();
+    }
+    if (!connector.prefix.empty() && prefixTaken(connector.prefix, name)) {
+        return Error{Code::alreadyExists, "prefix " + connector.prefix + " belongs to another satellite"};
+    }
+    if (auto valid = current.registry.check(connector); !valid) {
+        return valid.error();
+    }
+    if (!connector.prefix.empty()) {
+        const PrefixAssignment* assigned = findPrefix(current, name.tenant, name.name);
+        const std::string uuid = assigned == nullptr ? "" : assigned->uuid;
+        if (auto stored = storePrefix(name, {connector.prefix, uuid}, entry); !stored) {
+            return stored.error();
+        }
+    }
+    if (auto put = current.registry.put(connector); !put) {
+        return put.error();
+    }
+    used.registry += after - before;
+    entry.changed(ChangeKind::connector, changeKey(name));
+    return std::string();
+}
+
+StateMachine::Outcome StateMachine::run(const RemoveConnector& op, Entry& entry)
+{
+    const tenants::ConnectorName name{op.tenant, op.name};
+    const tenants::Connector* connector = current.registry.find(op.tenant, op.name);
+    if (connector == nullptr) {
+        return Error{Code::notFound, "there is no connector " + tenants::describe(op.tenant, op.name)};
+    }
+    used.registry -= encodedSize(*connector);
+    current.registry.remove(op.tenant, op.name);
+    entry.changed(ChangeKind::connector, changeKey(name));
+    dropPrefix(name, entry);
+    return std::string();
+}
+
+StateMachine::Outcome StateMachine::run(const AssignPrefix& op, Entry& entry)
+{
+    const tenants::ConnectorName name{op.tenant, op.connector};
+    if (!isValidName(op.tenant) || !isValidName(op.connector)) {
+        return Error{Code::invalidArgument, "a prefix is assigned to a connector, by tenant and name"};
+    }
+    if (!isPrintable(op.uuid)) {
+        return Error{Code::invalidArgument, "the satellite's UUID has characters that no UUID has"};
+    }
+    const PrefixAssignment* old = findPrefix(current, op.tenant, op.connector);
+    PrefixAssignment assignment = old == nullptr ? PrefixAssignment{} : *old;
+    assignment.uuid = tenants::isUsableUuid(op.uuid) ? op.uuid : assignment.uuid;
+    if (old == nullptr || !op.configured.empty()) {
+        auto prefix = tenants::choosePrefix(
+            {op.configured, op.uuid, op.key}, [&](std::string_view wanted) { return prefixTaken(wanted, name); },
+            [&](std::string_view uuid) { return uuidTaken(uuid, name); });
+        if (!prefix) {
+            return prefix.error();
+        }
+        assignment.prefix = std::move(*prefix);
+    }
+    const std::string prefix = assignment.prefix;
+    if (auto stored = storePrefix(name, std::move(assignment), entry); !stored) {
+        return stored.error();
+    }
+    return prefix;
+}
+
+StateMachine::Outcome StateMachine::run(const SetServiceUuid& op, Entry& entry)
+{
+    if (!current.serviceUuid.empty()) {
+        return current.serviceUuid;
+    }
+    if (!tenants::isUsableUuid(op.uuid) || !isPrintable(op.uuid)) {
+        return Error{Code::invalidArgument, "a service's UUID is neither empty nor nil"};
+    }
+    current.serviceUuid = op.uuid;
+    entry.changed(ChangeKind::service, "");
+    return current.serviceUuid;
+}
+
+StateMachine::Outcome StateMachine::run(const RaiseGeneration&, Entry& entry)
+{
+    ++current.generation;
+    entry.changed(ChangeKind::service, "");
+    return std::to_string(current.generation);
+}
+
+StateMachine::Outcome StateMachine::run(const PutProperty& op, Entry& entry)
+{
+    if (op.uri.empty() || !isPrintable(op.uri)) {
+        return Error{Code::invalidArgument, "a property belongs to a URI"};
+    }
+    const Property* old = findProperty(current, op.uri);
+    if (!matches(op.ifRevision, old == nullptr ? 0 : old->revision)) {
+        return changedMeanwhile("this resource");
+    }
+    if (old != nullptr && old->json == op.json) {
+        return std::string();
+    }
+    Property property{op.json, entry.revision};
+    const std::size_t before = old == nullptr ? 0 : encodedSize(op.uri, *old);
+    const std::size_t after = encodedSize(op.uri, property);
+    if (auto fit = fits(used.properties, before, after, limits::propertyTableBytes, "properties"); !fit) {
+        return fit.error();
+    }
+    used.properties += after - before;
+    current.properties[op.uri] = std::move(property);
+    entry.changed(ChangeKind::property, op.uri);
+    return std::string();
+}
+
+StateMachine::Outcome StateMachine::run(const RemoveProperty& op, Entry& entry)
+{
+    const Property* old = findProperty(current, op.uri);
+    if (old == nullptr) {
+        return Error{Code::notFound, "this resource keeps no properties"};
+    }
+    if (!matches(op.ifRevision, old->revision)) {
+        return changedMeanwhile("this resource");
+    }
+    used.properties -= encodedSize(op.uri, *old);
+    current.properties.erase(op.uri);
+    entry.changed(ChangeKind::property, op.uri);
+    return std::string();
+}
+
+bool StateMachine::prefixTaken(std::string_view prefix, const tenants::ConnectorName& asker) const
+{
+    const auto owner = current.connectorByLowerPrefix.find(toLower(prefix));
+    return owner != current.connectorByLowerPrefix.end() && owner->second != asker;
+}
+
+// Asked once in a satellite's life, so that an index would cost more than it saves.
+bool StateMachine::uuidTaken(std::string_view uuid, const tenants::ConnectorName& asker) const
+{
+    return std::any_of(current.prefixes.begin(), current.prefixes.end(), [&](const auto& entry) {
+        return equalsIgnoreCase(entry.second.uuid, uuid) && entry.first != asker;
+    });
+}
+
+Result<void> StateMachine::storePrefix(const tenants::ConnectorName& name, PrefixAssignment assignment, Entry& entry)
+{
+    const PrefixAssignment* old = findPrefix(current, name.tenant, name.name);
+    if (old != nullptr && *old == assignment) {
+        return {};
+    }
+    if (old == nullptr && current.prefixes.size() >= limits::maxConnectors) {
+        return Error{Code::full, "there are " + std::to_string(limits::maxConnectors) + " satellites already, the most there can be"};
+    }
+    const std::size_t before = old == nullptr ? 0 : encodedSize(name, *old);
+    const std::size_t after = encodedSize(name, assignment);
+    if (auto fit = fits(used.prefixes, before, after, limits::prefixTableBytes, "prefixes"); !fit) {
+        return fit;
+    }
+    used.prefixes += after - before;
+    if (old != nullptr) {
+        current.connectorByLowerPrefix.erase(toLower(old->prefix));
+    }
+    current.connectorByLowerPrefix[toLower(assignment.prefix)] = name;
+    current.prefixes[name] = std::move(assignment);
+    entry.changed(ChangeKind::prefix, changeKey(name));
+    return {};
+}
+
+void StateMachine::dropPrefix(const tenants::ConnectorName& name, Entry& entry)
+{
+    const PrefixAssignment* old = findPrefix(current, name.tenant, name.name);
+    if (old == nullptr) {
+        return;
+    }
+    used.prefixes -= encodedSize(name, *old);
+    current.connectorByLowerPrefix.erase(toLower(old->prefix));
+    current.prefixes.erase(name);
+    entry.changed(ChangeKind::prefix, changeKey(name));
+}
+
+}  // namespace mesh::cluster

@@ -1,0 +1,58 @@
+#include "cluster/core/sessions.hpp"
+
+#include "shoset/base/ids.hpp"
+
+#include <sodium/crypto_hash_sha256.h>
+#include <sodium/utils.h>
+
+namespace mesh::cluster {
+
+namespace {
+
+constexpr std::size_t tokenBytes = 24;
+constexpr std::size_t sessionIdBytes = 8;
+
+}  // namespace
+
+std::string makeToken(Rng& rng)
+{
+    return toHex(rng.bytes(tokenBytes));
+}
+
+std::string makeSessionId(Rng& rng)
+{
+    return toHex(rng.bytes(sessionIdBytes));
+}
+
+std::string hashToken(std::string_view token)
+{
+    std::string hash(crypto_hash_sha256_BYTES, '\0');
+    crypto_hash_sha256(reinterpret_cast<unsigned char*>(hash.data()),
+                       reinterpret_cast<const unsigned char*>(token.data()), token.size());
+    return hash;
+}
+
+const Session* findSessionByToken(const State& state, std::string_view token, WallTime now)
+{
+    const std::string hash = hashToken(token);
+    const auto id = state.sessionIdByTokenHash.find(hash);
+    const Session* session = id == state.sessionIdByTokenHash.end() ? nullptr : findSession(state, id->second);
+    if (session == nullptr || session->tokenHash.size() != hash.size() ||
+        sodium_memcmp(session->tokenHash.data(), hash.data(), hash.size()) != 0 || isExpired(*session, now)) {
+        return nullptr;
+    }
+    const Account* account = findAccount(state, session->accountId);
+    return account != nullptr && account->enabled ? session : nullptr;
+}
+
+bool isExpired(const Session& session, WallTime now)
+{
+    return now - session.lastUse >= std::chrono::seconds(session.timeoutSeconds);
+}
+
+bool needsTouch(const Session& session, WallTime now)
+{
+    return now - session.lastUse >= std::chrono::seconds(session.timeoutSeconds) / 4;
+}
+
+}  // namespace mesh::cluster

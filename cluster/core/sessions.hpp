@@ -1,0 +1,34 @@
+#pragma once
+
+#include "cluster/core/state.hpp"
+#include "shoset/base/rng.hpp"
+#include "shoset/base/time.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace mesh::cluster {
+
+// Bounds of SessionService.SessionTimeout (Redfish schema).
+constexpr std::uint32_t minSessionTimeoutSeconds = 30;
+constexpr std::uint32_t maxSessionTimeoutSeconds = 86400;
+
+// 192 random bits as 48 hexadecimal digits. `rng` must be a cryptographic one. Goes to the client, never into the state.
+std::string makeToken(Rng& rng);
+// 64 random bits as 16 hexadecimal digits.
+std::string makeSessionId(Rng& rng);
+// SHA-256, 32 raw bytes: what the state keeps of a token.
+std::string hashToken(std::string_view token);
+
+// The session of that token that has not expired and whose account exists and is enabled, or nullptr. How long it takes
+// tells nothing about tokens: the look-up is by the token's hash, and the hashes are compared in constant time.
+const Session* findSessionByToken(const State& state, std::string_view token, WallTime now);
+
+// Not used for its timeout, as far as the cluster knows.
+bool isExpired(const Session& session, WallTime now);
+// A node that sees a session used proposes TouchSessions once this is true: a quarter of the timeout has passed since
+// the last one, so that a session in use costs four entries per timeout and survives the loss of any node.
+bool needsTouch(const Session& session, WallTime now);
+
+}  // namespace mesh::cluster

@@ -1,0 +1,80 @@
+#include "cluster/core/state.hpp"
+
+#include "shoset/base/http.hpp"
+
+namespace mesh::cluster {
+
+namespace {
+
+template <class Map, class Key>
+auto find(const Map& map, const Key& key) -> const typename Map::mapped_type*
+{
+    const auto found = map.find(key);
+    return found == map.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+const Account* findAccount(const State& state, std::string_view id)
+{
+    return find(state.accounts, std::string(id));
+}
+
+const Account* findAccountByName(const State& state, std::string_view userName)
+{
+    const std::string* id = find(state.accountIdByLowerName, toLower(userName));
+    const Account* account = id == nullptr ? nullptr : findAccount(state, *id);
+    return account != nullptr && account->userName == userName ? account : nullptr;
+}
+
+const Session* findSession(const State& state, std::string_view id)
+{
+    return find(state.sessions, std::string(id));
+}
+
+const PrefixAssignment* findPrefix(const State& state, std::string_view tenant, std::string_view connector)
+{
+    return find(state.prefixes, tenants::ConnectorName{std::string(tenant), std::string(connector)});
+}
+
+const Property* findProperty(const State& state, std::string_view uri)
+{
+    return find(state.properties, std::string(uri));
+}
+
+tenants::PrivilegeSet privilegesOf(const State& state, std::string_view roleId)
+{
+    if (const auto predefined = tenants::predefinedRole(roleId)) {
+        return *predefined;
+    }
+    const Role* role = find(state.roles, std::string(roleId));
+    return role == nullptr ? tenants::PrivilegeSet{} : role->privileges;
+}
+
+bool roleExists(const State& state, std::string_view roleId)
+{
+    return tenants::predefinedRole(roleId).has_value() || state.roles.contains(std::string(roleId));
+}
+
+Result<void> applyPrefixes(tenants::Registry& registry, const State& state)
+{
+    std::map<tenants::ConnectorName, std::string> changed;
+    for (const auto& [name, assignment] : state.prefixes) {
+        const tenants::Connector* connector = registry.find(name.tenant, name.name);
+        if (connector != nullptr && connector->prefix != assignment.prefix) {
+            changed.emplace(name, assignment.prefix);
+            (void)registry.setPrefix(name.tenant, name.name, "");  // so that two may exchange theirs
+        }
+    }
+    Result<void> first;
+    for (const auto& [name, prefix] : changed) {
+        const auto set = registry.setPrefix(name.tenant, name.name, prefix);
+        if (!set && first) {
+            first = Error{set.error().code,
+                          "connector " + tenants::describe(name.tenant, name.name) + ": " + set.error().message};
+        }
+    }
+    return first;
+}
+
+}  // namespace mesh::cluster

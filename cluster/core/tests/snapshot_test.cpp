@@ -1,0 +1,119 @@
+#include "cluster/core/tests/fixture.hpp"
+
+#include "shoset/base/limits.hpp"
+
+#include <chrono>
+#include <iostream>
+
+namespace mesh::cluster {
+namespace {
+
+class Snapshots : public Machine {
+protected:
+    void fill(std::size_t accounts, std::size_t sessions, std::size_t connectors)
+    {
+        for (std::size_t i = 0; i < 20; ++i) {
+            ASSERT_TRUE(apply(PutTenant{"tenant-" + std::to_string(i)}).ok());
+        }
+        for (std::size_t i = 0; i < accounts; ++i) {
+            ASSERT_TRUE(apply(account("first.last" + std::to_string(i) + "@example.org", i == 0 ? "Administrator" : "Operator",
+                                      i == 0 ? "" : "tenant-" + std::to_string(i % 20)))
+                            .ok());
+        }
+        for (std::size_t i = 0; i < sessions; ++i) {
+            login(std::to_string(1 + i % accounts));
+        }
+        for (std::size_t i = 0; i < connectors; ++i) {
+            const std::string tenant = "tenant-" + std::to_string(i % 20);
+            const std::string name = "rack" + std::to_string(i / 40) + "-sled" + std::to_string(i);
+            ASSERT_TRUE(apply(PutConnector{{tenant, name, keyNumber(i + 1), "", "PowerEdge R750", "server"}}).ok());
+            const Applied assigned = apply(AssignPrefix{tenant, name, "", uuid(i), keyNumber(i + 1)});
+            ASSERT_TRUE(assigned.ok()) << assigned.error.message;
+        }
+    }
+    static std::string uuid(std::size_t number)
+    {
+        std::string digits = std::to_string(100000000000 + number);
+        return "4c4c4544-0043-4a10-8039-" + digits;
+    }
+};
+
+TEST_F(Snapshots, RestoreTheSameStateWithItsLookUpsAndMemory)
+{
+    fill(10, 30, 50);
+    const std::string token = login("2");
+    const Command remembered = command(account("later"));
+    const Applied first = apply(remembered);
+
+    StateMachine copy;
+    ASSERT_TRUE(copy.restore(machine.snapshot()).ok());
+    EXPECT_EQ(copy.hash(), machine.hash());
+    EXPECT_EQ(copy.state().revision, state().revision);
+    EXPECT_NE(findSessionByToken(copy.state(), token, at(0)), nullptr);
+    EXPECT_NE(findAccountByName(copy.state(), "later"), nullptr);
+    EXPECT_EQ(copy.state().registry.findByKey(keyNumber(3))->key, keyNumber(3));
+    EXPECT_EQ(copy.apply(*encodeCommand(remembered), changes)->value, first.value);
+    apply(remembered);
+    EXPECT_EQ(copy.hash(), machine.hash());
+    for (int i = 0; i < 20; ++i) {
+        const Command next = command(AssignPrefix{"tenant-1", "new" + std::to_string(i), "", uuid(9000), keyNumber(77)});
+        apply(next);
+        ASSERT_TRUE(copy.apply(*encodeCommand(next), changes).ok());
+    }
+    EXPECT_EQ(copy.hash(), machine.hash());
+}
+
+TEST_F(Snapshots, BudgetsGoOnWhereTheyWere)
+{
+    const std::string big(limits::maxPropertyBytes, 'x');
+    for (int i = 0; i < 15; ++i) {
+        ASSERT_TRUE(apply(PutProperty{"/p" + std::to_string(i), anyRevision, big}).ok());
+    }
+    StateMachine copy;
+    ASSERT_TRUE(copy.restore(machine.snapshot()).ok());
+    const Command oneMore = command(PutProperty{"/more", anyRevision, big});
+    EXPECT_EQ(apply(oneMore).error.code, Code::full);
+    EXPECT_EQ(copy.apply(*encodeCommand(oneMore), changes)->error.code, Code::full);
+}
+
+TEST_F(Snapshots, ThatAreDamagedOrNewerAreRefusedAndChangeNothing)
+{
+    fill(3, 3, 3);
+    const std::string good = machine.snapshot();
+    const std::string hash = machine.hash();
+    for (std::size_t length = 0; length < good.size(); ++length) {
+        ASSERT_EQ(machine.restore(good.substr(0, length)).error().code, Code::corrupt) << length;
+    }
+    EXPECT_EQ(machine.restore(good + "x").error().code, Code::corrupt);
+    std::string newer = good;
+    newer[0] = 2;
+    EXPECT_EQ(machine.restore(newer).error().code, Code::unsupported);
+    for (int round = 0; round < 5000; ++round) {
+        std::string damaged = good;
+        damaged[rng.below(damaged.size())] = static_cast<char>(rng.next());
+        StateMachine other;
+        if (other.restore(damaged).ok()) {
+            ASSERT_TRUE(other.snapshot() == damaged) << "round " << round;
+        }
+    }
+    EXPECT_EQ(machine.hash(), hash);
+}
+
+TEST_F(Snapshots, OfALargeClusterStayBelowTheirBound)
+{
+    fill(limits::maxAccounts, limits::maxSessions, 5000);
+    const auto begin = std::chrono::steady_clock::now();
+    const std::string bytes = machine.snapshot();
+    const auto middle = std::chrono::steady_clock::now();
+    StateMachine copy;
+    ASSERT_TRUE(copy.restore(bytes).ok());
+    const auto end = std::chrono::steady_clock::now();
+    EXPECT_LT(bytes.size(), limits::maxStateBytes);
+    EXPECT_EQ(copy.hash(), machine.hash());
+    using Millis = std::chrono::duration<double, std::milli>;
+    std::cout << "200 accounts, 1000 sessions, 5000 connectors: " << bytes.size() << " bytes, encoded in "
+              << Millis(middle - begin).count() << " ms, restored in " << Millis(end - middle).count() << " ms\n";
+}
+
+}  // namespace
+}  // namespace mesh::cluster

@@ -1,0 +1,122 @@
+#include "connector/config.hpp"
+
+#include "shoset/base/ids.hpp"
+#include "shoset/base/limits.hpp"
+#include "shoset/config/reader.hpp"
+#include "shoset/host/files.hpp"
+#include "shoset/zmq/keys.hpp"
+
+#include <algorithm>
+
+namespace mesh::connector {
+
+namespace {
+
+std::string hostOf(const std::string& url)
+{
+    const std::size_t start = url.find("://");
+    return start == std::string::npos ? url : url.substr(start + 3, url.find('/', start + 3) - start - 3);
+}
+
+void readAggregators(config::Reader& reader, config::Section root, Config& out)
+{
+    for (config::Section entry : root.sections("aggregators")) {
+        AggregatorAddress address{entry.text("name"), entry.text("endpoint"), entry.text("key")};
+        if (!shoset::isValidKey(address.key)) {
+            reader.complain(entry, "expected a public key of 40 characters (Z85) for 'key'");
+        }
+        out.aggregators.push_back(std::move(address));
+    }
+    if (out.aggregators.empty() || out.aggregators.size() > limits::maxAggregators) {
+        reader.complain(root, "expected 1 to " + std::to_string(limits::maxAggregators) + " 'aggregators'");
+    }
+}
+
+std::string readTarget(config::Reader& reader, config::Section target, Config& out)
+{
+    out.target.url = target.text("url");
+    const std::string auth = target.text("auth", "none");
+    if (auth == "basic" || auth == "session") {
+        out.target.auth = auth == "basic" ? BmcTarget::Auth::basic : BmcTarget::Auth::session;
+        out.target.user = target.text("user");
+    } else if (auth != "none") {
+        reader.complain(target, "expected none, basic or session for 'auth', not '" + auth + "'");
+    }
+    out.target.trust.caFile = target.text("ca", "");
+    out.target.trust.fingerprint = target.text("fingerprint", "");
+    out.target.trust.insecure = target.flag("insecure", false);
+    out.settings.ownHosts = target.texts("aliases");
+    out.settings.ownHosts.insert(out.settings.ownHosts.begin(), hostOf(out.target.url));
+    return out.target.auth == BmcTarget::Auth::none ? target.text("password_file", "") : target.text("password_file");
+}
+
+Result<LocalPolicy> loadPolicy(const std::string& path)
+{
+    Result<std::string> text = host::readFile(path, limits::maxConfigBytes);
+    if (!text) {
+        return text.error();
+    }
+    config::Reader reader(path, *text);
+    std::vector<LocalPolicy::Rule> rules;
+    for (config::Section entry : reader.root().sections("refuse")) {
+        rules.push_back({entry.texts("methods"), entry.text("path")});
+    }
+    if (Result<void> fine = reader.finish(); !fine) {
+        return fine.error();
+    }
+    return LocalPolicy(std::move(rules));
+}
+
+Result<void> readPassword(const std::string& path, BmcTarget& target)
+{
+    Result<std::string> password = host::readSecretFile(path, limits::maxPasswordBytes + 2);
+    if (!password) {
+        return password.error();
+    }
+    while (!password->empty() && (password->back() == '\n' || password->back() == '\r')) {
+        password->pop_back();
+    }
+    target.password = std::move(*password);
+    return {};
+}
+
+}  // namespace
+
+Result<Config> loadConfig(const std::string& path)
+{
+    Result<std::string> text = host::readFile(path, limits::maxConfigBytes);
+    if (!text) {
+        return text.error();
+    }
+    Config out;
+    config::Reader reader(path, *text);
+    config::Section root = reader.root();
+    config::Section connector = root.section("connector");
+    out.name = connector.text("name");
+    out.keyFile = connector.text("key");
+    if (!out.name.empty() && !isValidName(out.name)) {
+        reader.complain(connector, "expected a name of letters, digits, '.', '_' and '-', at most 63, for 'name'");
+    }
+    readAggregators(reader, root, out);
+    const std::string passwordFile = readTarget(reader, root.section("target"), out);
+    const std::string policyFile = root.section("policy").text("file", "");
+    if (Result<void> fine = reader.finish(); !fine) {
+        return fine.error();
+    }
+    if (!passwordFile.empty()) {
+        if (Result<void> read = readPassword(passwordFile, out.target); !read) {
+            return read.error();
+        }
+    }
+    if (!policyFile.empty()) {
+        Result<LocalPolicy> policy = loadPolicy(policyFile);
+        if (!policy) {
+            return policy.error();
+        }
+        out.settings.policy = std::move(*policy);
+    }
+    out.settings.name = out.name;
+    return out;
+}
+
+}  // namespace mesh::connector

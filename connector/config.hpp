@@ -1,0 +1,29 @@
+#pragma once
+
+#include "connector/core/connector.hpp"
+#include "connector/redfish/client.hpp"
+#include "shoset/base/result.hpp"
+
+#include <string>
+#include <vector>
+
+namespace mesh::connector {
+
+struct AggregatorAddress {
+    std::string name;
+    std::string endpoint;
+    std::string key;  // public, Z85
+};
+
+struct Config {
+    std::string name;
+    std::string keyFile;
+    std::vector<AggregatorAddress> aggregators;
+    BmcTarget target;
+    ConnectorSettings settings;
+};
+
+// Reads connector.yaml, the password file and the policy file that it names. Errors name file, line and what was expected.
+Result<Config> loadConfig(const std::string& path);
+
+}  // namespace mesh::connector

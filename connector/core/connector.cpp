@@ -1,0 +1,252 @@
+#include "connector/core/connector.hpp"
+
+#include "shoset/base/limits.hpp"
+
+#include <algorithm>
+
+namespace mesh::connector {
+
+using shoset::Link;
+using shoset::LinkId;
+
+namespace {
+
+// A record's header is bounded, so a long member list travels in several records.
+constexpr std::size_t announceBytes = limits::maxHeaderBytes / 2;
+
+
+}  // namespace
+
+Connector::Connector(ConnectorSettings given, shoset::FramePort& framePort, BmcPort& bmc, JournalPort& journal, Rng& rng)
+    : settings(std::move(given)),
+      self{settings.name, rng.next(), shoset::capabilityRedfish | shoset::capabilityStreams, "bmcmesh"},
+      frames(framePort), executor(settings.policy, settings.ownHosts, bmc, journal, *this), watch(bmc, *this, rng)
+{
+}
+
+Connector::~Connector() = default;
+
+void Connector::addAggregator(LinkId link, const shoset::Address& name)
+{
+    links.emplace(link, std::make_unique<Link>(link, Link::Role::dialer, name, self, frames, *this));
+}
+
+void Connector::start(Now now)
+{
+    watch.start(now);
+}
+
+void Connector::onConnected(LinkId link, Now now)
+{
+    links.at(link)->onConnected(now);
+}
+
+void Connector::onDisconnected(LinkId link, Now now)
+{
+    links.at(link)->onDisconnected(now);
+}
+
+void Connector::onFrame(LinkId link, std::string_view frame, Now now)
+{
+    links.at(link)->onFrame(frame, now);
+}
+
+void Connector::onTimer(Now now)
+{
+    for (const auto& [id, link] : links) {
+        link->onTimer(now);
+    }
+    executor.onTimer(now);
+    watch.onTimer(now);
+}
+
+Instant Connector::nextDeadline() const
+{
+    Instant next = std::min(executor.nextDeadline(), watch.nextDeadline());
+    for (const auto& [id, link] : links) {
+        next = std::min(next, link->nextDeadline());
+    }
+    return next;
+}
+
+void Connector::flush()
+{
+    for (const auto& [id, link] : links) {
+        link->flush();
+    }
+}
+
+void Connector::bye(const std::string& reason, Now now)
+{
+    for (const auto& [id, link] : links) {
+        link->bye(reason, now);
+    }
+}
+
+bool Connector::isLinked() const
+{
+    return linksUp() > 0;
+}
+
+std::size_t Connector::linksUp() const
+{
+    return static_cast<std::size_t>(
+        std::count_if(links.begin(), links.end(), [](const auto& entry) { return entry.second->isUp(); }));
+}
+
+void Connector::onLinkUp(LinkId, Now now)
+{
+    announceToAll(watch.snapshot(), now);
+}
+
+void Connector::onLinkDown(LinkId, const std::string&, Now) {}
+
+void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
+{
+    Link& link = *links.at(id);
+    Result<shoset::Message> message = decodeHeader(record.prelude.kind, record.header);
+    if (!message) {
+        ++count.malformed;
+        return;
+    }
+    if (message->destination != link.assignedName()) {
+        ++count.notForUs;
+        return;
+    }
+    const bool last = (record.prelude.flags & shoset::flagLast) != 0;
+    if (std::holds_alternative<shoset::Command>(message->content)) {
+        executor.onCommand(id, std::move(*message), record.body, last, link.deadlineOf(record.prelude, now), now);
+    } else if (const auto* chunk = std::get_if<shoset::Chunk>(&message->content)) {
+        executor.onChunk(message->id, *chunk, record.body, last, now);
+    } else if (const auto* credit = std::get_if<shoset::Credit>(&message->content)) {
+        executor.onCredit(message->id, credit->total, now);
+    } else if (std::holds_alternative<shoset::Cancel>(message->content)) {
+        executor.onCancel(message->id, now);
+    } else {
+        ++count.notForUs;
+    }
+}
+
+Link* Connector::chooseLink(const shoset::Address& origin, LinkId via)
+{
+    Link* fallback = nullptr;
+    for (const auto& [id, link] : links) {
+        if (!link->isUp()) {
+            continue;
+        }
+        if (link->peer() == origin) {
+            return link.get();
+        }
+        if (fallback == nullptr || id == via) {
+            fallback = link.get();
+        }
+    }
+    return fallback;
+}
+
+bool Connector::send(const shoset::Address& origin, LinkId via, const MessageId& id, shoset::Content content,
+                     std::string_view body, bool last, Now now)
+{
+    Link* link = chooseLink(origin, via);
+    if (link == nullptr) {
+        return false;
+    }
+    shoset::Message message{id, link->assignedName(), origin, std::move(content)};
+    return link->append(message, body, last ? shoset::flagLast : 0, never, now, limits::maxHops);
+}
+
+void Connector::refresh(const std::vector<std::string>& collections, std::uint64_t ticket, Now now)
+{
+    watch.refresh(collections, ticket, now);
+}
+
+void Connector::onRefreshed(std::uint64_t ticket, Now now)
+{
+    executor.onRefreshed(ticket, now);
+}
+
+void Connector::onAnnounce(const shoset::Announce& changed, Now now)
+{
+    announceToAll(changed, now);
+}
+
+// An aggregator that cannot be reached directly hears it through another one.
+void Connector::announceToAll(const shoset::Announce& announce, Now now)
+{
+    for (const auto& [id, link] : links) {
+        if (Link* way = chooseLink(link->peer(), id)) {
+            sendAnnounce(*way, link->peer(), announce, now);
+        }
+    }
+}
+
+void Connector::sendAnnounce(Link& link, const shoset::Address& to, const shoset::Announce& announce, Now now)
+{
+    shoset::Announce part = announce;
+    part.collections.clear();
+    const auto emit = [&] {
+        link.append({{}, link.assignedName(), to, part}, {}, 0, never, now, limits::maxHops);
+        part.complete = false;
+        part.collections.clear();
+    };
+    std::size_t size = 0;
+    for (const shoset::AnnouncedCollection& collection : announce.collections) {
+        shoset::AnnouncedCollection piece = collection;
+        piece.members.clear();
+        for (const std::string& member : collection.members) {
+            if (size + member.size() > announceBytes) {
+                piece.more = true;
+                part.collections.push_back(std::move(piece));
+                emit();
+                size = 0;
+                piece = collection;
+                piece.members.clear();
+            }
+            piece.members.push_back(member);
+            size += member.size() + 4;
+        }
+        part.collections.push_back(std::move(piece));
+        size += collection.path.size() + collection.reason.size() + 16;
+        if (size > announceBytes) {
+            emit();
+            size = 0;
+        }
+    }
+    if (part.complete || !part.collections.empty() || announce.collections.empty()) {
+        emit();
+    }
+}
+
+void Connector::onHead(BmcExchange id, ResponseHead head, bool bodyFollows, Now now)
+{
+    if (MemberWatch::owns(id)) {
+        watch.onHead(id, std::move(head), bodyFollows, now);
+    } else {
+        executor.onHead(id, std::move(head), bodyFollows, now);
+    }
+}
+
+void Connector::onBody(BmcExchange id, std::string_view piece, bool last, Now now)
+{
+    if (MemberWatch::owns(id)) {
+        watch.onBody(id, piece, last, now);
+    } else {
+        executor.onBody(id, piece, last, now);
+    }
+}
+
+void Connector::onBodySent(BmcExchange id, std::size_t bytes, Now now)
+{
+    executor.onBodySent(id, bytes, now);
+}
+
+void Connector::onFailure(BmcExchange id, Error error, Now now)
+{
+    if (MemberWatch::owns(id)) {
+        watch.onFailure(id, std::move(error), now);
+    } else {
+        executor.onFailure(id, std::move(error), now);
+    }
+}
+
+}  // namespace mesh::connector

@@ -1,0 +1,513 @@
+#include "connector/core/executor.hpp"
+
+#include "connector/core/redfish_body.hpp"
+#include "shoset/base/limits.hpp"
+#include "shoset/uri/collections.hpp"
+
+#include <algorithm>
+
+namespace mesh::connector {
+
+using shoset::Reply;
+using shoset::ReplyState;
+
+namespace {
+
+constexpr Duration refreshPatience = 500ms;  // a write's answer waits no longer for the member lists
+
+bool isSafe(const std::string& method)
+{
+    return method == "GET" || method == "HEAD";
+}
+
+// A POST creates in the collection it goes to, a DELETE or PATCH changes the member it goes to.
+std::vector<std::string> collectionsTouchedBy(std::string_view path)
+{
+    const uri::TopCollection* touched = uri::findTopCollection(path);
+    if (touched == nullptr) {
+        touched = uri::findTopCollection(path.substr(0, path.find_last_of('/')));
+    }
+    return touched != nullptr ? std::vector<std::string>{std::string(touched->path)} : std::vector<std::string>{};
+}
+
+Reply failure(const Error& error)
+{
+    Reply reply;
+    reply.state = ReplyState::fail;
+    reply.code = error.code;
+    reply.message = error.message;
+    return reply;
+}
+
+}  // namespace
+
+struct Executor::Execution {
+    MessageId id;
+    shoset::Address origin;
+    shoset::LinkId link = 0;
+    std::uint64_t number = 0;
+    Phase phase = Phase::asking;
+    bool safe = false;
+    bool headOnly = false;
+    Instant deadline = never;
+
+    RequestTranslation request;
+    std::string requestBody;  // translated, until the BMC is asked
+    bool requestComplete = false;
+    shoset::ReceiveWindow incoming{0, 0, limits::inlineBodyBytes};
+
+    std::optional<ResponseTranslation> response;
+    ResponseHead head;
+    std::string out;  // localised, not yet sent
+    std::uint64_t headBytes = 0;  // of a HEAD's body that is counted and thrown away
+    bool complete = false;
+    bool replied = false;
+    std::size_t ungranted = 0;  // bytes taken from the BMC that it was not granted anew
+    shoset::SendWindow window;
+    Instant refreshBy = never;
+};
+
+Executor::Executor(LocalPolicy localPolicy, std::vector<std::string> hosts, BmcPort& bmcPort, JournalPort& persistence,
+                   ExecutorHost& owner)
+    : policy(std::move(localPolicy)), ownHosts(std::move(hosts)), bmc(bmcPort), journalPort(persistence), host(owner)
+{
+}
+
+Executor::~Executor() = default;
+
+Executor::Execution* Executor::find(const MessageId& id)
+{
+    const auto found = executions.find(id);
+    return found == executions.end() ? nullptr : found->second.get();
+}
+
+Executor::Execution* Executor::find(std::uint64_t number)
+{
+    const auto found = byNumber.find(number);
+    return found == byNumber.end() ? nullptr : find(found->second);
+}
+
+void Executor::refuse(const shoset::Message& message, shoset::LinkId link, Error error, Now now)
+{
+    host.send(message.source, link, message.id, failure(error), {}, true, now);
+}
+
+bool Executor::repeated(shoset::LinkId link, const shoset::Message& message, Now now)
+{
+    if (Execution* running = find(message.id)) {
+        ++count.repeats;
+        running->link = link;
+        return true;
+    }
+    for (const Finished& past : finished) {
+        if (past.id == message.id) {
+            ++count.replayed;
+            host.send(message.source, link, message.id, past.reply, past.body, true, now);
+            return true;
+        }
+    }
+    if (const std::optional<shoset::Journal::Entry> entry = journal.find(message.id)) {
+        ++count.unknownOutcome;
+        refuse(message, link,
+               {Code::outcomeUnknown, entry->finished && entry->status != 0
+                                          ? "it was executed with status " + std::to_string(entry->status) + ", the answer was lost"
+                                          : "it was begun before the connector restarted"},
+               now);
+        return true;
+    }
+    return false;
+}
+
+bool Executor::admit(const shoset::Message& message, std::optional<Instant> deadline, shoset::LinkId link, Now now)
+{
+    const auto& command = std::get<shoset::Command>(message.content);
+    if (!isSafe(command.http.method) && journal.isBelowFloor(message.id)) {
+        ++count.refusedOld;
+        refuse(message, link, {Code::outcomeUnknown, "the command is older than what the connector remembers"}, now);
+        return false;
+    }
+    if (!deadline || *deadline <= now.mono) {
+        ++count.refusedLate;
+        refuse(message, link, {Code::deadlineExceeded, "it could not be shown to be in time; not executed"}, now);
+        return false;
+    }
+    if (executions.size() >= limits::maxPendingPerConnector) {
+        ++count.refusedFull;
+        refuse(message, link, {Code::full, "too many requests wait for this BMC; not executed"}, now);
+        return false;
+    }
+    return true;
+}
+
+void Executor::onCommand(shoset::LinkId link, shoset::Message message, std::string_view body, bool last,
+                         std::optional<Instant> deadline, Now now)
+{
+    ++count.commands;
+    if (repeated(link, message, now) || !admit(message, deadline, link, now)) {
+        return;
+    }
+    auto& command = std::get<shoset::Command>(message.content);
+    auto execution = std::make_unique<Execution>();
+    Execution& it = *execution;
+    it.safe = isSafe(command.http.method);
+    it.headOnly = command.http.method == "HEAD";
+    Result<RequestTranslation> request = RequestTranslation::make(command, ownHosts);
+    Result<void> translated = request ? request->body(body, last, it.requestBody) : Result<void>(request.error());
+    if (!translated) {
+        ++count.refusedInput;
+        refuse(message, link, translated.error(), now);
+        return;
+    }
+    if (const auto rule = policy.refuses(command.http.method, relativePath(request->head().target))) {
+        ++count.refusedByPolicy;
+        refuse(message, link, {Code::permissionDenied, "this BMC's own policy refuses " + *rule}, now);
+        return;
+    }
+    it.id = message.id;
+    it.origin = message.source;
+    it.link = link;
+    it.deadline = *deadline;
+    it.request = std::move(*request);
+    it.requestComplete = last;
+    it.incoming.received = it.incoming.consumed = body.size();
+    it.number = nextNumber++;
+    byNumber.emplace(it.number, it.id);
+    executions.emplace(it.id, std::move(execution));
+    if (it.safe) {
+        startOnBmc(it);
+        return;
+    }
+    it.phase = Phase::journaling;
+    journalPort.persist(it.number, journal.begin(it.id));
+}
+
+void Executor::onPersisted(std::uint64_t token, Result<void> result, Now now)
+{
+    Execution* execution = find(token);
+    if (execution == nullptr || execution->phase != Phase::journaling) {
+        return;
+    }
+    if (!result) {
+        ++count.journalFailures;
+        journal.forget(execution->id);
+        fail(*execution, {Code::notSent, "it could not be recorded before execution: " + result.error().message}, now);
+    } else if (execution->deadline <= now.mono) {
+        ++count.refusedLate;
+        recordEnd(*execution, 0);
+        fail(*execution, {Code::deadlineExceeded, "its time ran out before execution; not executed"}, now);
+    } else {
+        startOnBmc(*execution);
+    }
+}
+
+void Executor::startOnBmc(Execution& execution)
+{
+    execution.phase = Phase::asking;
+    RequestHead head = execution.request.head();
+    if (execution.headOnly) {
+        head.method = "GET";  // only the localised body tells the length that HEAD has to state
+    }
+    bmc.start(execution.number, std::move(head), std::move(execution.requestBody), !execution.requestComplete,
+              execution.request.bodyLength(), execution.safe, execution.deadline);
+    execution.requestBody.clear();
+}
+
+void Executor::onChunk(const MessageId& id, const shoset::Chunk& chunk, std::string_view body, bool last, Now now)
+{
+    Execution* execution = find(id);
+    if (execution == nullptr || execution->requestComplete) {
+        ++count.unknownStream;
+        return;
+    }
+    const bool broken = chunk.code != Code::ok || !execution->incoming.accepts(chunk.offset, body.size());
+    std::string piece;
+    const Result<void> translated =
+        broken ? Result<void>(Error{Code::corrupt, chunk.message.empty() ? "the request's body was cut off" : chunk.message})
+               : execution->request.body(body, last, piece);
+    if (!translated) {
+        if (execution->phase == Phase::asking || execution->phase == Phase::answering) {
+            bmc.cancel(execution->number);
+        }
+        fail(*execution, translated.error(), now);
+        return;
+    }
+    execution->incoming.received += body.size();
+    execution->requestComplete = last;
+    if (execution->phase == Phase::journaling) {
+        execution->requestBody += piece;
+    } else {
+        bmc.sendBody(execution->number, std::move(piece), last);
+    }
+}
+
+void Executor::onBodySent(BmcExchange exchange, std::size_t bytes, Now now)
+{
+    Execution* execution = find(exchange);
+    if (execution == nullptr) {
+        return;
+    }
+    // Localising may shorten a body, never by more than was taken in; credit counts what the client sent.
+    execution->incoming.consumed = std::min(execution->incoming.consumed + bytes, execution->incoming.received);
+    if (execution->requestComplete) {
+        return;
+    }
+    if (const std::uint64_t total = execution->incoming.dueGrant(); total != 0) {
+        host.send(execution->origin, execution->link, execution->id, shoset::Credit{total}, {}, false, now);
+    }
+}
+
+void Executor::onHead(BmcExchange exchange, ResponseHead head, bool bodyFollows, Now now)
+{
+    Execution* execution = find(exchange);
+    if (execution == nullptr) {
+        return;
+    }
+    execution->phase = Phase::answering;
+    if (!execution->safe) {
+        recordEnd(*execution, head.status);
+    }
+    execution->response.emplace(execution->request.responseTranslation(head));
+    execution->head = std::move(head);
+    if (!bodyFollows) {
+        execution->complete = true;
+        answerOrHold(*execution, now);
+    } else if (execution->headOnly && !execution->response->rewrites()) {
+        bmc.cancel(exchange);
+        execution->complete = true;
+        answerOrHold(*execution, now);
+    } else if (execution->response->immediate()) {
+        answerOrHold(*execution, now);
+    }
+}
+
+void Executor::onBody(BmcExchange exchange, std::string_view piece, bool last, Now now)
+{
+    Execution* execution = find(exchange);
+    if (execution == nullptr || !execution->response) {
+        return;
+    }
+    if (const Result<void> done = execution->response->body(piece, last, execution->out); !done) {
+        if (!last) {
+            bmc.cancel(exchange);
+        }
+        fail(*execution, done.error(), now);
+        return;
+    }
+    execution->ungranted += piece.size();
+    deliverBody(*execution, last, now);
+}
+
+void Executor::deliverBody(Execution& execution, bool last, Now now)
+{
+    if (execution.headOnly) {
+        execution.headBytes += execution.out.size();
+        execution.out.clear();
+        bmc.grant(execution.number, std::exchange(execution.ungranted, 0));
+    }
+    execution.complete = last;
+    if (execution.phase == Phase::refreshing) {
+        return;
+    }
+    if (execution.replied) {
+        pump(execution, now);
+    } else if (last || execution.out.size() > limits::inlineBodyBytes) {
+        answerOrHold(execution, now);
+    }
+}
+
+// A write's answer waits until the member lists that it may have changed were read again, so that who reads the
+// collection after it sees what it did.
+void Executor::answerOrHold(Execution& execution, Now now)
+{
+    std::vector<std::string> touched;
+    if (!execution.safe && execution.head.status < 400) {
+        touched = collectionsTouchedBy(relativePath(execution.request.head().target));
+        if (execution.head.status == 202) {
+            touched.push_back("TaskService/Tasks");
+        }
+    }
+    if (touched.empty()) {
+        sendReply(execution, now);
+        return;
+    }
+    execution.phase = Phase::refreshing;
+    execution.refreshBy = now.mono + refreshPatience;
+    refreshDeadline = std::min(refreshDeadline, execution.refreshBy);
+    host.refresh(touched, execution.number, now);
+}
+
+void Executor::onRefreshed(std::uint64_t ticket, Now now)
+{
+    Execution* execution = find(ticket);
+    if (execution != nullptr && execution->phase == Phase::refreshing) {
+        execution->phase = Phase::answering;
+        execution->refreshBy = never;
+        sendReply(*execution, now);
+    }
+}
+
+void Executor::onTimer(Now now)
+{
+    if (now.mono < refreshDeadline) {
+        return;
+    }
+    refreshDeadline = never;
+    std::vector<std::uint64_t> due;
+    for (const auto& [id, execution] : executions) {
+        if (execution->refreshBy <= now.mono) {
+            due.push_back(execution->number);
+        } else {
+            refreshDeadline = std::min(refreshDeadline, execution->refreshBy);
+        }
+    }
+    for (const std::uint64_t number : due) {
+        ++count.refreshTimeouts;
+        onRefreshed(number, now);
+    }
+}
+
+void Executor::sendReply(Execution& execution, Now now)
+{
+    const bool whole = execution.complete && execution.out.size() <= limits::inlineBodyBytes;
+    Reply reply;
+    reply.http = std::move(execution.head);
+    execution.response->finishHead(reply.http, whole, execution.headOnly,
+                                   execution.headOnly ? execution.headBytes : execution.out.size());
+    execution.replied = true;
+    if (whole) {
+        if (!host.send(execution.origin, execution.link, execution.id, reply, execution.out, true, now)) {
+            ++count.undeliverable;
+        }
+        if (!execution.safe) {
+            remember(execution.id, reply, execution.out);
+        }
+        finish(execution);
+        return;
+    }
+    const std::size_t first = std::min(execution.out.size(), limits::inlineBodyBytes);
+    if (!host.send(execution.origin, execution.link, execution.id, std::move(reply),
+                   std::string_view(execution.out).substr(0, first), false, now)) {
+        ++count.undeliverable;
+        bmc.cancel(execution.number);
+        finish(execution);
+        return;
+    }
+    execution.window.sent = first;
+    execution.out.erase(0, first);
+    pump(execution, now);
+}
+
+void Executor::pump(Execution& execution, Now now)
+{
+    std::size_t done = 0;
+    while (true) {
+        const std::size_t left = execution.out.size() - done;
+        const std::size_t size = std::min<std::uint64_t>({left, limits::chunkBytes, execution.window.room()});
+        const bool last = execution.complete && size == left;
+        if (size == 0 && !last) {
+            break;
+        }
+        if (!host.send(execution.origin, execution.link, execution.id, shoset::Chunk{execution.window.sent, Code::ok, {}},
+                       std::string_view(execution.out).substr(done, size), last, now)) {
+            ++count.undeliverable;
+            if (!execution.complete) {
+                bmc.cancel(execution.number);
+            }
+            finish(execution);
+            return;
+        }
+        execution.window.sent += size;
+        done += size;
+        if (last) {
+            finish(execution);
+            return;
+        }
+    }
+    execution.out.erase(0, done);
+    if (execution.out.empty() && execution.ungranted > 0) {
+        bmc.grant(execution.number, std::exchange(execution.ungranted, 0));
+    }
+}
+
+void Executor::onCredit(const MessageId& id, std::uint64_t total, Now now)
+{
+    if (Execution* execution = find(id)) {
+        execution->window.grant(total);
+        if (execution->replied) {
+            pump(*execution, now);
+        }
+    }
+}
+
+void Executor::onCancel(const MessageId& id, Now now)
+{
+    Execution* execution = find(id);
+    if (execution == nullptr) {
+        return;
+    }
+    ++count.cancelled;
+    // What was begun and must not be repeated goes on to its end, so that a repeat of the id can be told how it ended.
+    if (!execution->safe && !execution->replied && execution->requestComplete) {
+        return;
+    }
+    if (execution->phase == Phase::asking || (execution->phase == Phase::answering && !execution->complete)) {
+        bmc.cancel(execution->number);
+    }
+    finish(*execution);
+    (void)now;
+}
+
+void Executor::onFailure(BmcExchange exchange, Error error, Now now)
+{
+    Execution* execution = find(exchange);
+    if (execution == nullptr) {
+        return;
+    }
+    ++count.bmcFailures;
+    if (!execution->safe && execution->phase == Phase::asking) {
+        recordEnd(*execution, 0);
+    }
+    fail(*execution, error, now);
+}
+
+void Executor::fail(Execution& execution, const Error& error, Now now)
+{
+    if (execution.replied) {
+        host.send(execution.origin, execution.link, execution.id,
+                  shoset::Chunk{execution.window.sent, error.code, error.message}, {}, true, now);
+    } else {
+        const Reply reply = failure(error);
+        host.send(execution.origin, execution.link, execution.id, reply, {}, true, now);
+        if (!execution.safe) {
+            remember(execution.id, reply, {});
+        }
+    }
+    finish(execution);
+}
+
+void Executor::finish(Execution& execution)
+{
+    byNumber.erase(execution.number);
+    executions.erase(MessageId(execution.id));
+}
+
+void Executor::remember(const MessageId& id, const Reply& reply, const std::string& body)
+{
+    finished.push_back({id, reply, body});
+    finishedBytes += body.size();
+    while (finished.size() > limits::maxRememberedReplies || finishedBytes > limits::maxRememberedReplyBytes) {
+        finishedBytes -= finished.front().body.size();
+        finished.pop_front();
+    }
+}
+
+// Not waited for: if it is lost, a repeat after a restart is told "outcome unknown", which is true.
+void Executor::recordEnd(Execution& execution, int status)
+{
+    journalPort.persist(0, journal.finish(execution.id, status));
+    if (journal.compactionDue()) {
+        journalPort.rewrite(journal.compacted());
+    }
+}
+
+}  // namespace mesh::connector

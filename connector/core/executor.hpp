@@ -1,0 +1,118 @@
+#pragma once
+
+#include "connector/core/bmc.hpp"
+#include "connector/core/policy.hpp"
+#include "connector/core/translation.hpp"
+#include "shoset/core/journal.hpp"
+#include "shoset/core/link.hpp"
+#include "shoset/core/message.hpp"
+#include "shoset/core/stream.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace mesh::connector {
+
+// Durable memory of begun commands. Implemented by a file that is synced; answers with Executor::onPersisted.
+class JournalPort {
+public:
+    virtual ~JournalPort() = default;
+    // Appends and syncs. Tokens are answered in order.
+    virtual void persist(std::uint64_t token, std::string lines) = 0;
+    // Replaces the whole file; no answer.
+    virtual void rewrite(std::string content) = 0;
+};
+
+// What the executor asks of the connector around it.
+class ExecutorHost {
+public:
+    virtual ~ExecutorHost() = default;
+    // Sends to the aggregator `origin` over its own link, else over `via`, else over any that is up. False: none is.
+    virtual bool send(const shoset::Address& origin, shoset::LinkId via, const MessageId& id, shoset::Content content,
+                      std::string_view body, bool last, Now now) = 0;
+    // Reads these collections again, then calls Executor::onRefreshed(ticket).
+    virtual void refresh(const std::vector<std::string>& collections, std::uint64_t ticket, Now now) = 0;
+};
+
+struct ExecutorCounters {
+    std::uint64_t commands = 0, repeats = 0, replayed = 0, refusedByPolicy = 0, refusedLate = 0, refusedFull = 0,
+                  refusedOld = 0, refusedInput = 0, unknownOutcome = 0, journalFailures = 0, bmcFailures = 0, cancelled = 0,
+                  unknownStream = 0, undeliverable = 0, refreshTimeouts = 0;
+};
+
+// Executes commands on the BMC, each at most once per id: repeats of a running one only move its way back, repeats of a
+// finished one get its answer again, and what is not safe to repeat is begun only after its journal entry is on disk.
+// Bodies stream both ways under credit and are localised on the way.
+class Executor {
+public:
+    Executor(LocalPolicy policy, std::vector<std::string> ownHosts, BmcPort& bmc, JournalPort& journalPort,
+             ExecutorHost& host);
+    ~Executor();
+
+    Result<void> loadJournal(std::string_view content) { return journal.load(content); }
+
+    // `deadline` on our clock; nullopt: it cannot be told, so the command is refused.
+    void onCommand(shoset::LinkId link, shoset::Message message, std::string_view body, bool last,
+                   std::optional<Instant> deadline, Now now);
+    void onChunk(const MessageId& id, const shoset::Chunk& chunk, std::string_view body, bool last, Now now);
+    void onCredit(const MessageId& id, std::uint64_t total, Now now);
+    void onCancel(const MessageId& id, Now now);
+    void onPersisted(std::uint64_t token, Result<void> result, Now now);
+    void onRefreshed(std::uint64_t ticket, Now now);
+
+    void onHead(BmcExchange exchange, ResponseHead head, bool bodyFollows, Now now);
+    void onBody(BmcExchange exchange, std::string_view piece, bool last, Now now);
+    void onBodySent(BmcExchange exchange, std::size_t bytes, Now now);
+    void onFailure(BmcExchange exchange, Error error, Now now);
+
+    void onTimer(Now now);
+    Instant nextDeadline() const { return refreshDeadline; }
+    std::size_t running() const { return executions.size(); }
+    const ExecutorCounters& counters() const { return count; }
+
+private:
+    enum class Phase { journaling, asking, answering, refreshing };
+    struct Execution;
+    struct Finished {
+        MessageId id;
+        shoset::Reply reply;
+        std::string body;
+    };
+
+    bool repeated(shoset::LinkId link, const shoset::Message& message, Now now);
+    bool admit(const shoset::Message& message, std::optional<Instant> deadline, shoset::LinkId link, Now now);
+    void refuse(const shoset::Message& message, shoset::LinkId link, Error error, Now now);
+    void startOnBmc(Execution& execution);
+    void deliverBody(Execution& execution, bool last, Now now);
+    void answerOrHold(Execution& execution, Now now);
+    void sendReply(Execution& execution, Now now);
+    void pump(Execution& execution, Now now);
+    void fail(Execution& execution, const Error& error, Now now);
+    void finish(Execution& execution);
+    void remember(const MessageId& id, const shoset::Reply& reply, const std::string& body);
+    void recordEnd(Execution& execution, int status);
+    Execution* find(const MessageId& id);
+    Execution* find(std::uint64_t number);
+
+    const LocalPolicy policy;
+    const std::vector<std::string> ownHosts;
+    BmcPort& bmc;
+    JournalPort& journalPort;
+    ExecutorHost& host;
+    shoset::Journal journal;
+
+    std::unordered_map<MessageId, std::unique_ptr<Execution>> executions;
+    std::unordered_map<std::uint64_t, MessageId> byNumber;  // exchange, journal token and refresh ticket are one number
+    std::deque<Finished> finished;
+    std::size_t finishedBytes = 0;
+    std::uint64_t nextNumber = 1;
+    Instant refreshDeadline = never;
+    ExecutorCounters count;
+};
+
+}  // namespace mesh::connector

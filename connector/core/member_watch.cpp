@@ -1,0 +1,325 @@
+#include "connector/core/member_watch.hpp"
+
+#include "connector/core/redfish_body.hpp"
+#include "shoset/base/limits.hpp"
+#include "shoset/uri/collections.hpp"
+
+#include <algorithm>
+
+namespace mesh::connector {
+
+namespace {
+
+constexpr BmcExchange watchBit = BmcExchange{1} << 63;
+constexpr Duration watchDeadline = 10s;
+constexpr Duration firstBackoff = 1s;
+constexpr std::string_view rootUri = "/redfish/v1/";
+constexpr std::size_t maxPages = 256;
+
+std::string rejectedReason(int status)
+{
+    return "the BMC answered " + std::to_string(status);
+}
+
+// A listed top-level collection in its canonical spelling, or empty.
+std::string collectionPath(std::string_view path)
+{
+    const uri::TopCollection* found = uri::findTopCollection(path);
+    return found != nullptr && found->listed ? std::string(found->path) : std::string();
+}
+
+bool hasCollectionsBelow(std::string_view path)
+{
+    return std::any_of(uri::topCollections().begin(), uri::topCollections().end(), [path](const uri::TopCollection& top) {
+        return top.path.size() > path.size() && top.path[path.size()] == '/' &&
+               equalsIgnoreCase(top.path.substr(0, path.size()), path);
+    });
+}
+
+bool isJson(const ResponseHead& head)
+{
+    const std::string* type = findHeader(head.headers, "Content-Type");
+    return type != nullptr && toLower(*type).find("json") != std::string::npos;
+}
+
+}  // namespace
+
+MemberWatch::MemberWatch(BmcPort& port, WatchEvents& owner, Rng& random) : bmc(port), events(owner), rng(random) {}
+
+void MemberWatch::start(Now now)
+{
+    jobs.push_back({What::root, "", std::string(rootUri), 0});
+    next(now);
+}
+
+void MemberWatch::refresh(const std::vector<std::string>& paths, std::uint64_t ticket, Now now)
+{
+    std::deque<Job> urgent;
+    for (const std::string& path : paths) {
+        if (const auto found = collections.find(path); found != collections.end()) {
+            found->second.etag.clear();
+            urgent.push_back({What::collection, path, found->second.uri, 0});
+        }
+    }
+    if (urgent.empty()) {
+        events.onRefreshed(ticket, now);
+        return;
+    }
+    urgent.back().ticket = ticket;
+    jobs.insert(jobs.begin(), urgent.begin(), urgent.end());
+    next(now);
+}
+
+void MemberWatch::onTimer(Now now)
+{
+    if (now.mono < nextPoll) {
+        return;
+    }
+    nextPoll = never;
+    start(now);
+}
+
+void MemberWatch::next(Now now)
+{
+    if (current) {
+        return;
+    }
+    if (jobs.empty()) {
+        if (nextPoll == never) {
+            const Duration jitter{static_cast<std::int64_t>(rng.below(limits::memberPollInterval.count() / 10))};
+            nextPoll = now.mono + limits::memberPollInterval + jitter;
+        }
+        return;
+    }
+    current = std::move(jobs.front());
+    jobs.pop_front();
+    pages.clear();
+    pageCount = 0;
+    ask(now);
+}
+
+void MemberWatch::ask(Now now)
+{
+    exchange = watchBit | nextExchange++;
+    head = {};
+    body.clear();
+    RequestHead request{"GET", current->uri, {{"Accept", "application/json"}}};
+    const auto known = collections.find(current->path);
+    if (current->what == What::collection && known != collections.end() && !known->second.etag.empty() && pageCount == 0) {
+        request.headers.push_back({"If-None-Match", known->second.etag});
+    }
+    bmc.start(exchange, std::move(request), {}, false, 0, true, now.mono + watchDeadline);
+}
+
+void MemberWatch::onHead(BmcExchange id, ResponseHead received, bool bodyFollows, Now now)
+{
+    if (id != exchange || !current) {
+        return;
+    }
+    head = std::move(received);
+    if (!bodyFollows) {
+        finishJob(now);
+    }
+}
+
+void MemberWatch::onBody(BmcExchange id, std::string_view piece, bool last, Now now)
+{
+    if (id != exchange || !current) {
+        return;
+    }
+    if (body.size() + piece.size() > limits::maxMemberBodyBytes) {
+        bmc.cancel(id);
+        fail("a body of more than " + std::to_string(limits::maxMemberBodyBytes) + " bytes", now);
+        return;
+    }
+    body += piece;
+    bmc.grant(id, piece.size());
+    if (last) {
+        finishJob(now);
+    }
+}
+
+void MemberWatch::onFailure(BmcExchange id, Error error, Now now)
+{
+    if (id == exchange && current) {
+        fail(error.message, now);
+        if (error.code == Code::notSent && reachable) {
+            jobs.clear();
+            start(now);
+        }
+    }
+}
+
+void MemberWatch::finishJob(Now now)
+{
+    if (head.status == 200) {
+        take(now);
+    } else if (head.status == 304) {
+        endJob(now);
+    } else if (head.status == 404 && current->what == What::collection) {
+        publish({current->path, shoset::CollectionState::absent, {}, {}, false}, now);
+        endJob(now);
+    } else {
+        fail(rejectedReason(head.status), now);
+    }
+}
+
+void MemberWatch::endJob(Now now)
+{
+    const std::uint64_t ticket = current->ticket;
+    current.reset();
+    if (ticket != 0) {
+        events.onRefreshed(ticket, now);
+    }
+    next(now);
+}
+
+void MemberWatch::take(Now now)
+{
+    switch (current->what) {
+        case What::root: takeRoot(now); return;
+        case What::service: takeService(now); return;
+        case What::collection: takeCollection(now); return;
+    }
+}
+
+void MemberWatch::fail(const std::string& why, Now now)
+{
+    if (current->what == What::root) {
+        setReachable(false, why, now);
+        backoff = backoff == Duration{} ? firstBackoff : std::min<Duration>(backoff * 2, limits::memberPollInterval);
+        nextPoll = now.mono + backoff + Duration{static_cast<std::int64_t>(rng.below(backoff.count() / 4 + 1))};
+    } else if (current->what == What::collection) {
+        shoset::AnnouncedCollection failing = collections[current->path].collection;
+        failing.state = shoset::CollectionState::failing;
+        failing.reason = why;
+        publish(std::move(failing), now);
+    }
+    endJob(now);
+}
+
+void MemberWatch::takeRoot(Now now)
+{
+    std::optional<RootFacts> root = rootFactsIn(body);
+    if (!root) {
+        fail("its ServiceRoot is no JSON object", now);
+        return;
+    }
+    uuid = std::move(root->uuid);
+    redfishVersion = std::move(root->redfishVersion);
+    rootServices.clear();
+    for (const std::string& uri : root->links) {
+        const std::string_view path = relativePath(uri);
+        const std::string first(path.substr(0, path.find('/')));
+        if (!first.empty() && std::find(rootServices.begin(), rootServices.end(), first) == rootServices.end()) {
+            rootServices.push_back(first);
+        }
+    }
+    for (const auto& [path, uri] : services) {
+        jobs.push_back({What::service, path, uri, 0});
+    }
+    for (const auto& [path, known] : collections) {
+        jobs.push_back({What::collection, path, known.uri, 0});
+    }
+    takeLinks(root->links);
+    setReachable(true, "", now);
+    endJob(now);
+}
+
+void MemberWatch::takeService(Now now)
+{
+    if (const auto links = linksIn(body)) {
+        takeLinks(*links);
+    }
+    endJob(now);
+}
+
+void MemberWatch::takeLinks(const std::vector<std::string>& links)
+{
+    for (const std::string& uri : links) {
+        const std::string path(relativePath(uri));
+        if (const std::string collection = collectionPath(path); !collection.empty()) {
+            if (const auto [place, added] = collections.try_emplace(collection); added) {
+                place->second.uri = uri;
+                place->second.collection = {collection, shoset::CollectionState::failing, {}, "not read yet", false};
+                jobs.push_back({What::collection, collection, uri, 0});
+            }
+        } else if (!path.empty() && hasCollectionsBelow(path) && services.try_emplace(path, uri).second) {
+            jobs.push_back({What::service, path, uri, 0});
+        }
+    }
+}
+
+void MemberWatch::takeCollection(Now now)
+{
+    std::optional<CollectionFacts> page = isJson(head) ? collectionFactsIn(body) : std::nullopt;
+    if (!page) {
+        fail("a collection that is no JSON object", now);
+        return;
+    }
+    pages.insert(pages.end(), page->members.begin(), page->members.end());
+    ++pageCount;
+    if (pages.size() > limits::maxMembersPerSatellite || pageCount > limits::maxMembersPerSatellite) {
+        fail("a collection of more than " + std::to_string(limits::maxMembersPerSatellite) + " members", now);
+        return;
+    }
+    if (!page->nextLink.empty()) {
+        current->uri = page->nextLink;
+        ask(now);
+        return;
+    }
+    const std::string* etag = findHeader(head.headers, "ETag");
+    // A first page's ETag says nothing about the others.
+    collections[current->path].etag = etag != nullptr && pageCount == 1 ? *etag : std::string();
+    publish({current->path, shoset::CollectionState::known, std::move(pages), {}, false}, now);
+    endJob(now);
+}
+
+void MemberWatch::publish(shoset::AnnouncedCollection collection, Now now)
+{
+    Known& known = collections[collection.path];
+    if (known.collection == collection) {
+        return;
+    }
+    known.collection = std::move(collection);
+    shoset::Announce changed = header();
+    changed.collections.push_back(known.collection);
+    events.onAnnounce(changed, now);
+}
+
+void MemberWatch::setReachable(bool nowReachable, const std::string& why, Now now)
+{
+    if (nowReachable) {
+        backoff = {};
+    }
+    reachable = nowReachable;
+    reason = why;
+    shoset::Announce said = header();
+    if (said != lastHeader) {
+        lastHeader = said;
+        events.onAnnounce(said, now);
+    }
+}
+
+shoset::Announce MemberWatch::header() const
+{
+    shoset::Announce announce;
+    announce.uuid = uuid;
+    announce.redfishVersion = redfishVersion;
+    announce.services = rootServices;
+    announce.bmcReachable = reachable;
+    announce.bmcReason = reason;
+    return announce;
+}
+
+shoset::Announce MemberWatch::snapshot() const
+{
+    shoset::Announce all = header();
+    all.complete = true;
+    for (const auto& [path, known] : collections) {
+        all.collections.push_back(known.collection);
+    }
+    return all;
+}
+
+}  // namespace mesh::connector

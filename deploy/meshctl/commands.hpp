@@ -1,0 +1,52 @@
+#pragma once
+
+#include "deploy/meshctl/session.hpp"
+
+#include <string>
+#include <vector>
+
+// Each command prints its result on stdout, problems on stderr, and returns the exit status.
+namespace mesh::ctl {
+
+enum Exit : int { exitOk = 0, exitFailed = 1, exitUsage = 2, exitUnreachable = 3, exitPartly = 4 };
+
+int complain(const Error& error);
+
+int keygen(const std::string& file, bool json);
+
+struct HttpOptions {
+    std::string method;
+    std::string target;
+    std::string body;  // literal, @file, or "-" for stdin
+    std::vector<std::string> headers;
+    bool include = false;
+};
+int http(Connection connection, const HttpOptions& options);
+int status(Connection connection);
+
+struct MapOptions {
+    std::string prefix;
+    std::vector<std::string> uris;  // none: one a line from stdin
+    std::vector<std::string> hosts;
+    bool reverse = false;
+    std::string satelliteUri;
+    std::string facadeUri;
+    std::string contentType = "application/json";
+};
+int mapUris(const MapOptions& options);
+int localise(const MapOptions& options);
+
+struct AccountOptions {
+    std::string file;  // offline: the node's accounts file; empty: through the facade
+    std::string user;
+    std::string role = "ReadOnly";
+    std::string tenant;
+    std::string newPasswordFile;
+    bool passwordChangeRequired = false;
+};
+int accountAdd(Connection connection, const AccountOptions& options);
+int accountList(Connection connection, const AccountOptions& options);
+int accountRemove(Connection connection, const AccountOptions& options);
+int accountPassword(Connection connection, const AccountOptions& options);
+
+}  // namespace mesh::ctl

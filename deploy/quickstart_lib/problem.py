@@ -1,0 +1,2 @@
+class Problem(Exception):
+    """What went wrong, in a sentence for the person who can mend it."""

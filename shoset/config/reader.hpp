@@ -1,0 +1,74 @@
+#pragma once
+
+#include "shoset/base/result.hpp"
+#include "shoset/base/time.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mesh::config {
+
+// Strict reading of a YAML file: every key must be known, every value of the right form. The first problem is kept, with
+// file, line and what was expected; after it everything reads as its default. Start-up and reload only.
+//
+//     Reader reader(path, text);
+//     Section node = reader.root().section("node");
+//     settings.name = node.text("name");
+//     ...
+//     if (Result<void> fine = reader.finish(); !fine) ...
+class Section;
+
+class Reader {
+public:
+    // `text` is the file's content; `path` is for messages only.
+    Reader(std::string path, const std::string& text);
+    ~Reader();
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+
+    Section root();
+    // The first problem, or a key that nobody asked for.
+    Result<void> finish();
+    // A problem that the caller found with a value just read, at the line of `section`.
+    void complain(const Section& section, const std::string& sentence);
+
+private:
+    friend class Section;
+    struct State;
+    std::shared_ptr<State> state;
+};
+
+class Section {
+public:
+    ~Section();
+    Section(const Section&);
+    Section& operator=(const Section&);
+
+    bool has(const std::string& key) const;
+    bool present() const;  // the section itself stands in the file
+    // Required.
+    std::string text(const std::string& key);
+    std::string text(const std::string& key, const std::string& fallback);
+    bool flag(const std::string& key, bool fallback);
+    // "2s", "500ms", "10m".
+    Duration duration(const std::string& key, Duration fallback);
+    // "512MiB", "64KiB", plain bytes.
+    std::uint64_t bytes(const std::string& key, std::uint64_t fallback);
+    // A mapping; absent ones read as empty.
+    Section section(const std::string& key);
+    // A list of mappings; absent ones read as empty.
+    std::vector<Section> sections(const std::string& key);
+    std::vector<std::string> texts(const std::string& key);
+    int line() const;
+
+private:
+    friend class Reader;
+    struct Node;
+    Section(std::shared_ptr<Reader::State> owner, std::shared_ptr<Node> content);
+    std::shared_ptr<Reader::State> reader;
+    std::shared_ptr<Node> node;
+};
+
+}  // namespace mesh::config

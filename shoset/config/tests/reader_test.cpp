@@ -1,0 +1,81 @@
+#include "shoset/config/reader.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mesh::config {
+namespace {
+
+std::string problemOf(Reader& reader)
+{
+    const Result<void> fine = reader.finish();
+    return fine ? std::string() : fine.error().message;
+}
+
+TEST(Reader, ReadsEveryFormOfValue)
+{
+    Reader reader("a.yaml", "name: x\non: true\nwait: 500ms\nsize: 2KiB\nlist: [a, b]\nparts: [{k: 1}, {k: 2}]\nsub: {t: y}\n");
+    Section root = reader.root();
+    EXPECT_EQ(root.text("name"), "x");
+    EXPECT_TRUE(root.flag("on", false));
+    EXPECT_EQ(root.duration("wait", 1s), 500ms);
+    EXPECT_EQ(root.bytes("size", 0), 2048U);
+    EXPECT_EQ(root.texts("list"), (std::vector<std::string>{"a", "b"}));
+    std::vector<Section> parts = root.sections("parts");
+    ASSERT_EQ(parts.size(), 2U);
+    EXPECT_EQ(parts[0].text("k"), "1");
+    EXPECT_EQ(parts[1].text("k"), "2");
+    EXPECT_EQ(root.section("sub").text("t"), "y");
+    EXPECT_EQ(problemOf(reader), "");
+}
+
+TEST(Reader, AnUnknownKeyIsNamedWithItsLineAndWhatWasExpected)
+{
+    Reader reader("a.yaml", "name: x\nnmae: y\n");
+    reader.root().text("name");
+    EXPECT_EQ(problemOf(reader), "a.yaml:2: unknown key 'nmae'; expected one of name");
+}
+
+TEST(Reader, AMissingKeyIsNamedWithItsSection)
+{
+    Reader reader("a.yaml", "facade:\n  bind: x\n");
+    Section facade = reader.root().section("facade");
+    facade.text("bind");
+    facade.text("certificate");
+    EXPECT_EQ(problemOf(reader), "a.yaml:2: expected 'certificate' in facade");
+}
+
+TEST(Reader, WrongFormsAreNamedWithTheirLine)
+{
+    Reader reader("a.yaml", "\nwait: soon\n");
+    EXPECT_EQ(reader.root().duration("wait", 3s), 3s);
+    EXPECT_EQ(problemOf(reader), "a.yaml:2: expected a time such as 500ms, 2s or 10m for 'wait', not 'soon'");
+}
+
+TEST(Reader, AMappingInPlaceOfATextIsAProblem)
+{
+    Reader reader("a.yaml", "name: {a: b}\n");
+    reader.root().text("name");
+    EXPECT_EQ(problemOf(reader), "a.yaml:1: expected a text for 'name'");
+}
+
+TEST(Reader, BrokenYamlIsNamedWithItsLine)
+{
+    Reader reader("a.yaml", "name: x\n  : [\n");
+    reader.root();
+    EXPECT_EQ(problemOf(reader).substr(0, 9), "a.yaml:2:");
+}
+
+TEST(Reader, AbsentSectionsReadAsDefaults)
+{
+    Reader reader("a.yaml", "name: x\n");
+    Section root = reader.root();
+    root.text("name");
+    Section facade = root.section("facade");
+    EXPECT_FALSE(facade.present());
+    EXPECT_EQ(facade.text("bind", "z"), "z");
+    EXPECT_TRUE(root.sections("members").empty());
+    EXPECT_EQ(problemOf(reader), "");
+}
+
+}  // namespace
+}  // namespace mesh::config

@@ -1,0 +1,404 @@
+// The only file that knows the generated protobuf classes.
+#include "shoset/base/limits.hpp"
+#include "shoset/core/message.hpp"
+
+#include "proto/mesh.pb.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
+#include <google/protobuf/wire_format_lite.h>
+
+namespace mesh::shoset {
+
+namespace {
+
+using google::protobuf::RepeatedPtrField;
+
+void putHeaders(const Headers& from, RepeatedPtrField<wire::HttpHeader>& to)
+{
+    for (const Header& header : from) {
+        wire::HttpHeader* out = to.Add();
+        out->set_name(header.name);
+        out->set_value(header.value);
+    }
+}
+
+Headers takeHeaders(RepeatedPtrField<wire::HttpHeader>& from)
+{
+    Headers out;
+    out.reserve(static_cast<std::size_t>(from.size()));
+    for (wire::HttpHeader& header : from) {
+        out.push_back({std::move(*header.mutable_name()), std::move(*header.mutable_value())});
+    }
+    return out;
+}
+
+template <class Strings>
+std::vector<std::string> takeStrings(Strings& from)
+{
+    std::vector<std::string> out;
+    out.reserve(static_cast<std::size_t>(from.size()));
+    for (std::string& text : from) {
+        out.push_back(std::move(text));
+    }
+    return out;
+}
+
+void put(wire::Header& to, const Hello& from)
+{
+    wire::Hello& out = *to.mutable_hello();
+    out.set_major(from.major);
+    out.set_minor(from.minor);
+    out.set_name(from.name);
+    out.set_incarnation(from.incarnation);
+    out.set_capabilities(from.capabilities);
+    out.set_software(from.software);
+    out.set_clock(from.clock);
+}
+
+Hello take(wire::Hello& from)
+{
+    return {from.major(),        from.minor(),    std::move(*from.mutable_name()), from.incarnation(),
+            from.capabilities(), from.software(), from.clock()};
+}
+
+void put(wire::Header& to, const HelloAck& from)
+{
+    wire::HelloAck& out = *to.mutable_hello_ack();
+    out.set_major(from.major);
+    out.set_minor(from.minor);
+    out.set_name(from.name);
+    out.set_incarnation(from.incarnation);
+    out.set_capabilities(from.capabilities);
+    out.set_software(from.software);
+    out.set_echoed_clock(from.echoedClock);
+    out.set_clock(from.clock);
+    out.set_heartbeat_ms(from.heartbeatMs);
+    out.set_refusal(from.refusal);
+    out.set_you(from.you);
+}
+
+HelloAck take(wire::HelloAck& from)
+{
+    return {from.major(),    from.minor(),        from.name(),  from.incarnation(),  from.capabilities(),
+            from.software(), from.echoed_clock(), from.clock(), from.heartbeat_ms(), from.refusal(), from.you()};
+}
+
+void put(wire::Header& to, const Heartbeat& from)
+{
+    wire::Heartbeat& out = *to.mutable_heartbeat();
+    out.set_clock(from.clock);
+    out.set_peer_clock(from.peerClock);
+    out.set_peer_clock_at(from.peerClockAt);
+}
+
+Heartbeat take(wire::Heartbeat& from)
+{
+    return {from.clock(), from.peer_clock(), from.peer_clock_at()};
+}
+
+void put(wire::Header& to, const HeartbeatEcho& from)
+{
+    to.mutable_heartbeat_echo()->set_echoed_clock(from.echoedClock);
+    to.mutable_heartbeat_echo()->set_clock(from.clock);
+    to.mutable_heartbeat_echo()->set_heartbeat_ms(from.heartbeatMs);
+}
+
+HeartbeatEcho take(wire::HeartbeatEcho& from)
+{
+    return {from.echoed_clock(), from.clock(), from.heartbeat_ms()};
+}
+
+void put(wire::Header& to, const Bye& from)
+{
+    to.mutable_bye()->set_reason(from.reason);
+}
+
+Bye take(wire::Bye& from)
+{
+    return {std::move(*from.mutable_reason())};
+}
+
+void put(wire::Header& to, const Command& from)
+{
+    wire::Command& out = *to.mutable_command();
+    out.set_name(from.name);
+    out.set_user(from.user);
+    out.set_prefix(from.prefix);
+    out.set_method(from.http.method);
+    out.set_target(from.http.target);
+    putHeaders(from.http.headers, *out.mutable_headers());
+    out.set_body_length(from.bodyLength);
+    for (const std::string& host : from.hosts) {
+        out.add_hosts(host);
+    }
+}
+
+Result<Command> take(wire::Command& from)
+{
+    if (from.body_length() < -1) {
+        return Error{Code::corrupt, "a body length of " + std::to_string(from.body_length())};
+    }
+    Command out;
+    out.name = std::move(*from.mutable_name());
+    out.user = std::move(*from.mutable_user());
+    out.prefix = std::move(*from.mutable_prefix());
+    out.http = {std::move(*from.mutable_method()), std::move(*from.mutable_target()),
+                takeHeaders(*from.mutable_headers())};
+    out.bodyLength = from.body_length();
+    out.hosts = takeStrings(*from.mutable_hosts());
+    return out;
+}
+
+void put(wire::Header& to, const Reply& from)
+{
+    wire::Reply& out = *to.mutable_reply();
+    out.set_state(static_cast<std::uint32_t>(from.state));
+    out.set_code(static_cast<std::uint32_t>(from.code));
+    out.set_message(from.message);
+    out.set_status(static_cast<std::uint32_t>(from.http.status));
+    putHeaders(from.http.headers, *out.mutable_headers());
+}
+
+Result<Code> codeFrom(std::uint32_t value)
+{
+    if (value > static_cast<std::uint32_t>(Code::unsupported)) {
+        return Error{Code::corrupt, "an unknown error code"};
+    }
+    return static_cast<Code>(value);
+}
+
+Result<Reply> take(wire::Reply& from)
+{
+    const Result<Code> code = codeFrom(from.code());
+    if (!code) {
+        return code.error();
+    }
+    if (from.state() < 1 || from.state() > 3) {
+        return Error{Code::corrupt, "an unknown reply state"};
+    }
+    const auto state = static_cast<ReplyState>(from.state());
+    const bool lacksStatus = from.status() == 0 && state != ReplyState::success;
+    if (!lacksStatus && (from.status() < 100 || from.status() > 599)) {
+        return Error{Code::corrupt, "an HTTP status of " + std::to_string(from.status())};
+    }
+    return Reply{state, *code, std::move(*from.mutable_message()),
+                 ResponseHead{static_cast<int>(from.status()), takeHeaders(*from.mutable_headers())}};
+}
+
+void put(wire::Header& to, const Chunk& from)
+{
+    wire::Chunk& out = *to.mutable_chunk();
+    out.set_offset(from.offset);
+    out.set_code(static_cast<std::uint32_t>(from.code));
+    out.set_message(from.message);
+}
+
+Result<Chunk> take(wire::Chunk& from)
+{
+    const Result<Code> code = codeFrom(from.code());
+    if (!code) {
+        return code.error();
+    }
+    return Chunk{from.offset(), *code, std::move(*from.mutable_message())};
+}
+
+void put(wire::Header& to, const Credit& from)
+{
+    to.mutable_credit()->set_total(from.total);
+}
+
+Credit take(wire::Credit& from)
+{
+    return {from.total()};
+}
+
+void put(wire::Header&, const Cancel&) {}
+void put(wire::Header&, const std::monostate&) {}
+
+void put(wire::Header& to, const Announce& from)
+{
+    wire::Announce& out = *to.mutable_announce();
+    out.set_uuid(from.uuid);
+    out.set_complete(from.complete);
+    out.set_bmc_state(from.bmcReachable ? 1 : 2);
+    out.set_bmc_reason(from.bmcReason);
+    out.set_redfish_version(from.redfishVersion);
+    for (const std::string& service : from.services) {
+        out.add_services(service);
+    }
+    for (const AnnouncedCollection& collection : from.collections) {
+        wire::Collection* item = out.add_collections();
+        item->set_path(collection.path);
+        item->set_state(static_cast<std::uint32_t>(collection.state));
+        item->set_reason(collection.reason);
+        item->set_more(collection.more);
+        for (const std::string& member : collection.members) {
+            item->add_members(member);
+        }
+    }
+}
+
+Result<Announce> take(wire::Announce& from)
+{
+    Announce out;
+    out.uuid = std::move(*from.mutable_uuid());
+    out.complete = from.complete();
+    out.bmcReachable = from.bmc_state() == 1;
+    out.bmcReason = std::move(*from.mutable_bmc_reason());
+    out.redfishVersion = std::move(*from.mutable_redfish_version());
+    out.services = takeStrings(*from.mutable_services());
+    for (wire::Collection& item : *from.mutable_collections()) {
+        if (item.state() < 1 || item.state() > 3) {
+            return Error{Code::corrupt, "an unknown collection state"};
+        }
+        out.collections.push_back({std::move(*item.mutable_path()), static_cast<CollectionState>(item.state()),
+                                   takeStrings(*item.mutable_members()), std::move(*item.mutable_reason()),
+                                   item.more()});
+    }
+    return out;
+}
+
+void put(wire::Header& to, const Routes& from)
+{
+    wire::Routes& out = *to.mutable_routes();
+    for (const Route& route : from.routes) {
+        wire::Route* item = out.add_routes();
+        item->set_address(route.address);
+        item->set_distance(route.distance);
+    }
+}
+
+Routes take(wire::Routes& from)
+{
+    Routes out;
+    for (wire::Route& item : *from.mutable_routes()) {
+        out.routes.push_back({std::move(*item.mutable_address()), item.distance()});
+    }
+    return out;
+}
+
+template <class T>
+Result<Content> asContent(T value)
+{
+    return Content{std::move(value)};
+}
+
+template <class T>
+Result<Content> asContent(Result<T> value)
+{
+    if (!value) {
+        return value.error();
+    }
+    return Content{std::move(*value)};
+}
+
+Result<Content> takeContent(Kind kind, wire::Header& from)
+{
+    switch (kind) {
+        case Kind::hello: return asContent(take(*from.mutable_hello()));
+        case Kind::helloAck: return asContent(take(*from.mutable_hello_ack()));
+        case Kind::heartbeat: return asContent(take(*from.mutable_heartbeat()));
+        case Kind::heartbeatEcho: return asContent(take(*from.mutable_heartbeat_echo()));
+        case Kind::bye: return asContent(take(*from.mutable_bye()));
+        case Kind::command: return asContent(take(*from.mutable_command()));
+        case Kind::reply: return asContent(take(*from.mutable_reply()));
+        case Kind::chunk: return asContent(take(*from.mutable_chunk()));
+        case Kind::credit: return asContent(take(*from.mutable_credit()));
+        case Kind::cancel: return Content{Cancel{}};
+        case Kind::announce: return asContent(take(*from.mutable_announce()));
+        case Kind::routes: return asContent(take(*from.mutable_routes()));
+    }
+    return Error{Code::unsupported, "record kind"};
+}
+
+// A content of defaults only is still there, with length 0: only cancel has none.
+bool contentFits(Kind kind, const wire::Header& header)
+{
+    using Case = wire::Header::ContentCase;
+    static constexpr Case fits[lastKind + 1] = {
+        Case::CONTENT_NOT_SET, Case::kHello, Case::kHelloAck, Case::kHeartbeat, Case::kHeartbeatEcho,
+        Case::kBye,            Case::kCommand, Case::kReply,  Case::kChunk,     Case::kCredit,
+        Case::CONTENT_NOT_SET, Case::kAnnounce, Case::kRoutes,
+    };
+    return header.content_case() == fits[static_cast<std::size_t>(kind)];
+}
+
+}  // namespace
+
+Result<Envelope> peekEnvelope(std::string_view header)
+{
+    using google::protobuf::internal::WireFormatLite;
+    google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(header.data()),
+                                              static_cast<int>(header.size()));
+    Envelope envelope;
+    while (const std::uint32_t tag = in.ReadTag()) {
+        std::uint32_t length = 0;
+        const int field = WireFormatLite::GetTagFieldNumber(tag);
+        if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+            if (!WireFormatLite::SkipField(&in, tag)) {
+                return Error{Code::corrupt, "a header that ends within a field"};
+            }
+            continue;
+        }
+        if (!in.ReadVarint32(&length)) {
+            return Error{Code::corrupt, "a header that ends within a field"};
+        }
+        const auto at = static_cast<std::size_t>(in.CurrentPosition());
+        if (length > header.size() - at || !in.Skip(static_cast<int>(length))) {
+            return Error{Code::corrupt, "a header that ends within a field"};
+        }
+        const std::string_view value = header.substr(at, length);
+        if (field == wire::Header::kIdFieldNumber) {
+            envelope.id = value;
+        } else if (field == wire::Header::kSourceFieldNumber) {
+            envelope.source = value;
+        } else if (field == wire::Header::kDestinationFieldNumber) {
+            envelope.destination = value;
+        }
+    }
+    return in.ConsumedEntireMessage() ? Result<Envelope>{envelope} : Result<Envelope>{Error{Code::corrupt, "a header that is no protobuf"}};
+}
+
+std::string encodeHeader(const Message& message)
+{
+    wire::Header out;
+    if (!message.id.isNil()) {
+        out.set_id(message.id.bytes().data(), MessageId::size);
+    }
+    out.set_source(message.source);
+    out.set_destination(message.destination);
+    std::visit([&out](const auto& content) { put(out, content); }, message.content);
+    return out.SerializeAsString();
+}
+
+Result<Message> decodeHeader(Kind kind, std::string_view header)
+{
+    const google::protobuf::LogSilencer silence;  // a peer's bad text is an error value, not lines on our stderr
+    wire::Header in;
+    if (header.size() > limits::maxHeaderBytes ||
+        !in.ParseFromArray(header.data(), static_cast<int>(header.size()))) {
+        return Error{Code::corrupt, "a header that is no protobuf"};
+    }
+    if (!contentFits(kind, in)) {
+        return Error{Code::corrupt, std::string("a ") + kindName(kind) + " record with another content"};
+    }
+    Message out;
+    if (!in.id().empty()) {
+        Result<MessageId> id = MessageId::fromBytes(in.id());
+        if (!id) {
+            return id.error();
+        }
+        out.id = *id;
+    }
+    out.source = std::move(*in.mutable_source());
+    out.destination = std::move(*in.mutable_destination());
+    Result<Content> content = takeContent(kind, in);
+    if (!content) {
+        return content.error();
+    }
+    out.content = std::move(*content);
+    return out;
+}
+
+}  // namespace mesh::shoset

@@ -1,0 +1,357 @@
+#include "shoset/core/link.hpp"
+
+#include "shoset/base/limits.hpp"
+
+#include <algorithm>
+
+namespace mesh::shoset {
+
+namespace {
+
+constexpr int missedBeats = 3;
+
+std::uint32_t remainingMs(Instant deadline, Now now)
+{
+    if (deadline == never) {
+        return noDeadline;
+    }
+    const std::int64_t left = toMillis(deadline - now.mono);
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 0, noDeadline - 1));
+}
+
+}  // namespace
+
+Link::Link(LinkId linkId, Role linkRole, Address provedIdentity, const LinkSelf& selfInfo, FramePort& framePort,
+           LinkEvents& linkEvents)
+    : id(linkId), role(linkRole), identity(std::move(provedIdentity)), self(selfInfo), port(framePort),
+      events(linkEvents), interval(limits::heartbeatInterval)
+{
+}
+
+void Link::onConnected(Now now)
+{
+    if (role == Role::dialer) {
+        goDown("the connection was made anew", now);
+        reasonDown.clear();
+        state = State::greeting;
+        lastHeard = now.mono;
+        sendHello(now);
+    }
+}
+
+void Link::onDisconnected(Now now)
+{
+    goDown("the connection ended", now);
+}
+
+void Link::onFrame(std::string_view bytes, Now now)
+{
+    ++count.framesIn;
+    if (state == State::up) {
+        lastHeard = now.mono;
+    }
+    FrameReader reader(bytes);
+    for (;;) {
+        const Result<std::optional<Record>> next = reader.next();
+        if (!next) {
+            ++count.malformed;
+            return;
+        }
+        if (!next->has_value()) {
+            return;
+        }
+        const Record& record = **next;
+        ++count.recordsIn;
+        if (record.prelude.kind <= Kind::bye) {
+            handleOwn(record, now);
+        } else if (state == State::up) {
+            events.onRecord(id, record, now);
+        } else {
+            ++count.beforeHello;
+        }
+    }
+}
+
+void Link::handleOwn(const Record& record, Now now)
+{
+    Result<Message> message = decodeHeader(record.prelude.kind, record.header);
+    if (!message) {
+        ++count.malformed;
+        return;
+    }
+    if (const auto* hello = std::get_if<Hello>(&message->content)) {
+        handle(*hello, now);
+    } else if (const auto* ack = std::get_if<HelloAck>(&message->content)) {
+        handle(*ack, now);
+    } else if (state != State::up) {
+        ++count.beforeHello;
+    } else if (const auto* beat = std::get_if<Heartbeat>(&message->content)) {
+        handle(*beat, now);
+    } else if (const auto* echo = std::get_if<HeartbeatEcho>(&message->content)) {
+        handle(*echo, now);
+    } else if (const auto* farewell = std::get_if<Bye>(&message->content)) {
+        goDown("the peer said bye: " + farewell->reason, now);
+    }
+}
+
+std::string Link::refusalOf(const Hello& hello) const
+{
+    if (hello.major != protocolMajor) {
+        return "protocol version " + std::to_string(hello.major) + " is not " + std::to_string(protocolMajor);
+    }
+    if (hello.name != identity && hello.name != nameOf(identity)) {
+        return "the key belongs to another name";
+    }
+    return {};
+}
+
+void Link::handle(const Hello& hello, Now now)
+{
+    if (role != Role::listener) {
+        ++count.malformed;
+        return;
+    }
+    goDown("the peer greeted again", now);
+    HelloAck ack;
+    ack.name = self.name;
+    ack.incarnation = self.incarnation;
+    ack.capabilities = self.capabilities;
+    ack.software = self.software;
+    ack.echoedClock = hello.clock;
+    ack.clock = toMicros(now.mono);
+    ack.heartbeatMs = static_cast<std::uint32_t>(toMillis(interval));
+    ack.you = identity;
+    ack.refusal = refusalOf(hello);
+    toldInterval = interval;
+    sendOwn(ack, now);
+    flush();
+    if (!ack.refusal.empty()) {
+        ++count.refusals;
+        reasonDown = "refused: " + ack.refusal;
+        return;
+    }
+    clock = {};
+    goUp(hello.incarnation, now);
+    events.onLinkUp(id, now);
+}
+
+void Link::handle(const HelloAck& ack, Now now)
+{
+    if (role != Role::dialer || state != State::greeting || ack.echoedClock != greetedAt) {
+        ++count.malformed;
+        return;
+    }
+    if (!ack.refusal.empty() || ack.major != protocolMajor || ack.name != identity) {
+        ++count.refusals;
+        reasonDown = ack.refusal.empty() ? "the peer speaks another version or has another name" : "refused: " + ack.refusal;
+        return;
+    }
+    assigned = ack.you;
+    interval = std::chrono::milliseconds(std::max<std::uint32_t>(ack.heartbeatMs, 10));
+    clock = {};
+    clock.onRoundTrip(ack.echoedClock, toMicros(now.mono), ack.clock);
+    echoClock = ack.clock;
+    echoArrived = toMicros(now.mono);
+    goUp(ack.incarnation, now);
+    sendHeartbeat(now);
+    events.onLinkUp(id, now);
+}
+
+void Link::handle(const Heartbeat& heartbeat, Now now)
+{
+    if (role != Role::listener) {
+        ++count.malformed;
+        return;
+    }
+    if (heartbeat.peerClock != 0) {
+        clock.onRoundTrip(heartbeat.peerClock, toMicros(now.mono), heartbeat.peerClockAt);
+    }
+    toldInterval = interval;
+    sendOwn(HeartbeatEcho{heartbeat.clock, toMicros(now.mono), static_cast<std::uint32_t>(toMillis(interval))}, now);
+    flush();
+}
+
+void Link::handle(const HeartbeatEcho& echo, Now now)
+{
+    if (role != Role::dialer) {
+        ++count.malformed;
+        return;
+    }
+    clock.onRoundTrip(echo.echoedClock, toMicros(now.mono), echo.clock);
+    echoClock = echo.clock;
+    echoArrived = toMicros(now.mono);
+    if (echo.heartbeatMs >= 10) {
+        interval = std::chrono::milliseconds(echo.heartbeatMs);
+        nextBeat = std::min(nextBeat, now.mono + interval);
+    }
+}
+
+// A dialler that was told a shorter interval may still be waiting for the longer one.
+Duration Link::patience() const
+{
+    return state == State::up ? std::max(interval, toldInterval) * missedBeats : limits::handshakeTimeout;
+}
+
+void Link::onTimer(Now now)
+{
+    if (state == State::down || now.mono < nextDeadline()) {
+        return;
+    }
+    if (now.mono - lastHeard >= patience()) {
+        ++count.timeouts;
+        goDown(state == State::up ? "three heartbeats missed" : "no answer to the greeting", now);
+        port.resetLink(id);
+        return;
+    }
+    if (state == State::up && role == Role::dialer && now.mono >= nextBeat) {
+        sendHeartbeat(now);
+    }
+}
+
+Instant Link::nextDeadline() const
+{
+    return state == State::down ? never : std::min(lastHeard + patience(), nextBeat);
+}
+
+void Link::setHeartbeatInterval(Duration newInterval)
+{
+    if (role == Role::listener) {
+        interval = newInterval;
+    }
+}
+
+bool Link::append(const Message& message, std::string_view body, std::uint8_t flags, Instant deadline, Now now,
+                  std::uint8_t hops)
+{
+    if (state != State::up) {
+        ++count.sentWhileDown;
+        return false;
+    }
+    const std::string header = encodeHeader(message);
+    if (header.size() > limits::maxHeaderBytes || body.size() > limits::inlineBodyBytes) {
+        ++count.tooLarge;
+        return false;
+    }
+    put({kindOf(message.content), flags, hops, remainingMs(deadline, now), toMicros(now.mono)}, header, body);
+    return true;
+}
+
+bool Link::forward(const Record& record, Instant deadline, Now now)
+{
+    if (state != State::up) {
+        ++count.sentWhileDown;
+        return false;
+    }
+    if (record.prelude.hops == 0) {
+        ++count.hopLimit;
+        return false;
+    }
+    makeRoom(record.whole.size());
+    const int hops = std::min<int>(record.prelude.hops, limits::maxHops) - 1;
+    appendForwarded(frame, record,
+                    {record.prelude.kind, record.prelude.flags, static_cast<std::uint8_t>(hops),
+                     remainingMs(deadline, now), toMicros(now.mono)});
+    return true;
+}
+
+void Link::put(const Prelude& prelude, std::string_view header, std::string_view body)
+{
+    makeRoom(preludeBytes + header.size() + body.size());
+    appendRecord(frame, prelude, header, body);
+}
+
+void Link::makeRoom(std::size_t bytes)
+{
+    if (!frame.empty() && frame.size() + bytes > limits::coalesceBytes) {
+        flush();
+    }
+    ++count.recordsOut;
+    ++queued;
+}
+
+void Link::flush()
+{
+    if (frame.empty()) {
+        return;
+    }
+    ++count.framesOut;
+    queued = 0;
+    port.sendFrame(id, std::move(frame));
+    frame.clear();
+}
+
+void Link::bye(const std::string& reason, Now now)
+{
+    if (state == State::up) {
+        sendOwn(Bye{reason}, now);
+        flush();
+        state = State::down;
+        nextBeat = never;
+        reasonDown = reason;
+    }
+}
+
+std::optional<Instant> Link::deadlineOf(const Prelude& prelude, Now now) const
+{
+    if (prelude.remainingMs == noDeadline) {
+        return never;
+    }
+    const std::optional<Instant> sent = clock.earliestSend(prelude.sentMicros, now.mono);
+    if (!sent) {
+        return std::nullopt;
+    }
+    return *sent + std::chrono::milliseconds(prelude.remainingMs);
+}
+
+void Link::goUp(std::uint64_t peerIncarnation, Now now)
+{
+    state = State::up;
+    incarnation = peerIncarnation;
+    lastHeard = now.mono;
+    reasonDown.clear();
+}
+
+void Link::goDown(const std::string& reason, Now now)
+{
+    if (state == State::down) {
+        return;
+    }
+    const bool wasUp = state == State::up;
+    state = State::down;
+    if (reasonDown.empty()) {  // a refusal says more than the end that follows it
+        reasonDown = reason;
+    }
+    count.droppedQueued += queued;
+    queued = 0;
+    frame.clear();
+    nextBeat = never;
+    if (wasUp) {
+        events.onLinkDown(id, reason, now);
+    }
+}
+
+void Link::sendHello(Now now)
+{
+    greetedAt = toMicros(now.mono);
+    sendOwn(Hello{protocolMajor, protocolMinor, self.name, self.incarnation, self.capabilities, self.software,
+                  greetedAt},
+            now);
+    flush();
+}
+
+void Link::sendHeartbeat(Now now)
+{
+    nextBeat = now.mono + interval;
+    sendOwn(Heartbeat{toMicros(now.mono), echoClock, echoArrived}, now);
+    flush();
+}
+
+void Link::sendOwn(Content content, Now now)
+{
+    Message message;
+    message.source = self.name;
+    message.content = std::move(content);
+    put({kindOf(message.content), 0, 0, noDeadline, toMicros(now.mono)}, encodeHeader(message), {});
+}
+
+}  // namespace mesh::shoset

@@ -1,0 +1,174 @@
+#pragma once
+
+#include "shoset/base/http.hpp"
+#include "shoset/base/ids.hpp"
+#include "shoset/base/result.hpp"
+#include "shoset/base/time.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace mesh::shoset {
+
+// An aggregator is its node name ("agg-a"), a connector is "tenant/name" ("acme/sled07").
+using Address = std::string;
+std::string_view tenantOf(std::string_view address);  // empty for an aggregator
+std::string_view nameOf(std::string_view address);    // without the tenant
+bool isConnector(std::string_view address);
+Address connectorAddress(std::string_view tenant, std::string_view name);
+
+constexpr std::uint32_t protocolMajor = 1;
+constexpr std::uint32_t protocolMinor = 0;
+
+enum class Kind : std::uint8_t {
+    hello = 1,
+    helloAck = 2,
+    heartbeat = 3,
+    heartbeatEcho = 4,
+    bye = 5,
+    command = 6,
+    reply = 7,
+    chunk = 8,
+    credit = 9,
+    cancel = 10,
+    announce = 11,
+    routes = 12,
+};
+constexpr std::uint8_t lastKind = 12;
+const char* kindName(Kind kind);
+
+// Capability bits of hello and helloAck.
+enum Capability : std::uint64_t { capabilityRedfish = 1, capabilityStreams = 2 };
+
+struct Hello {
+    std::uint32_t major = protocolMajor;
+    std::uint32_t minor = protocolMinor;
+    Address name;
+    std::uint64_t incarnation = 0;
+    std::uint64_t capabilities = 0;
+    std::string software;
+    std::int64_t clock = 0;
+};
+
+struct HelloAck {
+    std::uint32_t major = protocolMajor;
+    std::uint32_t minor = protocolMinor;
+    Address name;
+    std::uint64_t incarnation = 0;
+    std::uint64_t capabilities = 0;
+    std::string software;
+    std::int64_t echoedClock = 0;
+    std::int64_t clock = 0;
+    std::uint32_t heartbeatMs = 0;
+    std::string refusal;
+    Address you;
+};
+
+struct Heartbeat {
+    std::int64_t clock = 0;
+    std::int64_t peerClock = 0;
+    std::int64_t peerClockAt = 0;
+};
+
+struct HeartbeatEcho {
+    std::int64_t echoedClock = 0;
+    std::int64_t clock = 0;
+    std::uint32_t heartbeatMs = 0;
+};
+
+struct Bye {
+    std::string reason;
+};
+
+// A Redfish request on its way to a satellite.
+struct Command {
+    std::string name;
+    std::string user;
+    std::string prefix;
+    RequestHead http;
+    std::int64_t bodyLength = 0;  // -1: not known
+    std::vector<std::string> hosts;
+};
+
+enum class ReplyState : std::uint8_t { onGoing = 1, success = 2, fail = 3 };
+
+struct Reply {
+    ReplyState state = ReplyState::success;
+    Code code = Code::ok;
+    std::string message;
+    ResponseHead http;
+};
+
+struct Chunk {
+    std::uint64_t offset = 0;
+    Code code = Code::ok;  // not ok: the stream ends here, incomplete
+    std::string message;
+};
+
+// Bytes of the stream that may be sent, counted from its start: a repeated credit does no harm.
+struct Credit {
+    std::uint64_t total = 0;
+};
+
+struct Cancel {};
+
+enum class CollectionState : std::uint8_t { known = 1, absent = 2, failing = 3 };
+
+struct AnnouncedCollection {
+    std::string path;  // below /redfish/v1/, for example "UpdateService/FirmwareInventory"
+    CollectionState state = CollectionState::known;
+    std::vector<std::string> members;  // @odata.id as on the satellite
+    std::string reason;
+    bool more = false;  // further members follow in the next record; what came counts when they are all there
+    bool operator==(const AnnouncedCollection&) const = default;
+};
+
+struct Announce {
+    std::string uuid;
+    bool complete = false;
+    std::vector<AnnouncedCollection> collections;
+    bool bmcReachable = false;
+    std::string bmcReason;
+    std::vector<std::string> services;
+    std::string redfishVersion;
+    bool operator==(const Announce&) const = default;
+};
+
+struct Route {
+    Address address;
+    std::uint32_t distance = 0;  // 0 withdraws
+};
+
+struct Routes {
+    std::vector<Route> routes;
+};
+
+using Content = std::variant<std::monostate, Hello, HelloAck, Heartbeat, HeartbeatEcho, Bye, Command, Reply, Chunk,
+                             Credit, Cancel, Announce, Routes>;
+
+// One record without its body.
+struct Message {
+    MessageId id;
+    Address source;
+    Address destination;
+    Content content;
+};
+
+Kind kindOf(const Content& content);
+
+// The protobuf header of a record (proto/mesh.proto). decode checks the kind against the prelude's and every bound;
+// an error is Code::corrupt with a sentence.
+struct Envelope {
+    std::string_view id;
+    std::string_view source;
+    std::string_view destination;
+};
+// Only the envelope, as views into `header`: what a router has to know.
+Result<Envelope> peekEnvelope(std::string_view header);
+std::string encodeHeader(const Message& message);
+Result<Message> decodeHeader(Kind kind, std::string_view header);
+
+}  // namespace mesh::shoset

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "shoset/base/result.hpp"
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+// Blocking: for start-up, reload and the worker thread. Every error names the path and what the system said.
+namespace mesh::host {
+
+// The whole of a regular file. Code::notFound, Code::tooLarge for more than `maxBytes`, permissionDenied, ioError.
+Result<std::string> readFile(const std::string& path, std::size_t maxBytes);
+
+// As readFile, for keys, passwords and tokens: also Code::permissionDenied, with the command that mends it, unless the
+// file belongs to the effective user and nobody else may read or write it (mode 0600 or stricter).
+Result<std::string> readSecretFile(const std::string& path, std::size_t maxBytes);
+
+// Replaces `path` by `data` so that after a crash either the old or the new content is there whole: a temporary file
+// beside it, fsync, rename, fsync of the directory. `mode` is exact, whatever the umask.
+Result<void> writeFileAtomic(const std::string& path, std::string_view data, mode_t mode);
+
+}  // namespace mesh::host

@@ -1,0 +1,115 @@
+#include "shoset/host/files.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace mesh::host {
+namespace {
+
+class Files : public testing::Test {
+protected:
+    void SetUp() override
+    {
+        std::string pattern = testing::TempDir() + "mesh-files-XXXXXX";
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        directory = pattern;
+    }
+    void TearDown() override { std::filesystem::remove_all(directory); }
+
+    std::string path(const std::string& name) const { return directory + "/" + name; }
+    static mode_t modeOf(const std::string& file)
+    {
+        struct stat status = {};
+        ::stat(file.c_str(), &status);
+        return status.st_mode & 07777;
+    }
+
+    std::string directory;
+};
+
+TEST_F(Files, WrittenDataIsReadBackWithTheModeAskedFor)
+{
+    const ::mode_t before = ::umask(077);
+    ASSERT_TRUE(writeFileAtomic(path("a"), std::string_view("x\0y\n", 4), 0640));
+    ::umask(before);
+    EXPECT_EQ(*readFile(path("a"), 4), std::string_view("x\0y\n", 4));
+    EXPECT_EQ(modeOf(path("a")), 0640u);
+}
+
+TEST_F(Files, ReplacingLeavesNoTemporaryFile)
+{
+    ASSERT_TRUE(writeFileAtomic(path("a"), "old", 0600));
+    ASSERT_TRUE(writeFileAtomic(path("a"), "new", 0600));
+    EXPECT_EQ(*readFile(path("a"), 100), "new");
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory), {}), 1);
+}
+
+TEST_F(Files, FailedWriteKeepsTheOldFileAndNamesThePath)
+{
+    std::filesystem::create_directory(path("taken"));
+    std::ofstream(path("taken/inside")) << "x";
+    const auto onDirectory = writeFileAtomic(path("taken"), "new", 0600);
+    ASSERT_FALSE(onDirectory);
+    EXPECT_NE(onDirectory.error().message.find(path("taken")), std::string::npos);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory), {}), 1);
+    EXPECT_EQ(writeFileAtomic(path("missing/a"), "new", 0600).error().code, Code::notFound);
+}
+
+TEST_F(Files, SizeLimitIsExact)
+{
+    ASSERT_TRUE(writeFileAtomic(path("a"), std::string(10000, 'x'), 0600));
+    EXPECT_EQ(readFile(path("a"), 10000)->size(), 10000u);
+    EXPECT_EQ(readFile(path("a"), 9999).error().code, Code::tooLarge);
+    ASSERT_TRUE(writeFileAtomic(path("empty"), "", 0600));
+    EXPECT_EQ(*readFile(path("empty"), 0), "");
+}
+
+TEST_F(Files, FilesWithoutASizeAreReadToTheirEnd)
+{
+    EXPECT_NE(readFile("/proc/self/status", 100000)->find("Pid:"), std::string::npos);
+    EXPECT_EQ(readFile("/proc/self/status", 10).error().code, Code::tooLarge);
+}
+
+TEST_F(Files, OnlyRegularFilesAreRead)
+{
+    ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+    EXPECT_EQ(readFile(path("fifo"), 10).error().code, Code::invalidArgument);
+    EXPECT_EQ(readFile(directory, 10).error().code, Code::invalidArgument);
+    EXPECT_EQ(readFile(path("missing"), 10).error().code, Code::notFound);
+}
+
+TEST_F(Files, SecretsThatOthersCanReadAreRefusedWithTheCommandThatMendsIt)
+{
+    for (const mode_t mode : {0640u, 0604u, 0620u}) {
+        ASSERT_TRUE(writeFileAtomic(path("key"), "secret", mode));
+        const auto read = readSecretFile(path("key"), 100);
+        ASSERT_FALSE(read);
+        EXPECT_EQ(read.error().code, Code::permissionDenied);
+        EXPECT_NE(read.error().message.find("chmod 600 " + path("key")), std::string::npos);
+        EXPECT_EQ(read.error().message.find("secret\n"), std::string::npos);
+    }
+    for (const mode_t mode : {0600u, 0400u}) {
+        ASSERT_TRUE(writeFileAtomic(path("key"), "secret", mode));
+        EXPECT_EQ(*readSecretFile(path("key"), 100), "secret");
+    }
+}
+
+TEST_F(Files, SecretsOfAnotherUserAreRefused)
+{
+    ASSERT_TRUE(writeFileAtomic(path("key"), "secret", 0600));
+    if (::chown(path("key").c_str(), ::geteuid() + 1, static_cast<gid_t>(-1)) != 0) {
+        GTEST_SKIP() << "only root can give files away";
+    }
+    const auto read = readSecretFile(path("key"), 100);
+    ASSERT_FALSE(read);
+    EXPECT_NE(read.error().message.find("chown"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mesh::host

@@ -1,0 +1,401 @@
+// The parts of JsonScanner that know URIs and Ids; its walk through the text is in json_scanner.cpp.
+#include "shoset/uri/json_scanner.hpp"
+
+#include "shoset/base/http.hpp"
+#include "shoset/uri/byte_search.hpp"
+#include "shoset/uri/text_rules.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+namespace mesh::uri {
+
+namespace {
+
+char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+// Blanks between "Location:" and its URI that are looked at.
+constexpr std::ptrdiff_t maxHeaderBlanks = 16;
+
+}  // namespace
+
+// At the beginning of a text that is a URI by its property's name: maps a path outside the tree. What is inside is
+// left to scanText().
+const char* JsonScanner::beginUri(const char* p)
+{
+    if (direction != Direction::toFacade) {
+        return p;
+    }
+    if (p == end) {
+        return final ? p : starve(p);
+    }
+    const std::string_view text = from(p);
+    if ((*p != '/' && *p != '\\') || text.starts_with("/redfish/v1/")) {
+        return p;
+    }
+    Extent extent;
+    findExtent(p, extent);
+    if (extent.kind == Extent::Kind::starved) {
+        return starve(p);
+    }
+    const Mapping mapping = extent.kind == Extent::Kind::whole ? map.outside(extent.text) : Mapping{};
+    if (mapping.owner != Owner::satellite) {
+        return p;
+    }
+    editExtent(p, extent, 0, mapping);
+    return leaveUri(p, extent);
+}
+
+// At the beginning of an entry of Payload.HttpHeaders.
+const char* JsonScanner::beginHeader(const char* p)
+{
+    for (const std::string_view name : {std::string_view("Location:"), std::string_view("Content-Location:")}) {
+        const std::string_view text = from(p).substr(0, name.size());
+        if (!equalsIgnoreCase(text, name.substr(0, text.size()))) {
+            continue;
+        }
+        if (text.size() < name.size()) {
+            return final ? p : starve(p);
+        }
+        const char* uri = p + name.size();
+        while (uri != end && (*uri == ' ' || *uri == '\t') && uri - p < maxHeaderBlanks) {
+            ++uri;
+        }
+        if (uri == end && !final) {
+            return starve(p);
+        }
+        restart(uri, 0);
+        return beginUri(uri);
+    }
+    return p;
+}
+
+// At a slash, `length` bytes as written.
+const char* JsonScanner::slash(const char* p, std::size_t length)
+{
+    const char before = charBefore(p);
+    if (!mayPrecedeUri(before)) {
+        return before == ':' && direction == Direction::toFacade && map.hasHosts() ? absolute(p, length)
+                                                                                  : afterSlash(p, length);
+    }
+    bool cut = false;
+    if (matchesRoot(p, cut)) {
+        return redfishPath(p);
+    }
+    return cut ? starve(p) : afterSlash(p, length);
+}
+
+const char* JsonScanner::afterSlash(const char* p, std::size_t length)
+{
+    p += length;
+    restart(p, '/');
+    return p;
+}
+
+bool JsonScanner::matchesRoot(const char* p, bool& cut) const
+{
+    if (end - p >= std::ssize(redfishRoot) && std::memcmp(p, redfishRoot.data(), redfishRoot.size()) == 0) {
+        return true;
+    }
+    for (const char expected : redfishRoot) {
+        if (p == end) {
+            cut = !final;
+            return false;
+        }
+        Escape character{*p, 1};
+        if (*p == '\\') {
+            character = readEscape(from(p), final);
+            if (character.length == 0) {
+                cut = true;
+                return false;
+            }
+        }
+        if (lower(character.value) != expected) {
+            return false;
+        }
+        p += character.length;
+    }
+    return true;
+}
+
+Mapping JsonScanner::mapPath(std::string_view path) const
+{
+    if (direction == Direction::toSatellite) {
+        return map.back(path);
+    }
+    return rules.isSelf(path) ? map.own(path) : map.forward(path);
+}
+
+const char* JsonScanner::redfishPath(const char* p)
+{
+    Extent extent;
+    findExtent(p, extent);
+    if (extent.kind == Extent::Kind::starved) {
+        return starve(p);
+    }
+    if (extent.kind == Extent::Kind::tooLong) {
+        return afterSlash(p, rawLength(from(p), 1));
+    }
+    const Mapping mapping = mapPath(extent.text);
+    if (property == Property::odataId && extent.closed && atTextStart(p)) {
+        nameMember(p, mapping, extent.text);
+    }
+    if (mapping.owner == Owner::satellite) {
+        editExtent(p, extent, 0, mapping);
+    } else {
+        noteForeign(mapping.owner, extent);
+    }
+    return leaveUri(p, extent);
+}
+
+// At the first slash of "://": an absolute URL of one of the satellite's own hosts becomes a path.
+const char* JsonScanner::absolute(const char* p, std::size_t length)
+{
+    const char* begin = nullptr;
+    for (const std::string_view scheme : {std::string_view("https:"), std::string_view("http:")}) {
+        if (static_cast<std::size_t>(p - anchor) >= scheme.size() &&
+            equalsIgnoreCase({p - scheme.size(), scheme.size()}, scheme)) {
+            begin = p - scheme.size();
+            break;
+        }
+    }
+    if (begin == nullptr || !mayPrecedeUri(charBefore(begin))) {
+        return afterSlash(p, length);
+    }
+    Extent extent;
+    findExtent(begin, extent);
+    if (extent.kind == Extent::Kind::starved) {
+        return starve(begin);
+    }
+    const std::size_t host = extent.kind == Extent::Kind::whole ? map.ownHost(extent.text) : 0;
+    if (host == 0) {
+        return afterSlash(p, length);
+    }
+    const std::string_view path = extent.text.substr(host);
+    const bool isUri = atTextStart(begin);
+    Mapping mapping = mapPath(path);
+    if (mapping.owner == Owner::nobody && isUri && (property == Property::uri || property == Property::httpHeaders)) {
+        mapping = map.outside(path);
+    }
+    if (mapping.owner == Owner::nobody) {
+        return afterSlash(p, length);
+    }
+    if (property == Property::odataId && extent.closed && isUri) {
+        nameMember(begin, mapping, path);
+    }
+    edit(begin, extent.escaped ? rawLength({begin, extent.raw}, host) : host, {});
+    if (mapping.owner == Owner::satellite) {
+        editExtent(begin, extent, host, mapping);
+    }
+    return leaveUri(begin, extent);
+}
+
+// The text so far may end in the scheme of an absolute URL: that part waits for the rest.
+const char* JsonScanner::textEnd()
+{
+    if (direction != Direction::toFacade || !map.hasHosts()) {
+        return end;
+    }
+    const std::string_view text{anchor, static_cast<std::size_t>(end - anchor)};
+    for (std::size_t length = std::min<std::size_t>(6, text.size()); length > 0; --length) {
+        const std::string_view tail = text.substr(text.size() - length);
+        if (equalsIgnoreCase(tail, std::string_view("https:").substr(0, length)) ||
+            equalsIgnoreCase(tail, std::string_view("http:").substr(0, length))) {
+            return starve(end - length);
+        }
+    }
+    return end;
+}
+
+void JsonScanner::findExtent(const char* p, Extent& extent)
+{
+    const char* const stop = findPathEnd(p, end);
+    if (stop != end && *stop == '\\') {
+        decodeExtent(p, extent);
+        return;
+    }
+    extent.raw = static_cast<std::size_t>(stop - p);
+    if (extent.raw > maxPathBytes) {
+        extent.kind = Extent::Kind::tooLong;
+    } else if (stop != end || final) {
+        extent.kind = Extent::Kind::whole;
+        extent.suffixed = stop != end && !endsUri(*stop);
+        extent.closed = stop != end && *stop == '"';
+        extent.text = {p, extent.raw};
+        if (!extent.suffixed) {
+            extent.text = withoutSentenceEnd(extent.text);
+        }
+    }
+}
+
+void JsonScanner::decodeExtent(const char* p, Extent& extent)
+{
+    extent.escaped = true;
+    scratch.clear();
+    const char* const begin = p;
+    for (;;) {
+        extent.raw = static_cast<std::size_t>(p - begin);
+        if (extent.raw > maxPathBytes) {
+            extent.kind = Extent::Kind::tooLong;
+            return;
+        }
+        if (p == end && !final) {
+            return;
+        }
+        const Escape character = p == end     ? Escape{'"', 1}
+                                 : *p == '\\' ? readEscape(from(p), final)
+                                              : Escape{*p, 1};
+        if (character.length == 0) {
+            return;
+        }
+        if (endsPath(character.value)) {
+            extent.suffixed = !endsUri(character.value);
+            extent.closed = p != end && *p == '"';
+            break;
+        }
+        scratch.push_back(character.value);
+        p += character.length;
+    }
+    extent.kind = Extent::Kind::whole;
+    extent.text = extent.suffixed ? std::string_view(scratch) : withoutSentenceEnd(scratch);
+}
+
+const char* JsonScanner::leaveUri(const char* p, const Extent& extent)
+{
+    const char* const after = p + extent.raw;
+    mode = extent.suffixed ? Mode::uriTail : Mode::text;
+    restart(after, extent.escaped ? scratch.back() : after[-1]);
+    return after;
+}
+
+const char* JsonScanner::scanUriTail(const char* p)
+{
+    while (p != end) {
+        if (*p == '\\') {
+            const Escape escape = readEscape(from(p), final);
+            if (escape.length == 0) {
+                return starve(p);
+            }
+            p += escape.length;
+            restart(p, escape.value);
+            if (endsUri(escape.value)) {
+                mode = Mode::text;
+                return p;
+            }
+        } else if (endsUri(*p)) {
+            mode = Mode::text;
+            return p;
+        } else {
+            ++p;
+        }
+    }
+    return p;
+}
+
+void JsonScanner::noteForeign(Owner owner, const Extent& extent)
+{
+    if ((owner == Owner::facade || owner == Owner::otherSatellite) && foreignUris.size() < limits::maxForeignUris) {
+        foreignUris.push_back({std::string(extent.text), propertyName});
+    }
+}
+
+void JsonScanner::editExtent(const char* p, const Extent& extent, std::size_t offset, const Mapping& mapping)
+{
+    std::size_t at = offset + mapping.at;
+    std::size_t erase = mapping.erase;
+    if (extent.escaped) {
+        const std::string_view raw{p, extent.raw};
+        at = rawLength(raw, at);
+        erase = rawLength(raw.substr(at), erase);
+    }
+    edit(p + at, erase, mapping.insert);
+}
+
+// At the beginning of the value of an Id. False: more input is needed.
+bool JsonScanner::beginId(const char* p)
+{
+    const char* stop = findStringEnd(p, end);
+    bool escaped = false;
+    while (stop != end && *stop == '\\') {
+        escaped = true;
+        stop = end - stop < 2 ? end : findStringEnd(stop + 2, end);
+    }
+    const std::string_view raw{p, static_cast<std::size_t>(stop - p)};
+    if (raw.size() > limits::maxPropertyNameBytes) {
+        return true;
+    }
+    if (stop == end) {
+        return final;
+    }
+    const std::string_view id = escaped ? unescape(raw) : raw;
+    const bool back = direction == Direction::toSatellite;
+    if (id.empty() || (back && !id.starts_with(map.idPrefix()))) {
+        return true;
+    }
+    const std::size_t erase = back ? rawLength(raw, map.idPrefix().size()) : 0;
+    const bool named = memberCount > 0 && members[memberCount - 1].depth == depth;
+    if (depth > 1 && !named) {
+        if (!holding) {
+            hold(p, id, erase);
+        }
+        return true;
+    }
+    const std::string_view segment = depth > 1 ? std::string_view(members[memberCount - 1].segment) : rules.ownId();
+    if (sameId(id, segment)) {
+        edit(p, erase, back ? std::string_view() : map.idPrefix());
+    }
+    return true;
+}
+
+void JsonScanner::hold(const char* p, std::string_view id, std::size_t erase)
+{
+    copyUpTo(p);
+    holding = true;
+    heldDepth = depth;
+    heldErase = erase;
+    heldId = id;
+    held.clear();
+    sink = &held;
+}
+
+// The object at `depth` is a member of a top-level collection, if the URI of its @odata.id says so.
+void JsonScanner::nameMember(const char* p, const Mapping& mapping, std::string_view path)
+{
+    const Place& place = mapping.place;
+    if (!rules.ids() || depth < 2 || !object || mapping.owner != Owner::satellite ||
+        place.kind != PlaceKind::member || !place.direct) {
+        return;
+    }
+    const std::string_view segment = path.substr(place.id, place.idEnd - place.id);
+    if (holding && heldDepth == depth) {
+        resolveHeld(p, sameId(heldId, segment));
+    }
+    const bool again = memberCount > 0 && members[memberCount - 1].depth == depth;
+    if (!again && memberCount == members.size()) {
+        return;
+    }
+    memberCount += again ? 0 : 1;
+    members[memberCount - 1].depth = depth;
+    members[memberCount - 1].segment = segment;
+}
+
+void JsonScanner::resolveHeld(const char* p, bool matches)
+{
+    copyUpTo(p);
+    if (!holding) {
+        return;
+    }
+    const bool back = direction == Direction::toSatellite;
+    if (matches && !back) {
+        target->append(map.idPrefix());
+    }
+    target->append(held, matches ? heldErase : 0);
+    holding = false;
+    sink = target;
+}
+
+}  // namespace mesh::uri

@@ -1,0 +1,86 @@
+#pragma once
+
+#include "shoset/base/result.hpp"
+
+#include <compare>
+#include <cstddef>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace mesh::tenants {
+
+// A connector's full name. Exact: "Sled07" does not name "sled07", although only one of them may exist in a tenant.
+struct ConnectorName {
+    std::string tenant;
+    std::string name;
+    auto operator<=>(const ConnectorName&) const = default;
+};
+
+struct Connector {
+    std::string tenant;
+    std::string name;
+    std::string key;      // CURVE public key, Z85, 40 characters
+    std::string prefix;   // configured or assigned; empty: not assigned yet
+    std::string product;  // optional
+    std::string type;     // optional
+    bool operator==(const Connector&) const = default;
+};
+
+// 40 characters of ZeroMQ RFC 32 that decode to 32 bytes.
+bool isValidKey(std::string_view z85);
+// "sled07 of tenant acme", for sentences.
+std::string describe(std::string_view tenant, std::string_view name);
+
+// Who belongs to the mesh. Every change keeps the invariants or is refused with a sentence and leaves the registry as it
+// was: names of tenants, names of connectors within a tenant, and prefixes across all tenants are unique without regard
+// to case (Redfish clients and host names ignore it); keys are unique. Bounded by limits::maxTenants, maxConnectors.
+// Pointers stay valid until that connector is replaced or removed.
+class Registry {
+public:
+    using Connectors = std::map<ConnectorName, Connector>;
+
+    Registry() = default;
+    Registry(const Registry& other) { *this = other; }
+    Registry& operator=(const Registry& other);
+    Registry(Registry&&) noexcept = default;
+    Registry& operator=(Registry&&) noexcept = default;
+    ~Registry() = default;
+
+    // invalidArgument, alreadyExists (also for one that differs in case only), full.
+    Result<void> addTenant(std::string_view name);
+    // notFound; preconditionFailed while it has connectors.
+    Result<void> removeTenant(std::string_view name);
+    // Adds, or replaces the connector of that tenant and name as a whole. invalidArgument for malformed values, notFound
+    // for the tenant, alreadyExists for a name, key or prefix of another connector (named in the sentence), full.
+    Result<void> put(Connector connector);
+    // What put() would say.
+    Result<void> check(const Connector& connector) const;
+    // False: there was none.
+    bool remove(std::string_view tenant, std::string_view name);
+    // As put() with another prefix.
+    Result<void> setPrefix(std::string_view tenant, std::string_view name, std::string prefix);
+
+    bool hasTenant(std::string_view name) const;
+    const Connector* find(std::string_view tenant, std::string_view name) const;
+    const Connector* findByKey(std::string_view z85) const;
+    const Connector* findByPrefix(std::string_view prefix) const;  // any case
+
+    const std::set<std::string>& tenants() const { return tenantNames; }
+    const Connectors& connectors() const { return byName; }
+
+private:
+    void addIndexes(const Connector& connector);
+    void dropIndexes(const Connector& connector);
+
+    std::set<std::string> tenantNames;
+    std::set<std::string> lowerTenants;
+    Connectors byName;
+    std::map<ConnectorName, const Connector*> byLowerName;
+    std::unordered_map<std::string, const Connector*> byKey;
+    std::unordered_map<std::string, const Connector*> byLowerPrefix;
+};
+
+}  // namespace mesh::tenants

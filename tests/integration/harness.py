@@ -1,0 +1,316 @@
+"""Meshes of real processes for tests: aggregators, connectors and simulated BMCs on ports of this machine.
+
+Programs come from $MESH_BIN (default build/dev/bin). $MESH_SLOW multiplies every deadline, for instrumented builds.
+Nothing outlives the test process, and every wait is for a condition, with a deadline.
+"""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(CHECKOUT / "deploy"))
+
+from quickstart_lib.client import Client  # noqa: E402  (the path comes first)
+from quickstart_lib.mesh import (Aggregator, MeshFiles, Satellite, assign_prefixes, generated_password,  # noqa: E402
+                                 read_ready_file, simulator_command, simulator_entry, write_private)
+from quickstart_lib.problem import Problem  # noqa: E402
+from quickstart_lib.process import Child, stop_all  # noqa: E402
+from quickstart_lib.ready import NO_ANSWER, ROOT, Mapping, Readiness, satellite_client, wait_until  # noqa: E402
+from quickstart_lib.tools import SIMULATOR, MeshCtl  # noqa: E402
+
+PROGRAMS = Path(os.environ.get("MESH_BIN", CHECKOUT / "build/dev/bin"))
+SLOW = float(os.environ.get("MESH_SLOW", "1"))
+USER = "admin"
+MOCKUPS = Path(os.environ.get("MESH_MOCKUPS", CHECKOUT.parent / "shared/mockups"))
+# Below the range that the kernel gives to outgoing connections, so that nobody takes a port between choice and use.
+_PORTS = range(20000, 32000)
+_DAMAGE = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
+
+
+def free_ports(count):
+    """Ports that nobody listens on, all different."""
+    held, ports = [], []
+    try:
+        while len(ports) < count:
+            probe = socket.socket()
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.append(probe)
+            try:
+                probe.bind(("127.0.0.1", random.choice(_PORTS)))
+            except OSError:
+                continue
+            ports.append(probe.getsockname()[1])
+    finally:
+        for probe in held:
+            probe.close()
+    return ports
+
+
+def eventually(condition, what, seconds=10.0):
+    """Waits until condition() is true and returns what it gave."""
+    result = []
+
+    def missing():
+        value = condition()
+        if value:
+            result.append(value)
+            return None
+        return f"last seen: {value!r}"
+    wait_until(missing, seconds * SLOW, what)
+    return result[0]
+
+
+def run_program(name, *arguments, seconds=15.0, **more):
+    """(status, stdout, stderr) of a program that is expected to end by itself."""
+    done = subprocess.run([str(PROGRAMS / name), *map(str, arguments)], capture_output=True, text=True,
+                          timeout=seconds * SLOW, stdin=subprocess.DEVNULL if "input" not in more else None, **more)
+    return done.returncode, done.stdout, done.stderr
+
+
+@dataclass
+class Sim:
+    """One simulated BMC. `mockup`: a folder's name in $MESH_MOCKUPS or a path; empty: a generated tree."""
+    name: str
+    mockup: str = ""
+    auth: str = "session"
+    own_process: bool = False  # so that it can be killed or stopped alone
+    options: dict = field(default_factory=dict)
+
+
+class Mesh:
+    """`with Mesh(...) as mesh:` starts everything and waits until all is shown; leaving it stops everything."""
+
+    def __init__(self, sims, aggregators=2, ready=True):
+        self._folder = tempfile.TemporaryDirectory(prefix="bmcmesh-test-")
+        self.state = Path(self._folder.name)
+        self._wait_for_ready, self._sims = ready, sims
+        ports = iter(free_ports(3 * aggregators + len(sims)))
+        self.aggregators = [Aggregator(f"agg-{n}", next(ports), next(ports), next(ports)) for n in range(1, aggregators + 1)]
+        self.satellites = [Satellite(sim.name, auth=sim.auth, user="" if sim.auth == "none" else "root") for sim in sims]
+        self._sim_ports = {sim.name: next(ports) for sim in sims}
+        self.process, self.control = {}, {}
+        self._ended = []  # processes that were replaced by a later one of the same name
+
+    def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self.print_logs()
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        complaints = self.stop()
+        if complaints:
+            raise AssertionError("\n".join(complaints))
+
+    # Building it.
+
+    def _start(self):
+        meshctl = MeshCtl(PROGRAMS)
+        self.files = MeshFiles(self.state, meshctl)
+        self.ca = self.files.authority.certificate
+        password_file = self.state / "admin.password"
+        self.password = generated_password(password_file)
+        self.start_simulators(self._sims)
+        self.files.make_keys([*self.aggregators, *self.satellites])
+        assign_prefixes(self.satellites)
+        self.files.add_administrator(USER, password_file)
+        self.files.write_registry(self.satellites)
+        for member in self.aggregators:
+            self.files.write_aggregator(member, self.aggregators)
+            self.start(member)
+        for member in self.satellites:
+            self.files.write_connector(member, self.aggregators)
+            self.start(member)
+        if self._wait_for_ready:
+            self.await_ready()
+
+    def start_simulators(self, sims):
+        """Those without a process of their own share one. Also starts killed ones again, on their old ports."""
+        groups = [[sim] for sim in sims if sim.own_process] + [[sim for sim in sims if not sim.own_process]]
+        for group in filter(None, groups):
+            self._start_simulator(group)
+
+    def _start_simulator(self, group):
+        name, entries = "bmcsim-" + group[0].name, []
+        for sim in group:
+            satellite = self.satellite(sim.name)
+            if satellite.user:
+                password_file = self.state / "keys" / f"{sim.name}.password"
+                generated_password(password_file)
+                satellite.password_file = str(password_file)
+            satellite.uuid = str(uuid.uuid5(uuid.NAMESPACE_DNS, sim.name))
+            source = (MOCKUPS / sim.mockup) if sim.mockup else None
+            entries.append(simulator_entry(satellite, self._sim_ports[sim.name], source,
+                                           self.files.authority.server("bmcsim")) | sim.options)
+        command, ready = simulator_command(SIMULATOR, self.state / "run", name, entries)
+        child = Child(name, command, self.files.log(name))
+        for sim in group:
+            self._adopt(sim.name + "/bmc", child)
+
+        def served():
+            child.require_running()
+            return read_ready_file(ready)
+        for sim_name, entry in eventually(served, f"{name} starts", 20).items():
+            satellite = self.satellite(sim_name)
+            satellite.url, satellite.ca = entry["url"], str(self.ca)
+            self.control[sim_name] = entry["control_url"]
+
+    def _adopt(self, name, child):
+        if name in self.process:
+            self._ended.append(self.process[name])
+        self.process[name] = child
+
+    def start(self, member):
+        """Starts (or, after it ended, starts again) an aggregator or a connector."""
+        program = "mesh-aggregatord" if isinstance(member, Aggregator) else "mesh-connectord"
+        command = [PROGRAMS / program, "--config", self.files.config(member), "--state", self.files.own_state(member)]
+        self._adopt(member.name, Child(member.name, command, self.files.log(member.name)))
+
+    def await_ready(self, aggregators=None, seconds=20.0):
+        """Every satellite that can be asked shows on these facades (default: all)."""
+        readiness = Readiness(self.satellites)
+        for aggregator in aggregators or self.aggregators:
+            with self.client(aggregator) as client:
+                def missing(client=client, aggregator=aggregator):
+                    self.process[aggregator.name].require_running()
+                    return readiness.missing(client)
+                wait_until(missing, seconds * SLOW, f"{aggregator.name} shows every satellite")
+
+    # Using it.
+
+    def satellite(self, name):
+        return next(satellite for satellite in self.satellites if satellite.name == name)
+
+    def mapping(self, satellite):
+        return Mapping(satellite.prefix, [satellite.url.split("//")[1]])
+
+    def client(self, aggregator=None, timeout=40.0):
+        """Of the administrator, at one facade (default: the first)."""
+        return Client((aggregator or self.aggregators[0]).facade, USER, self.password, self.ca, timeout=timeout * SLOW)
+
+    def stranger(self, aggregator=None):
+        return Client((aggregator or self.aggregators[0]).facade, ca=self.ca, timeout=40.0 * SLOW)
+
+    def bmc(self, satellite):
+        return satellite_client(satellite)
+
+    def tell(self, satellite, method, path, document=None):
+        """The simulator's control API."""
+        with Client(self.control[satellite.name]) as client:
+            answer = client.request(method, path, document)
+            if answer.status >= 300:
+                raise Problem(f"control of {satellite.name}: {method} {path}: {answer.status} {answer.body.decode()}")
+            return json.loads(answer.body)
+
+    def fault(self, satellite, kind, path=None, **parameters):
+        """Orders a fault; heal() ends all."""
+        match = {"match": {"path": path}} if path else {}
+        self.tell(satellite, "POST", "/faults", {"satellite": satellite.name, "kind": kind, **match, **parameters})
+
+    def heal(self, satellite):
+        self.tell(satellite, "DELETE", f"/faults?satellite={satellite.name}")
+        self.tell(satellite, "POST", "/network", {"satellite": satellite.name, "up": True})
+
+    def kill(self, name, number=signal.SIGKILL):
+        """Ends one process by its id and waits until it is gone; its exit status."""
+        child = self.process[name]
+        child.signal(number)
+        status = child.wait(15 * SLOW)
+        if status is None:
+            raise Problem(f"{name} did not end on signal {number}")
+        return status
+
+    # Ending it.
+
+    def stop(self):
+        """Stops everything; what was wrong about that, as sentences."""
+        daemons = [member.name for member in [*self.satellites, *self.aggregators] if member.name in self.process]
+        running = [name for name in daemons if self.process[name].status() is None]
+        killed = stop_all([self.process[name] for name in running], 10 * SLOW)
+        stop_all([child for name, child in self.process.items() if name.endswith("/bmc")])
+        complaints = [f"{name} did not stop in time" for name in killed]
+        for name in running:
+            status = self.process[name].status()
+            if status not in (0, -signal.SIGTERM) and name not in killed:  # it may have been asked before it listened
+                complaints.append(f"{name} ended with status {status}:\n{self.process[name].last_words()}")
+        for child in [*self.process.values(), *self._ended]:
+            if any(mark in child.output() for mark in _DAMAGE):
+                complaints.append(f"{child.name} reports damage:\n{child.last_words(60)}")
+        self._folder.cleanup()
+        return complaints
+
+    def print_logs(self, lines=25):
+        for name, child in self.process.items():
+            print(f"--- {name} (process {child.pid}, status {child.status()})\n{child.last_words(lines)}", file=sys.stderr)
+
+
+class MeshTest(unittest.TestCase):
+    """One mesh for all tests of a class, described by `sims` and `aggregators`; its logs are shown when a test fails."""
+
+    sims, aggregators = (), 2
+
+    @classmethod
+    def setUpClass(cls):
+        cls.mesh = Mesh(list(cls.sims), cls.aggregators)
+        cls.mesh.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.mesh.__exit__(None, None, None)
+
+    def tearDown(self):
+        result = self._outcome.result
+        if any(test is self for test, _ in [*result.failures, *result.errors]):
+            self.mesh.print_logs()
+
+    def each_facade(self):
+        """(aggregator, client) for every facade."""
+        for aggregator in self.mesh.aggregators:
+            with self.mesh.client(aggregator) as client:
+                yield aggregator, client
+
+    def assertRedfishError(self, answer, status, message=None):
+        self.assertEqual(answer.status, status, answer.body[:400])
+        self.assertTrue(answer.header("Content-Type").startswith("application/json"), answer.header("Content-Type"))
+        error = answer.json()["error"]
+        self.assertTrue(error["code"] and error["message"])
+        if message:
+            entries = [entry["MessageId"] for entry in error["@Message.ExtendedInfo"]]
+            self.assertTrue(any(entry.endswith("." + message) for entry in entries), entries)
+        return error
+
+    def assertSameBody(self, client, satellite, uri):
+        """The facade's answer is the satellite's, byte for byte, with its URIs mapped."""
+        mapping = self.mesh.mapping(satellite)
+        with self.mesh.bmc(satellite) as bmc:
+            there = bmc.get(uri)
+        here = client.get(mapping.own_uri(uri))
+        self.assertEqual(here.status, there.status, here.body[:400])
+        self.assertEqual(here.body.decode(), mapping.body(there.body.decode(), uri))
+        return here
+
+    def members(self, client, uri):
+        answer = client.get(uri)
+        self.assertEqual(answer.status, 200, answer.body[:400])
+        document = answer.json()
+        listed = [member["@odata.id"] for member in document["Members"]]
+        self.assertEqual(document["Members@odata.count"], len(listed))
+        self.assertEqual(len(set(listed)), len(listed), "a member is listed twice")
+        return listed
+
+
+__all__ = ["CHECKOUT", "MOCKUPS", "NO_ANSWER", "PROGRAMS", "ROOT", "SLOW", "USER", "Client", "Mesh", "MeshTest", "Problem",
+           "Sim", "eventually", "free_ports", "run_program", "write_private"]

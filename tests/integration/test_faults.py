@@ -1,0 +1,145 @@
+"""One part is broken; everything else goes on, and what is broken is said."""
+
+import json
+import time
+import unittest
+
+from harness import NO_ANSWER, ROOT, SLOW, MeshTest, Problem, Sim, eventually
+
+# Of what a client may wait for at most: the collection's deadline, and what a request gets when nobody sets less.
+COLLECTION_SECONDS, REQUEST_SECONDS = 2.0, 30.0
+
+
+class BrokenBmc(MeshTest):
+    sims = (Sim("good"), Sim("bad"))
+
+    def setUp(self):
+        self.good, self.bad = self.mesh.satellites
+
+    def tearDown(self):
+        super().tearDown()
+        self.mesh.heal(self.bad)
+        self.mesh.await_ready()
+
+    def member(self, satellite, collection="Systems"):
+        with self.mesh.client() as client:
+            return next(uri for uri in self.members(client, f"{ROOT}/{collection}") if f"/{satellite.prefix}_" in uri)
+
+    def assertOthersServed(self):
+        """Everything but the bad BMC works as ever; the Systems collections that the facades show, as documents."""
+        documents = []
+        for _, client in self.each_facade():
+            begun = time.monotonic()
+            answer = client.get(f"{ROOT}/Systems")
+            self.assertLess(time.monotonic() - begun, (COLLECTION_SECONDS + 1) * SLOW)
+            self.assertEqual(answer.status, 200)
+            listed = json.dumps(answer.json()["Members"])
+            self.assertIn(f"/{self.good.prefix}_", listed)
+            self.assertEqual(client.get(self.member(self.good)).status, 200)
+            documents.append(answer.json())
+        return documents
+
+    def test_a_bmc_that_is_off_leaves_the_rest_untouched(self):
+        gone = self.member(self.bad)
+        self.mesh.tell(self.bad, "POST", "/network", {"satellite": self.bad.name, "up": False})
+        with self.mesh.client() as client:
+            answer = client.get(gone)
+            self.assertRedfishError(answer, 503)
+            self.assertTrue(answer.header("Retry-After"), "not sent, so it may be repeated")
+            eventually(lambda: "@Message.ExtendedInfo" in client.get(f"{ROOT}/Systems").json(),
+                       "the collection says who is missing", 40)
+        for document in self.assertOthersServed():
+            said = json.dumps(document["@Message.ExtendedInfo"])
+            self.assertTrue(self.bad.name in said or self.bad.prefix in said, said)
+            self.assertIn(f"/{self.bad.prefix}_", json.dumps(document["Members"]), "known members stay listed")
+
+    def test_a_bmc_that_hangs_is_504_at_the_deadline_and_slows_nobody(self):
+        hung = self.member(self.bad)
+        self.mesh.fault(self.bad, "hang")
+        self.assertOthersServed()
+        with self.mesh.client() as client:
+            begun = time.monotonic()
+            answer = client.get(hung)
+            self.assertLess(time.monotonic() - begun, (REQUEST_SECONDS + 3) * SLOW)
+            self.assertRedfishError(answer, 504)
+            self.assertIsNone(answer.header("Retry-After"))
+
+    def test_a_broken_answer_is_502_and_names_the_satellite(self):
+        uri = self.member(self.bad)
+        self.mesh.fault(self.bad, "reset", path=uri.rsplit("_", 1)[1] + "$")
+        with self.mesh.client() as client:
+            answer = client.get(uri)
+        self.assertIn(answer.status, (502, 504), answer.body)
+        self.assertIn(self.bad.name, self.assertRedfishError(answer, answer.status)["@Message.ExtendedInfo"][0]["Message"])
+
+    def test_an_answer_cut_off_midway_never_looks_complete(self):
+        uri = self.member(self.bad)
+        self.mesh.fault(self.bad, "truncate", path=uri.rsplit("_", 1)[1] + "$")
+        with self.mesh.client() as client:
+            try:
+                status = client.get(uri).status
+            except Exception as error:  # http.client has several names for it
+                self.assertRegex(type(error).__name__, "Incomplete|Disconnected|Reset")
+            else:
+                self.assertIn(status, (502, 504))
+
+    def test_the_satellites_own_errors_pass(self):
+        uri = self.member(self.bad)
+        self.mesh.fault(self.bad, "status", path=uri.rsplit("_", 1)[1] + "$", status=507)
+        with self.mesh.client() as client:
+            self.assertEqual(client.get(uri).status, 507)
+
+    def test_a_forgotten_session_is_opened_again(self):
+        self.mesh.tell(self.bad, "POST", "/expire-sessions", {"satellite": self.bad.name})
+        with self.mesh.client() as client:
+            self.assertEqual(client.get(self.member(self.bad)).status, 200)
+
+    def test_a_stale_connection_is_retried(self):
+        uri = self.member(self.bad)
+        self.mesh.fault(self.bad, "stale", mode="on-next")
+        with self.mesh.client() as client:
+            self.assertEqual({client.get(uri).status for _ in range(12)}, {200})
+
+
+class BrokenProcess(MeshTest):
+    sims = (Sim("one"), Sim("two"))
+
+    def setUp(self):
+        for member in [*self.mesh.aggregators, *self.mesh.satellites]:
+            if self.mesh.process[member.name].status() is not None:
+                self.mesh.start(member)
+        eventually(self._all_ready, "the mesh is whole", 30)
+
+    def _all_ready(self):
+        try:
+            self.mesh.await_ready(seconds=1)
+            return True
+        except (Problem, *NO_ANSWER):  # a process that is still starting refuses connections
+            return False
+
+    def test_one_aggregator_is_killed_and_the_other_answers_at_once(self):
+        gone, left = self.mesh.aggregators
+        with self.mesh.client(left) as client:
+            uri = self.members(client, ROOT + "/Systems")[0]
+            self.mesh.kill(gone.name)
+            begun = time.monotonic()
+            self.assertEqual(client.get(uri).status, 200)
+            self.assertEqual(client.get(ROOT + "/Systems").status, 200)
+            self.assertLess(time.monotonic() - begun, 2 * SLOW)
+
+    def test_a_killed_connector_is_missed_and_nobody_else(self):
+        gone, left = self.mesh.satellites
+        with self.mesh.client() as client:
+            uris = self.members(client, ROOT + "/Systems")
+            self.mesh.kill(gone.name)
+            lost = next(uri for uri in uris if f"/{gone.prefix}_" in uri)
+            eventually(lambda: client.get(lost).status == 503, "the lost satellite's resource is refused", 10)
+            self.assertRedfishError(client.get(lost), 503)
+            kept = next(uri for uri in uris if f"/{left.prefix}_" in uri)
+            self.assertEqual(client.get(kept).status, 200)
+            document = client.get(ROOT + "/Systems").json()
+            self.assertIn(gone.name, json.dumps(document["@Message.ExtendedInfo"]))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,137 @@
+"""The programs as their operator meets them: wrong files, wrong modes, ports in use, orderly ends."""
+
+import signal
+import socket
+import tempfile
+import unittest
+from pathlib import Path
+
+from harness import PROGRAMS, SLOW, Child, Mesh, MeshCtl, Sim, eventually, free_ports, run_program, write_private
+
+PROGRAM_NAMES = ("mesh-aggregatord", "mesh-connectord")
+
+
+class Programs(unittest.TestCase):
+    """Each starts from what a good mesh was configured with, and breaks one thing."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.mesh = Mesh([Sim("one")], aggregators=1)
+        cls.mesh.__enter__()
+        cls.members = {"mesh-aggregatord": cls.mesh.aggregators[0], "mesh-connectord": cls.mesh.satellites[0]}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.mesh.__exit__(None, None, None)
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def refused(self, program, text, state="state"):
+        """What the program says when it is given this configuration; it must refuse it."""
+        config = self.folder / "changed.yaml"
+        write_private(config, text)
+        (self.folder / state).mkdir(exist_ok=True)
+        status, out, error = run_program(program, "--config", config, "--state", self.folder / state)
+        self.assertNotEqual(status, 0)
+        self.assertGreater(status, 0, f"ended by a signal: {error}")
+        return out + error
+
+    def good(self, program):
+        return self.mesh.files.config(self.members[program]).read_text()
+
+    def test_help_and_unknown_options(self):
+        for program in (*PROGRAM_NAMES, "meshctl"):
+            with self.subTest(program=program):
+                status, out, _ = run_program(program, "--help")
+                self.assertEqual((status, "--" in out), (0, True))
+                status, _, error = run_program(program, "--no-such-option")
+                self.assertTrue(status > 0 and "no-such-option" in error, error)
+
+    def test_a_missing_configuration_is_named(self):
+        for program in PROGRAM_NAMES:
+            status, _, error = run_program(program, "--config", self.folder / "none.yaml", "--state", self.folder)
+            self.assertTrue(status > 0 and "none.yaml" in error, error)
+
+    def test_wrong_yaml_is_named_with_file_and_line(self):
+        for program in PROGRAM_NAMES:
+            with self.subTest(program=program):
+                lines = self.good(program).count("\n")
+                said = self.refused(program, self.good(program) + "  : [\n")
+                self.assertRegex(said, rf"changed\.yaml:({lines + 1}|{lines + 2})")
+
+    def test_an_unknown_key_is_named_with_file_and_line(self):
+        for program in PROGRAM_NAMES:
+            with self.subTest(program=program):
+                lines = self.good(program).count("\n")
+                said = self.refused(program, self.good(program) + "nonsense: 1\n")
+                self.assertIn(f"changed.yaml:{lines + 1}", said)
+                self.assertIn("nonsense", said)
+
+    def test_a_key_file_that_others_can_read_is_refused(self):
+        for program in PROGRAM_NAMES:
+            with self.subTest(program=program):
+                key = self.folder / "open.key"
+                original = self.mesh.state / "keys" / f"{self.members[program].name}.key"
+                write_private(key, original.read_text())
+                key.chmod(0o644)
+                said = self.refused(program, self.good(program).replace(str(original), str(key)))
+                self.assertIn("open.key", said)
+                self.assertNotIn(original.read_text().split("secret:")[1].strip(), said)
+
+    def test_a_port_in_use_is_named(self):
+        facade, mesh = free_ports(2)
+        member = self.members["mesh-aggregatord"]
+        text = self.good("mesh-aggregatord").replace(str(member.mesh_port), str(mesh))
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", facade))
+            taken.listen()
+            said = self.refused("mesh-aggregatord", text.replace(str(member.facade_port), str(facade)))
+        self.assertIn(str(facade), said)
+        self.assertIn("in use", said.lower())
+
+    def test_each_signal_ends_it_in_order_also_twice(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with Mesh([Sim("one")], aggregators=1) as mesh:
+                for member in [*mesh.satellites, *mesh.aggregators]:
+                    child = mesh.process[member.name]
+                    child.signal(number)
+                    child.signal(number)
+                    status = child.wait(5 * SLOW)
+                    self.assertEqual(status, 0, f"{member.name}, {number.name}:\n{child.last_words()}")
+
+    def test_a_bad_file_at_reload_leaves_the_old_one_in_force(self):
+        config = self.mesh.files.config(self.mesh.aggregators[0])
+        good, child = config.read_text(), self.mesh.process[self.mesh.aggregators[0].name]
+        self.addCleanup(write_private, config, good)
+        write_private(config, good + "nonsense: 1\n")
+        child.signal(signal.SIGHUP)
+        eventually(lambda: "nonsense" in child.output(), "the refusal is logged")
+        with self.mesh.client() as client:
+            self.assertEqual(client.get("/redfish/v1/Systems").status, 200)
+
+    def test_a_stranger_with_a_key_of_its_own_is_not_admitted(self):
+        """A connector that no registry knows: it runs, and shows nowhere."""
+        known = self.mesh.satellites[0]
+        MeshCtl(PROGRAMS).key(self.folder / "stranger.key")
+        text = self.good("mesh-connectord").replace(str(self.mesh.state / "keys" / f"{known.name}.key"),
+                                                    str(self.folder / "stranger.key"))
+        config = self.folder / "stranger.yaml"
+        write_private(config, text)
+        (self.folder / "state").mkdir()
+        child = Child("stranger", [PROGRAMS / "mesh-connectord", "--config", config, "--state", self.folder / "state"],
+                      self.folder / "stranger.log")
+        try:
+            with self.mesh.client() as client:
+                for _ in range(20):
+                    self.assertIsNone(child.status(), child.last_words())
+                    self.assertEqual(client.get(f"/redfish/v1/{known.prefix}_Systems").status, 200)
+        finally:
+            child.signal(signal.SIGKILL)
+            child.wait(5)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,202 @@
+"""Runs the test suites, each against its time budget. Started by tests/run."""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+BUILD = Path(os.environ.get("BMCMESH_BUILD", CHECKOUT / "build"))
+MOCKUPS = Path(os.environ.get("MESH_MOCKUPS", CHECKOUT.parent / "shared/mockups"))
+PYTHON = "/usr/bin/python3"
+SHORT_WALK_MOCKUP = "dmtf-public-bladed"
+SANITIZER_SLOWNESS = 4.0
+FUZZ_SECONDS_EACH, FUZZ_SECONDS_TOTAL = 60, 360
+# One suite that hangs must not cost the others their turn.
+GRACE = 3.0
+
+
+@dataclass
+class Suite:
+    name: str
+    command: list
+    needs: list                # files that must exist; without one, the suite has failed
+    seconds: float             # budget
+    folder: Path = CHECKOUT
+    environment: dict = field(default_factory=dict)
+    strict: bool = True        # over budget is a failure
+
+
+@dataclass
+class Outcome:
+    suite: Suite
+    passed: bool
+    seconds: float
+    note: str = ""
+
+
+def python(*arguments):
+    return [PYTHON, "-B", *map(str, arguments)]
+
+
+def suites(preset="dev", slow=1.0, strict=True):
+    """The suites over one build, by name. `slow`: how much slower than a plain build it is expected to be."""
+    build, tests = BUILD / preset, CHECKOUT / "tests"
+    environment = {"MESH_BIN": str(build / "bin"), "MESH_SLOW": str(slow)}
+    programs = [build / "bin" / name for name in ("mesh-aggregatord", "mesh-connectord", "meshctl")]
+    mockup = ["--mockup", SHORT_WALK_MOCKUP] if (MOCKUPS / SHORT_WALK_MOCKUP).is_dir() else []
+    listed = [
+        Suite("unit", ["ctest", "--test-dir", str(build), "--output-on-failure", "-j2", "--no-tests=error", "--timeout",
+                       str(int(60 * slow))], [build / "CTestTestfile.cmake"], 60 * slow),
+        Suite("architecture", python(tests / "architecture/check.py", "--build", build), [], 20),
+        Suite("bmcsim", python(tests / "bmcsim/selftest.py"), [tests / "bmcsim/selftest.py"], 30),
+        Suite("integration", python("-m", "unittest", "discover", "-b", "-p", "test_*.py"), programs, 110 * slow,
+              tests / "integration"),
+        Suite("simulation", [str(build / "bin/simulation_test")], [build / "bin/simulation_test"], 40 * slow),
+        Suite("walk", python(tests / "walk/walk.py", "--generated", 1, *mockup), programs, 40 * slow)]
+    for suite in listed:
+        suite.environment, suite.strict = environment, strict
+    return {suite.name: suite for suite in listed}
+
+
+def run(suite, log):
+    """Runs one suite to its end, its output into `log`; on failure the caller shows it."""
+    missing = [str(path) for path in suite.needs if not path.exists()]
+    if missing:
+        return Outcome(suite, False, 0.0, f"does not exist: {', '.join(missing)}")
+    begun = time.monotonic()
+    process = subprocess.Popen(suite.command, cwd=suite.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                               env={**os.environ, **suite.environment}, start_new_session=True)
+    try:
+        status = process.wait(suite.seconds * GRACE)
+        note = "" if status == 0 else f"status {status}"
+    except subprocess.TimeoutExpired:
+        status, note = None, f"still ran after {suite.seconds * GRACE:.0f} s"
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    if status is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    seconds = time.monotonic() - begun
+    if status == 0 and suite.strict and seconds > suite.seconds:
+        note = "over its budget"
+    return Outcome(suite, not note, seconds, note)
+
+
+def run_and_show(suite):
+    with tempfile.TemporaryFile() as log:
+        print(f"{suite.name} ...", flush=True)
+        outcome = run(suite, log)
+        if not outcome.passed:
+            log.seek(0)
+            sys.stdout.write(log.read().decode(errors="replace"))
+            print(f"{suite.name}: FAILED, {outcome.note}", flush=True)
+    return outcome
+
+
+def build(preset, purposes, targets=()):
+    """Packages and build; their failure is an outcome like any other."""
+    begun = time.monotonic()
+    suite = Suite(f"build {preset}", [], [], 0, strict=False)
+    for command in (["deploy/install-packages", *purposes], ["deploy/build", preset, *targets]):
+        print(f"{' '.join(command)} ...", flush=True)
+        if subprocess.run([CHECKOUT / command[0], *command[1:]], stdin=subprocess.DEVNULL).returncode != 0:
+            return Outcome(suite, False, time.monotonic() - begun, f"{command[0]} failed")
+    return Outcome(suite, True, time.monotonic() - begun)
+
+
+def fuzzers():
+    """{target: its folder}, as the build lists declare them."""
+    return {name: path.parent for path in sorted((CHECKOUT / "tests/fuzz").rglob("CMakeLists.txt"))
+            for name in re.findall(r"^\s*mesh_fuzzer\(\s*(\w+)", path.read_text(), re.M)}
+
+
+def fuzz():
+    """Every fuzz target for a bounded time, two at once. Seeds are in seeds/ beside the target, where there are any."""
+    targets = fuzzers()
+    if not targets:
+        return [Outcome(Suite("fuzz", [], [], 0, strict=False), False, 0.0, "there is no fuzz target below tests/fuzz")]
+    built = build("fuzz", ["tests", "fuzz"], targets)
+    if not built.passed:
+        return [built]
+    each = max(5, min(FUZZ_SECONDS_EACH, 2 * FUZZ_SECONDS_TOTAL // len(targets)))
+
+    def one(name):
+        with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as log:
+            seeds = targets[name] / "seeds"
+            command = [BUILD / "fuzz/bin" / name, f"-max_total_time={each}", "-rss_limit_mb=1024", "-timeout=10",
+                       f"-artifact_prefix={BUILD}/fuzz/{name}-", scratch, *([seeds] if seeds.is_dir() else [])]
+            outcome = run(Suite(f"fuzz {name}", [str(word) for word in command], [command[0]], each * 2 + 30, strict=False), log)
+            log.seek(0)
+            said = log.read().decode(errors="replace")
+            print(said[-6000:] if not outcome.passed else f"fuzz {name}: {said.splitlines()[-1]}", flush=True)
+            return outcome
+    with ThreadPoolExecutor(2) as pool:
+        return [built, *pool.map(one, targets)]
+
+
+def instrumented():
+    """The same tests under AddressSanitizer and UBSan."""
+    outcomes = [build("asan", ["tests"])]
+    if outcomes[0].passed:
+        chosen = suites("asan", SANITIZER_SLOWNESS, strict=False)
+        for name in ("unit", "integration", "simulation", "walk"):
+            suite = chosen[name]
+            suite.name = f"{name} (asan)"
+            outcomes.append(run_and_show(suite))
+    return outcomes
+
+
+def long_walk():
+    if not MOCKUPS.is_dir():
+        return Suite("walk, all mockups", [], [MOCKUPS], 300)
+    walk = suites()["walk"]
+    return Suite("walk, all mockups", python(CHECKOUT / "tests/walk/walk.py"), walk.needs, 300, environment=walk.environment,
+                 strict=False)
+
+
+def table(outcomes):
+    width = max(len(outcome.suite.name) for outcome in outcomes)
+    print(f"\n{'suite':{width}}  {'seconds':>8}  {'budget':>7}")
+    for outcome in outcomes:
+        budget = f"{outcome.suite.seconds:.0f}" if outcome.suite.seconds and outcome.suite.strict else "-"
+        print(f"{outcome.suite.name:{width}}  {outcome.seconds:8.1f}  {budget:>7}  "
+              f"{'passed' if outcome.passed else 'FAILED: ' + outcome.note}")
+    print(f"{'total':{width}}  {sum(outcome.seconds for outcome in outcomes):8.1f}")
+
+
+def main():
+    known = suites()
+    parser = argparse.ArgumentParser(prog="tests/run", description=__doc__)
+    parser.add_argument("--ci", action="store_true",
+                        help="also: everything under ASan and UBSan, fuzzing, a walk over all mockups; up to half an hour")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"default: all; there are {', '.join(known)}")
+    given = parser.parse_args()
+    unknown = [name for name in given.suites if name not in known]
+    if unknown:
+        parser.error(f"no such suite: {', '.join(unknown)}; there are {', '.join(known)}")
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that what runs is ended too
+    outcomes = [build("dev", ["tests"])]
+    if outcomes[0].passed:
+        outcomes += [run_and_show(known[name]) for name in given.suites or known]
+        if given.ci:
+            outcomes.append(run_and_show(long_walk()))
+            outcomes += instrumented()
+            outcomes += fuzz()
+    table(outcomes)
+    failed = sum(not outcome.passed for outcome in outcomes)
+    print(f"{len(outcomes) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
