@@ -10,8 +10,7 @@ namespace mesh::cluster {
 
 struct LocalEngine::Outcome {
     Result<void> result;
-    bool replaced = false;   // the file was rewritten first
-    bool submitted = true;
+    bool replaced = false;  // the file was rewritten first
 };
 
 LocalEngine::LocalEngine(Options given, Environment around)
@@ -167,10 +166,11 @@ void LocalEngine::write()
         }
     };
     if (!environment.submit(std::move(job), std::move(done))) {
-        ++count.refusedFull;
-        outcome->submitted = false;
-        outcome->result = Error{Code::full, "too much work waits for the disk"};
-        written(*outcome);
+        busy = false;
+        count.refusedFull += inFlight.size();
+        for (Proposal& proposal : std::exchange(inFlight, {})) {
+            refuse(std::move(proposal.handler), {Code::full, "too much work waits for the disk"});
+        }
     }
 }
 
@@ -185,10 +185,8 @@ void LocalEngine::written(const Outcome& outcome)
         ++count.compactions;
         nextCompaction = limits::compactionBytes;
     }
-    if (outcome.submitted) {
-        ++(outcome.result ? count.batches : count.writeFailures);
-        setReason(outcome.result ? "" : outcome.result.error().message);
-    }
+    ++(outcome.result ? count.batches : count.writeFailures);
+    setReason(outcome.result ? "" : outcome.result.error().message);
     for (const Proposal& proposal : batch) {
         if (engine.expired()) {
             return;

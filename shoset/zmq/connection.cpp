@@ -32,7 +32,7 @@ bool numericName(const sockaddr_storage& address, socklen_t size, NumericName& n
                        NI_NUMERICHOST | NI_NUMERICSERV) == 0;
 }
 
-} // namespace
+}  // namespace
 
 std::string formatOrigin(std::uint64_t serial, std::string_view userId)
 {
@@ -104,4 +104,4 @@ bool shutDown(const Connection& connection)
     return done;
 }
 
-} // namespace mesh::shoset
+}  // namespace mesh::shoset

@@ -8,8 +8,8 @@
 // Inner header of this module: what is known of the connection that a message came from.
 namespace mesh::shoset {
 
-// The User-Id that Zap gives a connection and that libzmq attaches to each of its messages: "<serial> <registry id>". The
-// serial tells connections apart, also those of one key and one routing id.
+// The User-Id that Zap gives a connection and that libzmq attaches to each of its messages: "<serial> <registry id>".
+// The serial tells connections apart, also those of one key and one routing id.
 struct ProvedOrigin {
     std::uint64_t serial = 0;
     std::string_view userId;
@@ -26,8 +26,8 @@ struct Connection {
     bool known() const { return cookie != 0; }
 };
 
-// The connection behind a descriptor that a message named. Unknown unless it arrived at `localEndpoint` from `peerIp`, that
-// is, when the number already belongs to something else of this process.
+// The connection behind a descriptor that a message named. Unknown unless it leads from `peerIp` to `localEndpoint`: the
+// number may already belong to something else of this process.
 Connection identifyConnection(int descriptor, std::string_view localEndpoint, std::string_view peerIp);
 // Whether that connection still has its descriptor.
 bool isOpen(const Connection& connection);

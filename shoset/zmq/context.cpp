@@ -67,4 +67,4 @@ Result<std::size_t> raiseDescriptorLimit(std::size_t wanted)
     return static_cast<std::size_t>(now.rlim_cur);
 }
 
-} // namespace mesh::shoset
+}  // namespace mesh::shoset

@@ -8,8 +8,8 @@
 
 namespace mesh::shoset {
 
-// A ZeroMQ context: one I/O thread of its own, so that a flood on its endpoints cannot stall another context's. The value
-// is a handle; every socket keeps one, and the context ends with the last of them. So no order of destruction can hang.
+// A ZeroMQ context: one I/O thread of its own, so that a flood on its endpoints cannot stall another context's. The
+// value is a handle; every socket keeps one, and the context ends with the last: no order of destruction can hang.
 // All sockets of one context are used on one thread, the loop's.
 class Context {
 public:
@@ -27,8 +27,8 @@ private:
     std::shared_ptr<State> state;
 };
 
-// Raises the soft limit of open descriptors to `wanted`, or as far as the hard limit allows, never lowers it. Returns what
-// holds now: every link costs one descriptor.
+// Raises the soft limit of open descriptors to `wanted`, or as far as the hard limit allows, never lowers it. Returns
+// what holds now: every link costs one descriptor.
 Result<std::size_t> raiseDescriptorLimit(std::size_t wanted);
 
 }  // namespace mesh::shoset

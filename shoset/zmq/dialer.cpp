@@ -45,7 +45,7 @@ std::string failureReason(std::uint16_t event, std::uint32_t value)
     return std::string("the connection ended during the handshake: ") + zmq_strerror(static_cast<int>(value));
 }
 
-} // namespace
+}  // namespace
 
 class MeshDialer::Client final : public PumpClient {
 public:
@@ -101,10 +101,10 @@ private:
     std::shared_ptr<Pump> pump;
     std::shared_ptr<Pump> monitorPump;
     boost::asio::steady_timer redialTimer;
-    std::uint64_t dialled = 0; // which socket it is, so that a late timer does not reset another one
+    std::uint64_t dialled = 0;  // which socket it is, so that a late timer does not reset another one
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     std::deque<std::string> queue;
-    bool refused = false; // send() has said full, and onWritable is owed
+    bool refused = false;  // send() has said full, and onWritable is owed
 };
 
 Result<void> MeshDialer::Client::applySettings(Socket& socket) const
@@ -361,4 +361,4 @@ const DialerCounters& MeshDialer::counters() const
     return client->counters;
 }
 
-} // namespace mesh::shoset
+}  // namespace mesh::shoset

@@ -24,8 +24,8 @@ struct DialerOptions {
     int highWaterMark = limits::socketHighWaterMark;
 };
 
-// All are called on the loop's thread and never from inside a function of the dialer. They may call every function of it,
-// but not destroy it. Unset ones are not called.
+// All are called on the loop's thread and never from inside a function of the dialer. They may call every function of
+// it, but not destroy it. Unset ones are not called.
 struct DialerHandlers {
     // `frame` lives as long as the call. It comes from the holder of the server key.
     std::function<void(std::string_view frame)> onMessage = {};
@@ -33,8 +33,8 @@ struct DialerHandlers {
     std::function<void()> onBatchEnd = {};
     // After send() has said Code::full: half of the queue is free again.
     std::function<void()> onWritable = {};
-    // Advice from libzmq's monitor; it can be late and, in a flood of events, missing. The session's own hello and heartbeats
-    // decide. Connected: the handshake is done, say hello now. Disconnected: what was in flight is lost; call reset().
+    // Advice from libzmq's monitor, which can be late: the session's own hello and heartbeats decide. Connected: the
+    // handshake is done, say hello now. Disconnected: what was in flight is lost; call reset().
     std::function<void()> onConnected = {};
     std::function<void()> onDisconnected = {};
     // A sentence for the log. The dialer goes on trying.
@@ -59,9 +59,9 @@ struct DialerCounters {
 
 // A CURVE client (DEALER) for one listener, dialling until it is destroyed. One thread: the loop's.
 //
-// libzmq dials again by itself, under the same routing id, which the listener may still hold for a connection whose end it
-// has not seen; then the new one is mute. Hence: after onDisconnected, after an unanswered hello and after missed heartbeats
-// call reset(), which starts over under a fresh random routing id. libzmq never resends.
+// libzmq dials again by itself, under the same routing id, which the listener may still hold for a connection whose end
+// it has not seen; then the new one is mute. Hence: after onDisconnected, after an unanswered hello and after missed
+// heartbeats call reset(), which starts over under a fresh random routing id. libzmq never resends.
 class MeshDialer {
 public:
     // Code::invalidArgument for a bad key or endpoint. An unreachable listener is not an error.
@@ -69,8 +69,8 @@ public:
                                                        DialerOptions options, DialerHandlers handlers);
     ~MeshDialer();
 
-    // Sends one message, now or as soon as the link takes it. Takes the frame only when it returns Code::ok; what is queued
-    // is dropped by reset(). Code::full, Code::tooLarge.
+    // Sends one message, now or as soon as the link takes it. Takes the frame only when it returns Code::ok; what is
+    // queued is dropped by reset(). Code::full, Code::tooLarge.
     [[nodiscard]] Code send(std::string&& frame);
 
     // Drops the connection and all queued frames, and dials anew. No handler is called for the old connection any more.

@@ -154,7 +154,7 @@ Result<void> syncDirectoryOf(const std::string& path)
     return {};
 }
 
-} // namespace
+}  // namespace
 
 SecretKey::SecretKey(std::string_view z85)
 {
@@ -267,4 +267,4 @@ bool sameKey(std::string_view a, std::string_view b)
     return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-} // namespace mesh::shoset
+}  // namespace mesh::shoset

@@ -29,7 +29,7 @@ struct Peer {
     Connection connection;
     std::deque<std::string> queue;
     std::size_t queueBytes = 0;
-    bool refused = false; // send() has said full, and onPeerWritable is owed
+    bool refused = false;  // send() has said full, and onPeerWritable is owed
     bool cut = false;     // disconnected by us; kept until its connection is gone so that its remains are discarded
 };
 
@@ -45,7 +45,7 @@ Result<void> applyServerSettings(Socket& socket, const ListenerOptions& options)
     });
 }
 
-} // namespace
+}  // namespace
 
 class MeshListener::Server final : public PumpClient {
 public:
@@ -90,7 +90,7 @@ private:
     std::shared_ptr<Pump> pump;
     boost::asio::steady_timer retryTimer;
     bool retryPending = false;
-    std::vector<PeerId> blocked; // peers with a queue
+    std::vector<PeerId> blocked;  // peers with a queue
     std::vector<PeerId> gone;    // onPeerGone is owed
     std::size_t sweepAt = smallestSweep;
 };
@@ -405,4 +405,4 @@ std::string_view MeshListener::address(PeerId peer) const
     return found != nullptr ? std::string_view(found->address) : std::string_view();
 }
 
-} // namespace mesh::shoset
+}  // namespace mesh::shoset

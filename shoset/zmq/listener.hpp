@@ -20,23 +20,23 @@ using PeerId = std::uint64_t;
 
 struct ListenerOptions {
     KeyPair keys;
-    std::string domain = "mesh";                             // what Zap's authenticator is told
-    std::size_t maxFrameBytes = limits::maxFrameBytes;       // both directions; a longer one ends its sender's connection
-    std::size_t peerQueueBytes = limits::peerQueueBytes;     // waiting for one peer beyond libzmq's high-water mark
-    int highWaterMark = limits::socketHighWaterMark;         // messages per peer and direction inside libzmq
+    std::string domain = "mesh";                          // what Zap's authenticator is told
+    std::size_t maxFrameBytes = limits::maxFrameBytes;    // a peer that sends a longer one loses its connection
+    std::size_t peerQueueBytes = limits::peerQueueBytes;  // waiting for one peer beyond libzmq's high-water mark
+    int highWaterMark = limits::socketHighWaterMark;      // messages per peer and direction inside libzmq
     std::size_t maxPeers = limits::maxLinks;
 };
 
-// All are called on the loop's thread and never from inside a function of the listener. They may call every function of it,
-// but not destroy it. Unset ones are not called.
+// All are called on the loop's thread and never from inside a function of the listener. They may call every function of
+// it, but not destroy it. Unset ones are not called.
 struct ListenerHandlers {
-    // `userId` is the registry id that the connection's key proved; `frame` lives as long as the call. A peer is known from
-    // its first message.
+    // `userId` is the registry id that the connection's key proved; `frame` lives as long as the call. A peer is known
+    // from its first message.
     std::function<void(PeerId peer, std::string_view userId, std::string_view frame)> onMessage = {};
     // After each batch of messages: the moment to send what they gave rise to, coalesced.
     std::function<void()> onBatchEnd = {};
-    // The connection has ended and the peer is forgotten. Noticed when something is sent to it, or by and by; not a substitute
-    // for heartbeats. Not called after forget() or disconnect().
+    // The connection has ended and the peer is forgotten. Noticed when something is sent to it, or by and by: heartbeats
+    // are faster. Not called after forget() or disconnect().
     std::function<void(PeerId peer)> onPeerGone = {};
     // After send() has said Code::full: half of the queue is free again.
     std::function<void(PeerId peer)> onPeerWritable = {};
@@ -62,9 +62,9 @@ struct ListenerCounters {
 
 // A CURVE server (ROUTER) on one endpoint. One thread: the loop's.
 //
-// Invariants: nobody gets in without Zap's consent. A frame for which send() said Code::ok is given to libzmq in order, or
-// counted in droppedGone; what libzmq took is lost without a word when the connection ends, so sessions acknowledge. A
-// peer that does not read holds up nobody else and costs at most its queue and high-water mark.
+// Invariants: nobody gets in without Zap's consent. A frame for which send() said Code::ok is given to libzmq in order,
+// or counted in droppedGone; what libzmq took is lost without a word when the connection ends, so sessions acknowledge.
+// A peer that does not read holds up nobody else and costs at most its queue and high-water mark.
 class MeshListener {
 public:
     // `endpoint` as for zmq_bind: "tcp://0.0.0.0:5670", port 0 or "*" for any free one. Code::unavailable: address taken.
@@ -76,12 +76,12 @@ public:
     // With the real port.
     const std::string& endpoint() const;
 
-    // Sends one message, now or as soon as the peer takes it. Takes the frame only when it returns Code::ok. Code::full: its
-    // queue is; Code::notSent: no such peer (any more); Code::tooLarge.
+    // Sends one message, now or as soon as the peer takes it. Takes the frame only when it returns Code::ok. Code::full:
+    // its queue is; Code::notSent: no such peer (any more); Code::tooLarge.
     [[nodiscard]] Code send(PeerId peer, std::string&& frame);
 
-    // Ends that peer's connection and no other's, drops what waits for it, discards what still comes from it. The client may
-    // connect again and is then authenticated anew. False when the connection was already gone.
+    // Ends that peer's connection and no other's, drops what waits for it, discards what still comes from it. The client
+    // may connect again and is then authenticated anew. False when the connection was already gone.
     bool disconnect(PeerId peer);
 
     // Drops what is kept for the peer. Should it speak again on the same connection, it is back under the same id.

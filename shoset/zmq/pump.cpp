@@ -44,7 +44,7 @@ bool sendBytes(void* handle, std::string_view bytes, int flags)
     return sent >= 0;
 }
 
-} // namespace
+}  // namespace
 
 Result<std::shared_ptr<Pump>> Pump::start(asio::io_context& loop, Socket socket, PumpClient& client)
 {
@@ -173,7 +173,6 @@ void Pump::turn()
     std::size_t received = 0;
     bool quiet = false;
     for (int round = 0; round < maxRounds && received < limits::messagesPerTurn && socket && !quiet; ++round) {
-        touched = false;
         const std::size_t before = received;
         while (received < limits::messagesPerTurn && receive()) {
             ++received;
@@ -210,6 +209,7 @@ bool Pump::receive()
             got = zmq_msg_recv(part.raw(), socket->handle(), ZMQ_DONTWAIT);
         } while (got < 0 && errno == EINTR);
         if (got < 0) {
+            touched = false;
             return false;
         }
         more = part.more();
@@ -243,4 +243,4 @@ bool Pump::settled()
     return (ready & (ZMQ_POLLIN | ZMQ_POLLOUT)) == 0;
 }
 
-} // namespace mesh::shoset
+}  // namespace mesh::shoset

@@ -14,7 +14,7 @@
 // Inner header of this module.
 namespace mesh::shoset {
 
-// What a pump tells the object that it serves. All calls come on the loop's thread, never from inside a call into the pump.
+// What a pump tells the object that it serves, on the loop's thread, never from inside a call into the pump.
 class PumpClient {
 public:
     // One whole message. `total` counts its frames, `parts` holds the first of them, at most Pump::maxParts.
@@ -36,11 +36,11 @@ enum class SendStatus { sent, wouldBlock, unreachable, failed };
 
 // Owns a socket and both its directions on the loop; the only place that calls send and receive.
 //
-// ZMQ_FD tells that libzmq has put commands into the socket's mailbox, once. Any call on the socket may process them, and
-// then the descriptor stays silent although messages are there. So the pump waits only in a state that it has proved: the
-// last call on the socket was a receive that found nothing (which processes all commands before it says so), or, when
-// output waits too, a reading of ZMQ_EVENTS that shows neither direction ready. What comes after that proof makes the
-// descriptor readable, and what came before it is not waited for. A send outside a turn asks for a turn.
+// ZMQ_FD tells once that libzmq has put commands into the socket's mailbox. Any call on the socket may process them, and
+// then the descriptor stays silent although messages are there. So the pump waits only in a state that it has proved:
+// the last call on the socket was a receive that found nothing (which processes all commands before it says so), or, when
+// output waits too, a reading of ZMQ_EVENTS that shows neither direction ready. Whatever comes after that proof makes
+// the descriptor readable. A send outside a turn asks for a turn.
 class Pump : public std::enable_shared_from_this<Pump> {
 public:
     static constexpr std::size_t maxParts = 8;
@@ -49,7 +49,7 @@ public:
     static Result<std::shared_ptr<Pump>> start(boost::asio::io_context& loop, Socket socket, PumpClient& client);
     ~Pump();
 
-    // Sends one frame, to `routingId` first when it is not empty (ROUTER), without waiting. Takes the bytes only when the
+    // Sends one frame without waiting, after `routingId` when that is not empty (ROUTER). Takes the bytes only when the
     // status is `sent`.
     SendStatus send(std::string_view routingId, std::string&& frame);
     // A reply of several frames, to REP.

@@ -25,7 +25,7 @@ Error zmqError(const std::string& what)
     return Error{kind, what + ": " + zmq_strerror(code)};
 }
 
-} // namespace
+}  // namespace
 
 void Part::assign(std::string&& bytes)
 {
@@ -154,4 +154,4 @@ Result<void> firstError(std::initializer_list<Result<void>> results)
     return {};
 }
 
-} // namespace mesh::shoset
+}  // namespace mesh::shoset

@@ -20,7 +20,7 @@ struct Verdict {
     std::string userId;
 };
 
-} // namespace
+}  // namespace
 
 class Zap::Server final : public PumpClient {
 public:
@@ -141,4 +141,4 @@ const ZapCounters& Zap::counters() const
     return server->counters;
 }
 
-} // namespace mesh::shoset
+}  // namespace mesh::shoset

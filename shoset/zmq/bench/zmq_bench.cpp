@@ -28,7 +28,7 @@ namespace {
 
 struct Sample {
     double messagesPerSecond = 0;
-    double microsCpu = 0; // of both sides, I/O threads included, per message
+    double microsCpu = 0;  // of both sides, I/O threads included, per message
 };
 
 double cpuSeconds()
@@ -251,8 +251,8 @@ int run(std::size_t base, int rounds)
     return 0;
 }
 
-} // namespace
-} // namespace mesh::shoset
+}  // namespace
+}  // namespace mesh::shoset
 
 int main(int argc, char** argv)
 {

@@ -286,5 +286,5 @@ TEST(ConnectionIdentity, ReusedDescriptorIsNotMistakenForItsPredecessor)
     close(number);
 }
 
-} // namespace
-} // namespace mesh::shoset::test
+}  // namespace
+}  // namespace mesh::shoset::test

@@ -116,4 +116,4 @@ Socket ZmqTest::strangeDealer(const KeyPair& keys, const std::string& routingId,
     return socket;
 }
 
-} // namespace mesh::shoset::test
+}  // namespace mesh::shoset::test

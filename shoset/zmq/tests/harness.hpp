@@ -26,7 +26,8 @@ protected:
     ZmqTest();
 
     // Runs the loop until the condition holds; false when it does not within the deadline.
-    bool runUntil(const std::function<bool()>& condition, std::chrono::milliseconds deadline = std::chrono::seconds(20));
+    bool runUntil(const std::function<bool()>& condition,
+                  std::chrono::milliseconds deadline = std::chrono::seconds(20));
     // Runs the loop for that long: only to show that something does not happen.
     void runFor(std::chrono::milliseconds time);
 

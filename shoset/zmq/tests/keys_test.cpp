@@ -121,7 +121,7 @@ TEST(Keys, ValidityIsFortyCharactersOfZ85)
     EXPECT_FALSE(isValidKey(pair.publicKey + "00000"));
     EXPECT_FALSE(isValidKey(std::string(40, '"')));
     EXPECT_FALSE(isValidKey(std::string(40, '\xff')));
-    EXPECT_FALSE(isValidKey(std::string(40, '#'))); // every group of five beyond 32 bits
+    EXPECT_FALSE(isValidKey(std::string(40, '#')));  // every group of five beyond 32 bits
     EXPECT_TRUE(isValidKey(std::string(40, '0')));
 }
 
@@ -139,7 +139,7 @@ TEST(Keys, SecretIsWipedWhenMovedFromAndDestroyed)
     const KeyPair pair = std::move(generateKeyPair().value());
     SecretKey first = pair.secretKey;
     const SecretKey second = std::move(first);
-    EXPECT_TRUE(first.empty()); // NOLINT(bugprone-use-after-move): that is the point
+    EXPECT_TRUE(first.empty());  // NOLINT(bugprone-use-after-move): that is the point
     EXPECT_STREQ(second.cString(), pair.secretKey.cString());
 
     alignas(SecretKey) unsigned char storage[sizeof(SecretKey)];
@@ -150,5 +150,5 @@ TEST(Keys, SecretIsWipedWhenMovedFromAndDestroyed)
     }
 }
 
-} // namespace
-} // namespace mesh::shoset
+}  // namespace
+}  // namespace mesh::shoset

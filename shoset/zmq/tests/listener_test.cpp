@@ -184,7 +184,7 @@ TEST_F(Listener, LongestFramePassesAndALongerOneEndsOnlyItsSendersConnection)
     const PeerId badPeer = peerOf(std::string(10000, 'x'));
 
     strangeSend(bad, {std::string(10001, 'y')});
-    strangeSend(bad, {"after"}); // over the connection that libzmq makes anew
+    strangeSend(bad, {"after"});  // over the connection that libzmq makes anew
     ASSERT_TRUE(runUntil([&] {
         strangeSend(bad, {"again"});
         return heardFrame("again");
@@ -369,5 +369,5 @@ TEST_F(Listener, TableOfPeersIsBoundedAndDeadConnectionsMakeRoom)
     EXPECT_EQ(listener->peerCount(), 3u);
 }
 
-} // namespace
-} // namespace mesh::shoset::test
+}  // namespace
+}  // namespace mesh::shoset::test

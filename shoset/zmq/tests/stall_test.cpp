@@ -233,5 +233,5 @@ TEST_F(Burst, ManyPeersAtOnceAreAllServed)
     }
 }
 
-} // namespace
-} // namespace mesh::shoset::test
+}  // namespace
+}  // namespace mesh::shoset::test

@@ -122,5 +122,5 @@ TEST_F(ZapTest, SecondHandlerOfAContextIsRefused)
     EXPECT_EQ(second.error().code, Code::unavailable);
 }
 
-} // namespace
-} // namespace mesh::shoset::test
+}  // namespace
+}  // namespace mesh::shoset::test
