@@ -16,14 +16,15 @@ Result<void> Policy::grant(Grant grant)
 {
     for (const std::string* name : {&grant.tenant, &grant.sender, &grant.command, &grant.target}) {
         if (!isValidName(*name)) {
-            return Error{Code::invalidArgument, "a grant names tenant, sender, command and target; \"" + *name +
-                                                    "\" is not a name"};
+            return Error{Code::invalidArgument,
+                         "a grant names tenant, sender, command and target; \"" + *name + "\" is not a name"};
         }
     }
     auto entry = std::make_tuple(std::move(grant.tenant), std::move(grant.sender), std::move(grant.command),
                                  std::move(grant.target));
     if (grants.size() >= limits::maxGrants && !grants.contains(entry)) {
-        return Error{Code::full, "there are " + std::to_string(limits::maxGrants) + " grants already, the most there can be"};
+        return Error{Code::full,
+                     "there are " + std::to_string(limits::maxGrants) + " grants already, the most there can be"};
     }
     grants.insert(std::move(entry));
     return {};

@@ -40,7 +40,8 @@ struct Row {
 constexpr Row rows[] = {
     {Kind::collection, Area::components,
      "AccelerationFunctions AddressPools AllocatedVolumes Applications AutomationNodes BootOptions Branches CDUs "
-     "CXLLogicalDevices Cables CacheMemory Chassis Connections ContainerImages Containers Controllers CoolantConnectors "
+     "CXLLogicalDevices Cables CacheMemory Chassis Connections ContainerImages Containers Controllers "
+     "CoolantConnectors "
      "CoolingLoops DedicatedNetworkPorts Documents Drives ElectricalBuses EndpointGroups Endpoints Executors "
      "FabricAdapters Fabrics Facilities Feeders Filters FirmwareInventory FloorPDUs GraphicsControllers HeatExchangers "
      "ImmersionUnits LPRT LeakDetectors LocalImageStore MPRT MSDT Mains MediaControllers Memory MemoryChunks "
@@ -52,7 +53,8 @@ constexpr Row rows[] = {
      "USBControllers USBPorts VCAT VCSs VPPBs Volumes Zones FileSystems StoragePools CapacitySources "
      "ConsistencyGroups"},
     {Kind::single, Area::components,
-     "ActivePool Assembly AutomationInstrumentation Bios FreePool LeakDetection MemoryMetrics OperatingSystem PCIeSlots "
+     "ActivePool Assembly AutomationInstrumentation Bios FreePool LeakDetection MemoryMetrics OperatingSystem "
+     "PCIeSlots "
      "ProcessorMetrics ProvidingDrives SecureBoot SharedNetworkPorts SwitchMetrics UpdateService "
      "UpdateServiceCapabilities"},
     {Kind::collection, Area::manager,
@@ -120,13 +122,13 @@ bool lists(std::string_view names, const std::string& name)
 // What was found out about a path.
 struct Place {
     Area area = Area::manager;
-    bool member = false;          // of the collection that gave the area
-    bool known = false;           // every segment was
+    bool member = false;  // of the collection that gave the area
+    bool known = false;   // every segment was
     bool belowSystem = false;
     bool belowChassis = false;
     bool belowManager = false;
     bool belowUsers = false;
-    std::string resource;         // the last collection or resource, lower case
+    std::string resource;  // the last collection or resource, lower case
 };
 
 Area resolve(Area area, const Place& place)
@@ -134,12 +136,9 @@ Area resolve(Area area, const Place& place)
     switch (area) {
         case Area::parent: return place.area;
         case Area::nics: return place.belowManager ? Area::manager : Area::components;
-        case Area::logs:
-            return place.belowSystem || place.belowChassis ? Area::components : Area::manager;
-        case Area::metrics:
-            return lists(managerMetrics, place.resource) ? Area::manager : Area::components;
-        case Area::environment:
-            return lists(componentEnvironment, place.resource) ? Area::components : Area::manager;
+        case Area::logs: return place.belowSystem || place.belowChassis ? Area::components : Area::manager;
+        case Area::metrics: return lists(managerMetrics, place.resource) ? Area::manager : Area::components;
+        case Area::environment: return lists(componentEnvironment, place.resource) ? Area::components : Area::manager;
         default: return area;
     }
 }
@@ -204,7 +203,8 @@ Requirement toWrite(const Place& place, std::string_view method)
         case Area::accounts: return {{users}};
         case Area::certificates: return {{place.belowSystem ? components : manager}};
         case Area::aggregates: return {{manager, components}};
-        case Area::subscriptions: return place.member ? Requirement{{manager, self}} : Requirement{{manager, components}};
+        case Area::subscriptions:
+            return place.member ? Requirement{{manager, self}} : Requirement{{manager, components}};
         case Area::sessions:
             if (method == "POST") {
                 return {{login}};

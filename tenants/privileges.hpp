@@ -67,8 +67,8 @@ enum class Owner { satellite, facade };
 //   unknown and OEM resources        GET Login, writes ConfigureManager
 //   Settings and Actions             as the resource they belong to
 // Owner::satellite differs from the registry where the registry speaks of the BMC's own users:
-//   AccountService, Accounts         writes need every privilege but ConfigureSelf: who makes accounts there can do anything there
-//   POST to Sessions                 nobody: sessions are the facade's
+//   AccountService, Accounts         writes need every privilege but ConfigureSelf: who makes accounts there can do
+//   anything there POST to Sessions                 nobody: sessions are the facade's
 //   "-" (outside the Redfish tree)   ConfigureManager, reads too
 Requirement requiredPrivilege(Owner owner, std::string_view method, std::string_view path);
 

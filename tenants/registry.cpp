@@ -37,7 +37,8 @@ Error malformed(const std::string& what, const std::string& value, const std::st
 
 Error taken(const std::string& what, const Connector& owner)
 {
-    return Error{Code::alreadyExists, what + " belongs to connector " + describe(owner.tenant, owner.name) + " already"};
+    return Error{Code::alreadyExists,
+                 what + " belongs to connector " + describe(owner.tenant, owner.name) + " already"};
 }
 
 template <class Map, class Key>
@@ -101,7 +102,8 @@ Result<void> Registry::addTenant(std::string_view name)
         return Error{Code::alreadyExists, "tenant " + std::string(name) + " exists already (case does not count)"};
     }
     if (tenantNames.size() >= limits::maxTenants) {
-        return Error{Code::full, "there are " + std::to_string(limits::maxTenants) + " tenants already, the most there can be"};
+        return Error{Code::full,
+                     "there are " + std::to_string(limits::maxTenants) + " tenants already, the most there can be"};
     }
     tenantNames.emplace(name);
     lowerTenants.insert(toLower(name));
@@ -157,8 +159,8 @@ Result<void> Registry::check(const Connector& connector) const
         return taken("prefix " + connector.prefix, *samePrefix);
     }
     if (self == nullptr && byName.size() >= limits::maxConnectors) {
-        return Error{Code::full,
-                     "there are " + std::to_string(limits::maxConnectors) + " connectors already, the most there can be"};
+        return Error{Code::full, "there are " + std::to_string(limits::maxConnectors) +
+                                     " connectors already, the most there can be"};
     }
     return {};
 }

@@ -34,10 +34,10 @@ bool isValidKey(std::string_view z85);
 // "sled07 of tenant acme", for sentences.
 std::string describe(std::string_view tenant, std::string_view name);
 
-// Who belongs to the mesh. Every change keeps the invariants or is refused with a sentence and leaves the registry as it
-// was: names of tenants, names of connectors within a tenant, and prefixes across all tenants are unique without regard
-// to case (Redfish clients and host names ignore it); keys are unique. Bounded by limits::maxTenants, maxConnectors.
-// Pointers stay valid until that connector is replaced or removed.
+// Who belongs to the mesh. Every change keeps the invariants or is refused with a sentence and leaves the registry as
+// it was: names of tenants, names of connectors within a tenant, and prefixes across all tenants are unique without
+// regard to case (Redfish clients and host names ignore it); keys are unique. Bounded by limits::maxTenants,
+// maxConnectors. Pointers stay valid until that connector is replaced or removed.
 class Registry {
 public:
     using Connectors = std::map<ConnectorName, Connector>;
@@ -53,8 +53,9 @@ public:
     Result<void> addTenant(std::string_view name);
     // notFound; preconditionFailed while it has connectors.
     Result<void> removeTenant(std::string_view name);
-    // Adds, or replaces the connector of that tenant and name as a whole. invalidArgument for malformed values, notFound
-    // for the tenant, alreadyExists for a name, key or prefix of another connector (named in the sentence), full.
+    // Adds, or replaces the connector of that tenant and name as a whole. invalidArgument for malformed values,
+    // notFound for the tenant, alreadyExists for a name, key or prefix of another connector (named in the sentence),
+    // full.
     Result<void> put(Connector connector);
     // What put() would say.
     Result<void> check(const Connector& connector) const;

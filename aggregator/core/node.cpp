@@ -17,7 +17,12 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
       front({engine.state().serviceUuid}, http, logins, resources, machines), requests(links, front, rng)
 {
     front.setBroker(requests);
-    engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
+    watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
+}
+
+Node::~Node()
+{
+    engine.unwatch(watching);
 }
 
 Result<void> Node::setRegistry(tenants::Registry fresh)

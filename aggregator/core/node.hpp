@@ -34,6 +34,7 @@ class Node final : public MeshEvents, public NodeView {
 public:
     Node(NodeSettings settings, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& engine,
          PasswordPort& passwords, const ShellMetrics& shell, Rng& rng);
+    ~Node() override;
 
     // Who belongs to the mesh (the factory-provisioned registry); prefixes come from the state. Again after a reload.
     // An error, with the old registry in force: a prefix clash, named.
@@ -72,6 +73,7 @@ private:
     void onStateChange(const cluster::Change& change);
 
     const NodeSettings settings;
+    cluster::WatchId watching = 0;
     cluster::StateEngine& engine;
     const ShellMetrics& shell;
     Rng& rng;

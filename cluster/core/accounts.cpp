@@ -51,12 +51,14 @@ Result<void> checkPassword(std::string_view password, std::string_view userName)
 Result<void> checkCustomRole(std::string_view roleId)
 {
     if (!isValidName(roleId)) {
-        return Error{Code::invalidArgument, "a role's id is 1 to 63 letters, digits and . _ -, and begins with a letter "
-                                            "or digit"};
+        return Error{Code::invalidArgument,
+                     "a role's id is 1 to 63 letters, digits and . _ -, and begins with a letter "
+                     "or digit"};
     }
     for (const std::string_view predefined : tenants::predefinedRoles) {
         if (equalsIgnoreCase(roleId, predefined)) {
-            return Error{Code::permissionDenied, "role " + std::string(predefined) + " is predefined and cannot be changed"};
+            return Error{Code::permissionDenied,
+                         "role " + std::string(predefined) + " is predefined and cannot be changed"};
         }
     }
     return {};

@@ -13,8 +13,8 @@ constexpr std::size_t minPasswordBytes = 8;
 // 1 to 64 of letters, digits and . _ @ + -, the first a letter or digit: safe in HTTP Basic (no colon), logs and URIs.
 Result<void> checkUserName(std::string_view userName);
 
-// What a new password must be: minPasswordBytes to limits::maxPasswordBytes bytes, no control characters, not the user's
-// name. Checked by the proposer, who alone sees it. The sentence never repeats the password.
+// What a new password must be: minPasswordBytes to limits::maxPasswordBytes bytes, no control characters, not the
+// user's name. Checked by the proposer, who alone sees it. The sentence never repeats the password.
 Result<void> checkPassword(std::string_view password, std::string_view userName);
 
 // 1 to 63 letters, digits and . _ -; not one of the predefined, in any case.

@@ -83,7 +83,8 @@ Result<void> StateMachine::storeAccount(Account account, Entry& entry)
 StateMachine::Outcome StateMachine::run(const CreateAccount& op, Entry& entry)
 {
     if (current.accounts.size() >= limits::maxAccounts) {
-        return Error{Code::full, "there are " + std::to_string(limits::maxAccounts) + " accounts already, the most there can be"};
+        return Error{Code::full,
+                     "there are " + std::to_string(limits::maxAccounts) + " accounts already, the most there can be"};
     }
     Account account;
     account.id = std::to_string(current.nextAccountId);
@@ -116,7 +117,8 @@ StateMachine::Outcome StateMachine::run(const UpdateAccount& op, Entry& entry)
     assign(account.roleId, op.roleId);
     assign(account.enabled, op.enabled);
     assign(account.locked, op.locked);
-    account.passwordChangeRequired = op.passwordChangeRequired.value_or(account.passwordChangeRequired && !op.passwordHash);
+    account.passwordChangeRequired =
+        op.passwordChangeRequired.value_or(account.passwordChangeRequired && !op.passwordHash);
     if (!old->locked && account.locked) {
         account.lockedAt = entry.stamp;
     }
@@ -171,7 +173,8 @@ StateMachine::Outcome StateMachine::run(const PutRole& op, Entry& entry)
         return changedMeanwhile("role " + op.id);
     }
     if (!exists && current.roles.size() >= limits::maxRoles) {
-        return Error{Code::full, "there are " + std::to_string(limits::maxRoles) + " custom roles already, the most there can be"};
+        return Error{Code::full,
+                     "there are " + std::to_string(limits::maxRoles) + " custom roles already, the most there can be"};
     }
     Role role{op.id, op.privileges, entry.revision};
     const std::size_t before = exists ? encodedSize(same->second) : 0;
@@ -200,7 +203,8 @@ StateMachine::Outcome StateMachine::run(const DeleteRole& op, Entry& entry)
     const auto user = std::find_if(current.accounts.begin(), current.accounts.end(),
                                    [&op](const auto& account) { return account.second.roleId == op.id; });
     if (user != current.accounts.end()) {
-        return Error{Code::preconditionFailed, "role " + op.id + " is in use, by " + user->second.userName + " for one"};
+        return Error{Code::preconditionFailed,
+                     "role " + op.id + " is in use, by " + user->second.userName + " for one"};
     }
     used.roles -= encodedSize(role->second);
     current.roles.erase(role);
@@ -214,12 +218,13 @@ StateMachine::Outcome StateMachine::run(const CreateSession& op, Entry& entry)
         return Error{Code::invalidArgument, "a session needs an id and the SHA-256 of its token"};
     }
     if (op.timeoutSeconds < minSessionTimeoutSeconds || op.timeoutSeconds > maxSessionTimeoutSeconds) {
-        return Error{Code::invalidArgument, "a session's timeout is " + std::to_string(minSessionTimeoutSeconds) + " to " +
-                                                std::to_string(maxSessionTimeoutSeconds) + " seconds"};
+        return Error{Code::invalidArgument, "a session's timeout is " + std::to_string(minSessionTimeoutSeconds) +
+                                                " to " + std::to_string(maxSessionTimeoutSeconds) + " seconds"};
     }
     const Account* account = findAccount(current, op.accountId);
     if (account == nullptr || !account->enabled) {
-        return account == nullptr ? noAccount(op.accountId) : Error{Code::refused, "account " + op.accountId + " is disabled"};
+        return account == nullptr ? noAccount(op.accountId)
+                                  : Error{Code::refused, "account " + op.accountId + " is disabled"};
     }
     if (current.sessions.contains(op.id) || current.sessionIdByTokenHash.contains(op.tokenHash)) {
         return Error{Code::alreadyExists, "there is a session with this id or token already"};
@@ -233,11 +238,13 @@ StateMachine::Outcome StateMachine::run(const CreateSession& op, Entry& entry)
         expireSessions(entry);
     }
     if (ofAccount() >= limits::maxSessionsPerAccount) {
-        return Error{Code::full, "account " + account->userName + " has " + std::to_string(limits::maxSessionsPerAccount) +
+        return Error{Code::full, "account " + account->userName + " has " +
+                                     std::to_string(limits::maxSessionsPerAccount) +
                                      " sessions already, the most it can have"};
     }
     if (current.sessions.size() >= limits::maxSessions) {
-        return Error{Code::full, "there are " + std::to_string(limits::maxSessions) + " sessions already, the most there can be"};
+        return Error{Code::full,
+                     "there are " + std::to_string(limits::maxSessions) + " sessions already, the most there can be"};
     }
     Session session{op.id, op.tokenHash, op.accountId, op.client, entry.stamp, entry.stamp, op.timeoutSeconds};
     const std::size_t size = encodedSize(session);

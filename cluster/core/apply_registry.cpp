@@ -211,7 +211,8 @@ Result<void> StateMachine::storePrefix(const tenants::ConnectorName& name, Prefi
         return {};
     }
     if (old == nullptr && current.prefixes.size() >= limits::maxConnectors) {
-        return Error{Code::full, "there are " + std::to_string(limits::maxConnectors) + " satellites already, the most there can be"};
+        return Error{Code::full, "there are " + std::to_string(limits::maxConnectors) +
+                                     " satellites already, the most there can be"};
     }
     const std::size_t before = old == nullptr ? 0 : encodedSize(name, *old);
     const std::size_t after = encodedSize(name, assignment);

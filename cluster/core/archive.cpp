@@ -26,7 +26,8 @@ void Encoder::small(std::uint32_t value, std::uint32_t limit)
 void Encoder::text(const std::string& value, std::size_t limit)
 {
     if (value.size() > limit && overLimit.empty()) {
-        overLimit = "a text of " + std::to_string(value.size()) + " bytes is over the limit of " + std::to_string(limit);
+        overLimit =
+            "a text of " + std::to_string(value.size()) + " bytes is over the limit of " + std::to_string(limit);
     }
     number(value.size());
     out += value;

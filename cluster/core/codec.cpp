@@ -10,8 +10,8 @@ namespace mesh::cluster {
 
 namespace {
 
-constexpr std::size_t maxNameText = 64;      // names, ids, user names, prefixes, UUIDs, keys
-constexpr std::size_t maxHashText = 128;     // argon2id strings, token hashes
+constexpr std::size_t maxNameText = 64;   // names, ids, user names, prefixes, UUIDs, keys
+constexpr std::size_t maxHashText = 128;  // argon2id strings, token hashes
 constexpr std::size_t maxClientText = 64;
 constexpr std::size_t maxMessageText = 512;  // of a remembered answer
 
@@ -335,8 +335,9 @@ void readTables(Decoder& decoder, Snapshot& snapshot)
     });
     readTable<std::pair<tenants::ConnectorName, PrefixAssignment>>(
         decoder, limits::maxConnectors, [&](auto entry) { return state.prefixes.insert(std::move(entry)).second; });
-    readTable<std::pair<std::string, Property>>(
-        decoder, limits::propertyTableBytes, [&](auto entry) { return state.properties.insert(std::move(entry)).second; });
+    readTable<std::pair<std::string, Property>>(decoder, limits::propertyTableBytes, [&](auto entry) {
+        return state.properties.insert(std::move(entry)).second;
+    });
     readTable<Remembered>(decoder, limits::maxRememberedResults, [&](Remembered result) {
         snapshot.remembered.push_back(std::move(result));
         return true;
@@ -357,8 +358,8 @@ Result<std::string> encodeCommand(const Command& command)
         return Error{Code::tooLarge, encoder.overLimit};
     }
     if (encoder.out.size() > limits::maxEntryBytes) {
-        return Error{Code::tooLarge, "a change of " + std::to_string(encoder.out.size()) + " bytes is over the limit of " +
-                                         std::to_string(limits::maxEntryBytes)};
+        return Error{Code::tooLarge, "a change of " + std::to_string(encoder.out.size()) +
+                                         " bytes is over the limit of " + std::to_string(limits::maxEntryBytes)};
     }
     return std::move(encoder.out);
 }

@@ -63,7 +63,7 @@ struct CreateSession {
     std::string id;         // made by makeSessionId()
     std::string tokenHash;  // hashToken()
     std::string accountId;
-    std::string client;     // where it came from, for people
+    std::string client;  // where it came from, for people
     std::uint32_t timeoutSeconds = 0;
 };
 struct EndSession {
@@ -82,7 +82,8 @@ struct PutTenant {
 struct RemoveTenant {
     std::string name;
 };
-// Adds or replaces. A prefix in it is the configured one, and is assigned at once; without one an assigned prefix stays.
+// Adds or replaces. A prefix in it is the configured one, and is assigned at once; without one an assigned prefix
+// stays.
 struct PutConnector {
     tenants::Connector connector;
 };
@@ -145,10 +146,13 @@ struct Applied {
 
 enum class ChangeKind : std::uint8_t {
     everything,  // too much to tell, or a snapshot was installed: read all again
-    account, role, session,
-    tenant, connector,  // key of a connector: "tenant/name"
-    prefix,             // key: "tenant/name"
-    service,            // UUID or generation
+    account,
+    role,
+    session,
+    tenant,
+    connector,  // key of a connector: "tenant/name"
+    prefix,     // key: "tenant/name"
+    service,    // UUID or generation
     property,
 };
 

@@ -57,7 +57,8 @@ void MemoryEngine::handle(Waiting waiting, Instant now)
         refused = Error{Code::unavailable, "no primary is known"};
     }
     if (waiting.onBarrier) {
-        waiting.onBarrier(refused.code == Code::ok ? Result<Revision>(machine.state().revision) : Result<Revision>(refused));
+        waiting.onBarrier(refused.code == Code::ok ? Result<Revision>(machine.state().revision)
+                                                   : Result<Revision>(refused));
         return;
     }
     if (refused.code != Code::ok) {

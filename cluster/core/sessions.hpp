@@ -14,7 +14,8 @@ namespace mesh::cluster {
 constexpr std::uint32_t minSessionTimeoutSeconds = 30;
 constexpr std::uint32_t maxSessionTimeoutSeconds = 86400;
 
-// 192 random bits as 48 hexadecimal digits. `rng` must be a cryptographic one. Goes to the client, never into the state.
+// 192 random bits as 48 hexadecimal digits. `rng` must be a cryptographic one. Goes to the client, never into the
+// state.
 std::string makeToken(Rng& rng);
 // 64 random bits as 16 hexadecimal digits.
 std::string makeSessionId(Rng& rng);

@@ -20,8 +20,8 @@ struct Account {
     bool enabled = true;
     bool locked = false;
     bool passwordChangeRequired = false;
-    WallTime lockedAt{};     // when `locked` became true
-    Revision revision = 0;   // of the last change; also its ETag
+    WallTime lockedAt{};    // when `locked` became true
+    Revision revision = 0;  // of the last change; also its ETag
     bool operator==(const Account&) const = default;
 };
 
@@ -39,7 +39,7 @@ struct Session {
     std::string accountId;
     std::string client;
     WallTime createdAt{};
-    WallTime lastUse{};     // as far as the cluster was told (TouchSessions)
+    WallTime lastUse{};  // as far as the cluster was told (TouchSessions)
     std::uint32_t timeoutSeconds = 0;
     bool operator==(const Session&) const = default;
 };

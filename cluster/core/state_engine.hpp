@@ -14,8 +14,8 @@
 namespace mesh::cluster {
 
 enum class NodeRole : std::uint8_t {
-    stopped,    // see EngineStatus::reason; reads show the last state, everything else is refused
-    follower,   // knows the primary, or is looking for one
+    stopped,   // see EngineStatus::reason; reads show the last state, everything else is refused
+    follower,  // knows the primary, or is looking for one
     candidate,
     primary,
 };
@@ -30,18 +30,18 @@ struct Member {
 
 struct EngineStatus {
     NodeRole role = NodeRole::follower;
-    std::uint64_t term = 0;     // fences are (State::generation, term)
-    std::uint64_t self = 0;     // ids of members
-    std::uint64_t leader = 0;   // 0: none known
+    std::uint64_t term = 0;    // fences are (State::generation, term)
+    std::uint64_t self = 0;    // ids of members
+    std::uint64_t leader = 0;  // 0: none known
     std::vector<Member> members;
-    std::string reason;         // why it stopped, or why it cannot write now; empty when all is well
+    std::string reason;  // why it stopped, or why it cannot write now; empty when all is well
     bool operator==(const EngineStatus&) const = default;
 };
 
-// The one durable truth of the cluster as a node sees it, whatever agrees on it: one file, raft, a simulation. Called on
-// the loop's thread only, and calls back there, never from inside the call (but for watch(), see there). Every handler
-// runs exactly once unless the engine is destroyed first. Changing the membership is not part of it: that belongs to
-// the engine that has one.
+// The one durable truth of the cluster as a node sees it, whatever agrees on it: one file, raft, a simulation. Called
+// on the loop's thread only, and calls back there, never from inside the call (but for watch(), see there). Every
+// handler runs exactly once unless the engine is destroyed first. Changing the membership is not part of it: that
+// belongs to the engine that has one.
 class StateEngine {
 public:
     using ProposeHandler = std::function<void(Result<Applied>)>;

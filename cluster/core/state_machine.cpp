@@ -42,8 +42,8 @@ Error changedMeanwhile(const std::string& what)
 Result<void> fits(std::size_t used, std::size_t before, std::size_t after, std::size_t budget, const char* table)
 {
     if (after > before && used - before + after > budget) {
-        return Error{Code::full, std::string("the table of ") + table + " has reached its " + std::to_string(budget) +
-                                     " bytes"};
+        return Error{Code::full,
+                     std::string("the table of ") + table + " has reached its " + std::to_string(budget) + " bytes"};
     }
     return {};
 }

@@ -80,8 +80,8 @@ void LocalEngine::propose(Command command, Instant deadline, ProposeHandler hand
     }
     if (waiting.size() >= limits::maxQueuedProposals) {
         ++count.refusedFull;
-        return refuse(std::move(handler), {Code::full, std::to_string(limits::maxQueuedProposals) +
-                                                           " changes wait for the disk already"});
+        return refuse(std::move(handler),
+                      {Code::full, std::to_string(limits::maxQueuedProposals) + " changes wait for the disk already"});
     }
     waiting.push_back({std::move(*entry), deadline, std::move(handler)});
     pump();
@@ -268,7 +268,8 @@ void LocalEngine::expire()
     count.unanswered += unconfirmed.size();
     count.refusedLate += untried.size();
     for (ProposeHandler& handler : unconfirmed) {
-        refuse(std::move(handler), {Code::outcomeUnknown, "the disk did not confirm this change in time; it may still be made"});
+        refuse(std::move(handler),
+               {Code::outcomeUnknown, "the disk did not confirm this change in time; it may still be made"});
     }
     for (Proposal& proposal : untried) {
         refuse(std::move(proposal.handler), {Code::deadlineExceeded, "the deadline passed before the disk was free"});

@@ -10,7 +10,8 @@ constexpr unsigned long long passes = 3;
 constexpr std::size_t memoryBytes = 16 * 1024 * 1024;
 
 // Same parameters, a password that nobody knows.
-const std::string decoy = "$argon2id$v=19$m=16384,t=3,p=1$ZqbF0fUwbU5A42TO/eh1iA$1avAly/Rqp/kRT6lRkHn5+Px+A3GMLVYKNkblpSPGBU";
+const std::string decoy =
+    "$argon2id$v=19$m=16384,t=3,p=1$ZqbF0fUwbU5A42TO/eh1iA$1avAly/Rqp/kRT6lRkHn5+Px+A3GMLVYKNkblpSPGBU";
 
 bool ready()
 {

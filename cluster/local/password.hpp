@@ -17,7 +17,8 @@ bool verifyPassword(const std::string& hash, std::string_view password);
 // Takes as long as verifyPassword() and says nothing: for user names that do not exist, so that time does not tell.
 void spendVerifyTime(std::string_view password);
 
-// Was this hash made with other parameters than hashPassword() uses now? Then make a new one when the password is at hand.
+// Was this hash made with other parameters than hashPassword() uses now? Then make a new one when the password is at
+// hand.
 bool needsRehash(const std::string& hash);
 
 // Overwrites the text, where the compiler cannot leave it out, and empties it.

@@ -149,7 +149,8 @@ Result<tenants::Registry> readRegistryFile(const std::string& path)
                                         std::strerror(errno == 0 ? EIO : errno)};  // NOLINT(concurrency-mt-unsafe)
     }
     if (static_cast<std::size_t>(file.gcount()) > limits::maxRegistryFileBytes) {
-        return Error{Code::tooLarge, path + " has more than " + std::to_string(limits::maxRegistryFileBytes) + " bytes"};
+        return Error{Code::tooLarge,
+                     path + " has more than " + std::to_string(limits::maxRegistryFileBytes) + " bytes"};
     }
     bytes.resize(static_cast<std::size_t>(file.gcount()));
     return parseRegistry(bytes, path);

@@ -146,14 +146,16 @@ Result<void> StateFile::load(Contents& contents)
     const std::string advice = ". Nothing was changed. Restore the file from a backup, or move it away to start empty "
                                "(accounts, sessions, prefixes and settings are then lost)";
     if (bytes.size() > 2 * limits::maxStateFileBytes) {
-        return Error{Code::corrupt, path + " has " + std::to_string(bytes.size()) + " bytes, more than this program writes" + advice};
+        return Error{Code::corrupt,
+                     path + " has " + std::to_string(bytes.size()) + " bytes, more than this program writes" + advice};
     }
     if (!readAll(fd, bytes)) {
         return failed("read");
     }
     auto frames = parseStateFile(bytes);
     if (!frames) {
-        return Error{frames.error().code, path + ": " + frames.error().message + (frames.error().code == Code::corrupt ? advice : "")};
+        return Error{frames.error().code,
+                     path + ": " + frames.error().message + (frames.error().code == Code::corrupt ? advice : "")};
     }
     contents.cutBytes = bytes.size() - frames->soundBytes;
     if (contents.cutBytes > 0 &&

@@ -134,7 +134,8 @@ Result<StateFrames> parseStateFile(std::string_view bytes)
 {
     if (!bytes.starts_with(header)) {
         if (bytes.starts_with(headerStem)) {
-            return Error{Code::unsupported, "written in a layout that this program does not know; upgrade this program"};
+            return Error{Code::unsupported,
+                         "written in a layout that this program does not know; upgrade this program"};
         }
         return damaged(0, "this is not a state file");
     }

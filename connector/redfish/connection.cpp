@@ -243,7 +243,7 @@ void Connection::giveUp(const std::string& why)
 {
     if (const auto held = reportTo.lock(); held && !closed) {
         closed = true;
-        stream->close();
+        stream.reset();
         held->onLost(id, false, why);
     }
 }
@@ -255,6 +255,7 @@ void Connection::lose(const std::string& why)
     stream->close();
     if (!writeOutstanding) {
         closed = true;
+        stream.reset();
         owner->onLost(id, busy && accepted == 0, why);
     }
 }
@@ -265,9 +266,8 @@ void Connection::close()
     if (cancelConnect) {
         std::exchange(cancelConnect, nullptr)();
     }
-    if (stream) {
-        stream->close();
-    }
+    // Outstanding operations hold us, and the stream would hold them.
+    stream.reset();
 }
 
 }  // namespace mesh::connector

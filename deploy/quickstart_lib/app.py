@@ -106,7 +106,8 @@ class Run:
         assign_prefixes(self.satellites)
         password_file = self.state / "admin.password"
         self.password = generated_password(password_file)
-        self.files.add_administrator(self.user, password_file)
+        for aggregator in self.aggregators:
+            self.files.add_administrator(aggregator, self.user, password_file)
         self.files.write_registry(self.satellites)
         self._await_simulators()
         for aggregator in self.aggregators:

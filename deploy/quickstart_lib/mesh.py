@@ -93,16 +93,19 @@ class MeshFiles:
         for folder in ("keys", "tls", "etc", "run", "log"):
             (self.state / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         self.authority = Authority(self.state / "tls")
-        self.accounts = self.state / "accounts"
         self.registry = self.state / "etc/registry.yaml"
 
     def make_keys(self, members):
         for member in members:
             member.key = self._meshctl.key(self.state / "keys" / f"{member.name}.key")
 
-    def add_administrator(self, user, password_file):
-        if not self.accounts.exists():
-            self._meshctl.add_account(self.accounts, user, password_file)
+    def add_administrator(self, aggregator, user, password_file):
+        """Each aggregator keeps its own accounts; the first start makes them."""
+        if not self.accounts(aggregator).exists():
+            self._meshctl.add_administrator(self.accounts(aggregator), user, password_file)
+
+    def accounts(self, aggregator):
+        return self.own_state(aggregator) / "accounts"
 
     def config(self, member):
         return self.state / "etc" / f"{member.name}.yaml"
@@ -132,7 +135,7 @@ class MeshFiles:
             "facade": {"bind": f"127.0.0.1:{aggregator.facade_port}", "certificate": str(certificate),
                        "certificate_key": str(key)},
             "registry": {"file": str(self.registry)},
-            "accounts": {"file": str(self.accounts)}}, aggregator.extra))
+            "accounts": {"file": str(self.accounts(aggregator))}}, aggregator.extra))
 
     def write_connector(self, satellite, aggregators):
         target = {"url": satellite.url, "auth": satellite.auth}

@@ -49,6 +49,7 @@ class MeshCtl:
                 return value.strip()
         raise Problem(f"{path}: there is no public key in it")
 
-    def add_account(self, accounts_file, user, password_file):
-        _run([self._program, "account", "add", user, "--role", "Administrator", "--password-file", password_file,
+    def add_administrator(self, accounts_file, user, password_file):
+        """To the state file of an aggregator that does not run."""
+        _run([self._program, "account", "add", user, "--role", "Administrator", "--new-password-file", password_file,
               "--file", accounts_file], "meshctl account add")

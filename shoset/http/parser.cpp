@@ -267,7 +267,7 @@ struct Parser<Head>::Impl final : bhttp::basic_parser<std::is_same_v<Head, Reque
         const bool lineTooLong = line.size() == limits::maxHttpTargetBytes + startLineRest &&
                                  line.find('\n') == std::string_view::npos;
         const std::size_t checked = std::exchange(checkedBytes, rest.size());
-        if (!linesEndProperly(rest, used > 0 ? 0 : checked)) {
+        if (!linesEndProperly(rest, used > 0 ? 0 : std::min(checked, rest.size()))) {
             failure = malformed("a line must end with CR LF");
         } else if (isRequest && !startLineSeen && lineTooLong) {
             targetTooLong = true;

@@ -172,13 +172,19 @@ const char* findLineEnd(const char* p, const char* end)
 
 const char* findDoubleSlash(const char* p, const char* end)
 {
-    for (; end - p > width; p += width) {
+    if (end - p <= width) {
+        return portable::findDoubleSlash(p, end);
+    }
+    for (;;) {
         const unsigned found = bits(_mm_and_si128(equal(load(p), '/'), equal(load(p + 1), '/')));
         if (found != 0) {
             return p + std::countr_zero(found) + 1;
         }
+        if (end - p == width + 1) {
+            return end;
+        }
+        p = end - p > 2 * width ? p + width : end - width - 1;  // the last block overlaps
     }
-    return portable::findDoubleSlash(p, end);
 }
 
 const char* findPathEnd(const char* p, const char* end)

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace mesh::uri {
 
@@ -185,7 +186,9 @@ std::size_t segmentEnd(std::string_view path, std::size_t begin)
 
 bool startsWithRoot(std::string_view path)
 {
-    return path.size() >= redfishRoot.size() && sameName(path.substr(0, redfishRoot.size()), redfishRoot) &&
+    return path.size() >= redfishRoot.size() &&
+           (std::memcmp(path.data(), redfishRoot.data(), redfishRoot.size()) == 0 ||
+            equalsIgnoreCase(path.substr(0, redfishRoot.size()), redfishRoot)) &&
            (path.size() == redfishRoot.size() || path[redfishRoot.size()] == '/');
 }
 
@@ -301,7 +304,7 @@ bool isDotSegment(std::string_view segment)
         }
         if (segment[0] == '.') {
             segment.remove_prefix(1);
-        } else if (equalsIgnoreCase(segment.substr(0, 3), "%2e")) {
+        } else if (segment[0] == '%' && equalsIgnoreCase(segment.substr(0, 3), "%2e")) {
             segment.remove_prefix(3);
         } else {
             return false;

@@ -50,7 +50,7 @@ private:
         gap,      // between strings
         name,     // in a property name that is too long to matter
         text,     // in a value, at a place where a URI may begin
-        uriTail,  // in the query or fragment of a URI: up to its end nothing changes
+        uriTail,  // in a URI that is settled (its query or fragment, another host's): up to its end nothing changes
     };
     // The part of a text that may be a URI without query and fragment.
     struct Extent {
@@ -74,8 +74,9 @@ private:
     const char* scanName(const char* p);
     const char* scanText(const char* p);
     const char* scanUriTail(const char* p);
+    const char* scanMembers(const char* p);
     const char* readName(const char* quote);
-    void classifyName(std::string_view name, bool escaped);
+    const char* readOddName(const char* quote);
     bool open(bool isObject);
     void close(const char* p);
     const char* scanValue(const char* quote);
@@ -86,6 +87,8 @@ private:
     const char* slash(const char* p, std::size_t length);
     const char* redfishPath(const char* p);
     const char* absolute(const char* p, std::size_t length);
+    const char* schemeBefore(const char* p) const;
+    Mapping mapOwnUrl(std::string_view path, bool whole) const;
     const char* afterSlash(const char* p, std::size_t length);
     const char* leaveUri(const char* p, const Extent& extent);
     bool matchesRoot(const char* p, bool& cut) const;
@@ -124,7 +127,7 @@ private:
     char separator = 0;  // the last structural character: a string after ':' in an object is a value
     char previous = 0;   // the character before `anchor`; 0 at the beginning of a string
     Property property = Property::plain;
-    std::string propertyName;  // kept towards the satellite only
+    std::string propertyName;  // of earlier pieces; kept towards the satellite only
     std::size_t depth = 0;
     bool object = false;  // what is open at `depth` is an object
     std::bitset<limits::maxJsonDepth> objects;
@@ -144,6 +147,7 @@ private:
     const char* anchor = nullptr;  // bytes from here to the current position are no part of an escape sequence
     std::string* sink = nullptr;
     std::string* target = nullptr;
+    std::string_view memberName;  // of the last member, if it began in this piece
     std::string scratch;
     bool final = false;
     bool starved = false;

@@ -78,9 +78,11 @@ const char* JsonScanner::beginHeader(const char* p)
 const char* JsonScanner::slash(const char* p, std::size_t length)
 {
     const char before = charBefore(p);
+    if (before == ':') {
+        return absolute(p, length);
+    }
     if (!mayPrecedeUri(before)) {
-        return before == ':' && direction == Direction::toFacade && map.hasHosts() ? absolute(p, length)
-                                                                                  : afterSlash(p, length);
+        return afterSlash(p, length);
     }
     bool cut = false;
     if (matchesRoot(p, cut)) {
@@ -138,6 +140,7 @@ const char* JsonScanner::redfishPath(const char* p)
         return starve(p);
     }
     if (extent.kind == Extent::Kind::tooLong) {
+        mode = Mode::uriTail;
         return afterSlash(p, rawLength(from(p), 1));
     }
     const Mapping mapping = mapPath(extent.text);
@@ -152,46 +155,66 @@ const char* JsonScanner::redfishPath(const char* p)
     return leaveUri(p, extent);
 }
 
-// At the first slash of "://": an absolute URL of one of the satellite's own hosts becomes a path.
+// At a slash after a colon. An absolute URL of one of the satellite's own hosts becomes a path, any other one passes as
+// it is, with whatever is in it.
 const char* JsonScanner::absolute(const char* p, std::size_t length)
 {
-    const char* begin = nullptr;
-    for (const std::string_view scheme : {std::string_view("https:"), std::string_view("http:")}) {
-        if (static_cast<std::size_t>(p - anchor) >= scheme.size() &&
-            equalsIgnoreCase({p - scheme.size(), scheme.size()}, scheme)) {
-            begin = p - scheme.size();
-            break;
-        }
+    const char* const begin = direction == Direction::toFacade && map.hasHosts() ? schemeBefore(p) : nullptr;
+    const char* const second = p + length;
+    if (second == end) {
+        return final ? afterSlash(p, length) : starve(begin == nullptr ? p : begin);
     }
-    if (begin == nullptr || !mayPrecedeUri(charBefore(begin))) {
+    const Escape next = *second == '\\' ? readEscape(from(second), final) : Escape{*second, 1};
+    if (next.length == 0) {
+        return starve(begin == nullptr ? p : begin);
+    }
+    if (next.value != '/') {
         return afterSlash(p, length);
     }
     Extent extent;
-    findExtent(begin, extent);
-    if (extent.kind == Extent::Kind::starved) {
-        return starve(begin);
-    }
-    const std::size_t host = extent.kind == Extent::Kind::whole ? map.ownHost(extent.text) : 0;
-    if (host == 0) {
-        return afterSlash(p, length);
-    }
-    const std::string_view path = extent.text.substr(host);
-    const bool isUri = atTextStart(begin);
-    Mapping mapping = mapPath(path);
-    if (mapping.owner == Owner::nobody && isUri && (property == Property::uri || property == Property::httpHeaders)) {
-        mapping = map.outside(path);
+    Mapping mapping;
+    std::size_t host = 0;
+    if (begin != nullptr) {
+        findExtent(begin, extent);
+        if (extent.kind == Extent::Kind::starved) {
+            return starve(begin);
+        }
+        host = extent.kind == Extent::Kind::whole ? map.ownHost(extent.text) : 0;
+        mapping = host == 0 ? Mapping{} : mapOwnUrl(extent.text.substr(host), atTextStart(begin));
     }
     if (mapping.owner == Owner::nobody) {
+        mode = Mode::uriTail;
         return afterSlash(p, length);
     }
-    if (property == Property::odataId && extent.closed && isUri) {
-        nameMember(begin, mapping, path);
+    if (property == Property::odataId && extent.closed && atTextStart(begin)) {
+        nameMember(begin, mapping, extent.text.substr(host));
     }
     edit(begin, extent.escaped ? rawLength({begin, extent.raw}, host) : host, {});
     if (mapping.owner == Owner::satellite) {
         editExtent(begin, extent, host, mapping);
     }
     return leaveUri(begin, extent);
+}
+
+// Where the scheme of a URL begins whose "://" has its first slash at `p`; nullptr if it is not http(s).
+const char* JsonScanner::schemeBefore(const char* p) const
+{
+    const std::string_view text{anchor, static_cast<std::size_t>(p - anchor)};
+    for (const std::string_view scheme : {std::string_view("https:"), std::string_view("http:")}) {
+        if (text.size() >= scheme.size() && equalsIgnoreCase(text.substr(text.size() - scheme.size()), scheme)) {
+            const char* const begin = p - scheme.size();
+            return mayPrecedeUri(charBefore(begin)) ? begin : nullptr;
+        }
+    }
+    return nullptr;
+}
+
+// `path` of a URL of an own host; `whole`: a text begins with it.
+Mapping JsonScanner::mapOwnUrl(std::string_view path, bool whole) const
+{
+    const Mapping mapping = mapPath(path);
+    const bool isUri = whole && (property == Property::uri || property == Property::httpHeaders);
+    return mapping.owner == Owner::nobody && isUri ? map.outside(path) : mapping;
 }
 
 // The text so far may end in the scheme of an absolute URL: that part waits for the rest.
@@ -299,7 +322,7 @@ const char* JsonScanner::scanUriTail(const char* p)
 void JsonScanner::noteForeign(Owner owner, const Extent& extent)
 {
     if ((owner == Owner::facade || owner == Owner::otherSatellite) && foreignUris.size() < limits::maxForeignUris) {
-        foreignUris.push_back({std::string(extent.text), propertyName});
+        foreignUris.push_back({std::string(extent.text), memberName.data() == nullptr ? propertyName : std::string(memberName)});
     }
 }
 

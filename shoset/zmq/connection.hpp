@@ -26,8 +26,8 @@ struct Connection {
     bool known() const { return cookie != 0; }
 };
 
-// The connection behind a descriptor that a message named. Unknown unless it leads from `peerIp` to `localEndpoint`: the
-// number may already belong to something else of this process.
+// The connection behind a descriptor that a message named. Unknown unless it leads from `peerIp` to `localEndpoint`:
+// the number may already belong to something else of this process.
 Connection identifyConnection(int descriptor, std::string_view localEndpoint, std::string_view peerIp);
 // Whether that connection still has its descriptor.
 bool isOpen(const Connection& connection);

@@ -65,6 +65,7 @@ public:
     Result<void> dial();
     void hangUp();
     void reset();
+    void redial();
     Code send(std::string&& frame);
 
     void onParts(std::span<const Part> parts, std::size_t total) override;
@@ -183,10 +184,15 @@ void MeshDialer::Client::hangUp()
 
 void MeshDialer::Client::reset()
 {
-    hangUp();
     counters.droppedReset += queue.size();
     queue.clear();
     queueBytes = 0;
+    redial();
+}
+
+void MeshDialer::Client::redial()
+{
+    hangUp();
     isConnected = false;
     ++counters.redialled;
     if (!dial()) {
@@ -313,14 +319,15 @@ void MeshDialer::Client::onRefused(std::uint16_t event, std::uint32_t value)
     }
 }
 
-// After a refusal libzmq gives the connection up for good; we do not: the key may be registered in a moment.
+// After a refusal libzmq gives the connection up for good; we do not: the key may be registered in a moment. What waits
+// was never sent, so it stays.
 void MeshDialer::Client::redialLater()
 {
     redialTimer.expires_after(std::chrono::milliseconds(jittered(limits::reconnectMax)));
     redialTimer.async_wait(
         [this, which = dialled, watch = std::weak_ptr<bool>(alive)](const boost::system::error_code& error) {
             if (!error && watch.lock() && which == dialled) {
-                reset();
+                redial();
             }
         });
 }

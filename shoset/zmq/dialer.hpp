@@ -16,7 +16,7 @@
 namespace mesh::shoset {
 
 struct DialerOptions {
-    std::string endpoint;   // of one listener: "tcp://10.0.0.1:5670"
+    std::string endpoint;   // of one listener: "tcp://10.0.0.1:5670", "tcp://[fd00::1]:5670"; a name resolves to IPv4
     std::string serverKey;  // its public key, Z85
     KeyPair keys;           // our own
     std::size_t maxFrameBytes = limits::maxFrameBytes;

@@ -35,8 +35,8 @@ struct ListenerHandlers {
     std::function<void(PeerId peer, std::string_view userId, std::string_view frame)> onMessage = {};
     // After each batch of messages: the moment to send what they gave rise to, coalesced.
     std::function<void()> onBatchEnd = {};
-    // The connection has ended and the peer is forgotten. Noticed when something is sent to it, or by and by: heartbeats
-    // are faster. Not called after forget() or disconnect().
+    // The connection has ended and the peer is forgotten. Noticed when something is sent to it, or by and by:
+    // heartbeats are faster. Not called after forget() or disconnect().
     std::function<void(PeerId peer)> onPeerGone = {};
     // After send() has said Code::full: half of the queue is free again.
     std::function<void(PeerId peer)> onPeerWritable = {};
@@ -67,7 +67,8 @@ struct ListenerCounters {
 // A peer that does not read holds up nobody else and costs at most its queue and high-water mark.
 class MeshListener {
 public:
-    // `endpoint` as for zmq_bind: "tcp://0.0.0.0:5670", port 0 or "*" for any free one. Code::unavailable: address taken.
+    // `endpoint` as for zmq_bind: "tcp://0.0.0.0:5670", port 0 or "*" for any free one. Code::unavailable: address
+    // taken.
     static Result<std::unique_ptr<MeshListener>> bind(const Context& context, boost::asio::io_context& loop,
                                                       const std::string& endpoint, ListenerOptions options,
                                                       ListenerHandlers handlers);
@@ -76,12 +77,12 @@ public:
     // With the real port.
     const std::string& endpoint() const;
 
-    // Sends one message, now or as soon as the peer takes it. Takes the frame only when it returns Code::ok. Code::full:
-    // its queue is; Code::notSent: no such peer (any more); Code::tooLarge.
+    // Sends one message, now or as soon as the peer takes it. Takes the frame only when it returns Code::ok.
+    // Code::full: its queue is; Code::notSent: no such peer (any more); Code::tooLarge.
     [[nodiscard]] Code send(PeerId peer, std::string&& frame);
 
-    // Ends that peer's connection and no other's, drops what waits for it, discards what still comes from it. The client
-    // may connect again and is then authenticated anew. False when the connection was already gone.
+    // Ends that peer's connection and no other's, drops what waits for it, discards what still comes from it. The
+    // client may connect again and is then authenticated anew. False when the connection was already gone.
     bool disconnect(PeerId peer);
 
     // Drops what is kept for the peer. Should it speak again on the same connection, it is back under the same id.

@@ -36,11 +36,11 @@ enum class SendStatus { sent, wouldBlock, unreachable, failed };
 
 // Owns a socket and both its directions on the loop; the only place that calls send and receive.
 //
-// ZMQ_FD tells once that libzmq has put commands into the socket's mailbox. Any call on the socket may process them, and
-// then the descriptor stays silent although messages are there. So the pump waits only in a state that it has proved:
-// the last call on the socket was a receive that found nothing (which processes all commands before it says so), or, when
-// output waits too, a reading of ZMQ_EVENTS that shows neither direction ready. Whatever comes after that proof makes
-// the descriptor readable. A send outside a turn asks for a turn.
+// ZMQ_FD tells once that libzmq has put commands into the socket's mailbox. Any call on the socket may process them,
+// and then the descriptor stays silent although messages are there. So the pump waits only in a state that it has
+// proved: the last call on the socket was a receive that found nothing (which processes all commands before it says
+// so), or, when output waits too, a reading of ZMQ_EVENTS that shows neither direction ready. Whatever comes after
+// that proof makes the descriptor readable. A send outside a turn asks for a turn.
 class Pump : public std::enable_shared_from_this<Pump> {
 public:
     static constexpr std::size_t maxParts = 8;

@@ -32,8 +32,8 @@ struct ZapRefusal {
 // enforce their domain. Create it before the context's first listener and end it after the last.
 class Zap {
 public:
-    // The registry id of a client's key (Z85) in a listener's domain, or nothing to refuse it. Runs on the loop's thread
-    // and must answer at once. `address` is the client's IP. An empty id refuses.
+    // The registry id of a client's key (Z85) in a listener's domain, or nothing to refuse it. Runs on the loop's
+    // thread and must answer at once. `address` is the client's IP. An empty id refuses.
     using Authenticator = std::function<std::optional<std::string>(std::string_view domain, std::string_view key,
                                                                    std::string_view address)>;
     // Called at most once per limits::refusalReportInterval.

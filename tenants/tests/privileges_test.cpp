@@ -36,8 +36,8 @@ std::string need(std::string_view method, std::string_view path, Owner owner = O
 TEST(Privileges, OfThePredefinedRolesAreThoseOfTheSpecification)
 {
     EXPECT_EQ(*predefinedRole("Administrator"), everything);
-    EXPECT_EQ(*predefinedRole("Operator"), (PrivilegeSet{Privilege::login, Privilege::configureComponents,
-                                                         Privilege::configureSelf}));
+    EXPECT_EQ(*predefinedRole("Operator"),
+              (PrivilegeSet{Privilege::login, Privilege::configureComponents, Privilege::configureSelf}));
     EXPECT_EQ(*predefinedRole("ReadOnly"), (PrivilegeSet{Privilege::login, Privilege::configureSelf}));
     EXPECT_FALSE(predefinedRole("administrator").has_value());
     EXPECT_EQ(*parsePrivilege("ConfigureUsers"), Privilege::configureUsers);
@@ -56,16 +56,29 @@ TEST(Privileges, ReadingNeedsLogin)
 
 TEST(Privileges, WritesToComponentsNeedConfigureComponents)
 {
-    for (const char* path :
-         {"Systems/1", "Systems/1/Actions/ComputerSystem.Reset", "Systems/1/Bios", "Systems/1/Bios/Settings",
-          "Systems/1/Bios/Actions/Bios.ResetBios", "systems/1/bios/settings/", "Chassis/1",
-          "Chassis/1/Actions/Chassis.Reset", "Chassis/1/Sensors/fan0", "Systems/1/Storage/RAID.1/Volumes",
-          "Systems/1/Storage/RAID.1/Volumes/0", "Systems/1/EthernetInterfaces/nic1",
-          "Systems/1/LogServices/SEL/Actions/LogService.ClearLog", "Chassis/1/LogServices/X/Entries/1",
-          "Systems/1/SecureBoot", "Systems/1/Processors/CPU0/EnvironmentMetrics", "UpdateService",
-          "UpdateService/Actions/UpdateService.SimpleUpdate", "UpdateService/FirmwareInventory/BMC",
-          "Fabrics/F/Switches/S/Ports/1", "Systems/1/Boot/Certificates/1", "Chassis/1/Drives/0/Metrics",
-          "PowerEquipment/RackPDUs/1/Outlets/A1/Actions/Outlet.PowerControl"}) {
+    for (const char* path : {"Systems/1",
+                             "Systems/1/Actions/ComputerSystem.Reset",
+                             "Systems/1/Bios",
+                             "Systems/1/Bios/Settings",
+                             "Systems/1/Bios/Actions/Bios.ResetBios",
+                             "systems/1/bios/settings/",
+                             "Chassis/1",
+                             "Chassis/1/Actions/Chassis.Reset",
+                             "Chassis/1/Sensors/fan0",
+                             "Systems/1/Storage/RAID.1/Volumes",
+                             "Systems/1/Storage/RAID.1/Volumes/0",
+                             "Systems/1/EthernetInterfaces/nic1",
+                             "Systems/1/LogServices/SEL/Actions/LogService.ClearLog",
+                             "Chassis/1/LogServices/X/Entries/1",
+                             "Systems/1/SecureBoot",
+                             "Systems/1/Processors/CPU0/EnvironmentMetrics",
+                             "UpdateService",
+                             "UpdateService/Actions/UpdateService.SimpleUpdate",
+                             "UpdateService/FirmwareInventory/BMC",
+                             "Fabrics/F/Switches/S/Ports/1",
+                             "Systems/1/Boot/Certificates/1",
+                             "Chassis/1/Drives/0/Metrics",
+                             "PowerEquipment/RackPDUs/1/Outlets/A1/Actions/Outlet.PowerControl"}) {
         EXPECT_EQ(need("PATCH", path), "ConfigureComponents") << path;
         EXPECT_EQ(need("POST", path), "ConfigureComponents") << path;
         EXPECT_EQ(need("DELETE", path), "ConfigureComponents") << path;
@@ -75,15 +88,29 @@ TEST(Privileges, WritesToComponentsNeedConfigureComponents)
 
 TEST(Privileges, WritesToTheManagerItsServicesAndTheUnknownNeedConfigureManager)
 {
-    for (const char* path :
-         {"", "Managers/bmc", "Managers/bmc/Actions/Manager.Reset", "Managers/bmc/NetworkProtocol",
-          "Managers/bmc/EthernetInterfaces/eth0", "Managers/bmc/LogServices/L/Actions/LogService.ClearLog",
-          "Managers/bmc/VirtualMedia/0/Actions/VirtualMedia.InsertMedia", "Chassis/1/Power", "Chassis/1/Thermal",
-          "Chassis/1/PowerSubsystem/PowerSupplies/0", "Chassis/1/EnvironmentMetrics",
-          "Chassis/1/NetworkAdapters/N/Metrics", "EventService", "TaskService/Tasks/1", "Registries/Base",
-          "TelemetryService/MetricReports/1", "CertificateService/Actions/CertificateService.ReplaceCertificate",
-          "Vendor/Anything", "Systems/1/Oem/Vendor/Thing", "Systems/1/Vendor/Processors/1",
-          "Systems/1/Actions/Oem/Vendor.Erase", "UpdateService/upload", "Actions/X"}) {
+    for (const char* path : {"",
+                             "Managers/bmc",
+                             "Managers/bmc/Actions/Manager.Reset",
+                             "Managers/bmc/NetworkProtocol",
+                             "Managers/bmc/EthernetInterfaces/eth0",
+                             "Managers/bmc/LogServices/L/Actions/LogService.ClearLog",
+                             "Managers/bmc/VirtualMedia/0/Actions/VirtualMedia.InsertMedia",
+                             "Chassis/1/Power",
+                             "Chassis/1/Thermal",
+                             "Chassis/1/PowerSubsystem/PowerSupplies/0",
+                             "Chassis/1/EnvironmentMetrics",
+                             "Chassis/1/NetworkAdapters/N/Metrics",
+                             "EventService",
+                             "TaskService/Tasks/1",
+                             "Registries/Base",
+                             "TelemetryService/MetricReports/1",
+                             "CertificateService/Actions/CertificateService.ReplaceCertificate",
+                             "Vendor/Anything",
+                             "Systems/1/Oem/Vendor/Thing",
+                             "Systems/1/Vendor/Processors/1",
+                             "Systems/1/Actions/Oem/Vendor.Erase",
+                             "UpdateService/upload",
+                             "Actions/X"}) {
         EXPECT_EQ(need("PATCH", path), "ConfigureManager") << path;
         EXPECT_EQ(need("POST", path), "ConfigureManager") << path;
     }
@@ -107,10 +134,10 @@ TEST(Privileges, CertificatesAreNotForEveryReader)
 
 TEST(Privileges, ASatellitesAccountsAreWrittenByWhoeverMayDoEverything)
 {
-    for (const char* path : {"AccountService", "AccountService/Accounts", "AccountService/Accounts/2",
-                             "accountservice/ACCOUNTS/2", "AccountService/Roles/Operator", "AccountService/Oem/X",
-                             "AccountService/LDAP/Certificates", "Managers/1/RemoteAccountService/Accounts/1",
-                             "Managers/1/Accounts/3", "AccountService/Actions/Oem/X.Y"}) {
+    for (const char* path :
+         {"AccountService", "AccountService/Accounts", "AccountService/Accounts/2", "accountservice/ACCOUNTS/2",
+          "AccountService/Roles/Operator", "AccountService/Oem/X", "AccountService/LDAP/Certificates",
+          "Managers/1/RemoteAccountService/Accounts/1", "Managers/1/Accounts/3", "AccountService/Actions/Oem/X.Y"}) {
         EXPECT_EQ(need("PATCH", path), "everything") << path;
         EXPECT_EQ(need("POST", path), "everything") << path;
     }

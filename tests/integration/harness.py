@@ -126,7 +126,8 @@ class Mesh:
         self.start_simulators(self._sims)
         self.files.make_keys([*self.aggregators, *self.satellites])
         assign_prefixes(self.satellites)
-        self.files.add_administrator(USER, password_file)
+        for member in self.aggregators:
+            self.files.add_administrator(member, USER, password_file)
         self.files.write_registry(self.satellites)
         for member in self.aggregators:
             self.files.write_aggregator(member, self.aggregators)

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import CHECKOUT, MOCKUPS, PROGRAMS, ROOT, SLOW, Client, eventually, write_private
+from harness import CHECKOUT, MOCKUPS, PROGRAMS, ROOT, SLOW, Client, Problem, eventually, write_private
 
 QUICKSTART = CHECKOUT / "deploy/quickstart"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -60,16 +60,24 @@ class Quickstart(unittest.TestCase):
                 signal.signal(number, signal.SIG_IGN)
         with open(self.output, "wb") as output:
             process = subprocess.Popen(self.command(*options), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                       env={**os.environ, "MESH_BIN": str(PROGRAMS)}, preexec_fn=as_background_job)
+                                       env=self.environment(), preexec_fn=as_background_job)
         self.addCleanup(self.end, process)
         environment = self.state / "quickstart.env"
 
         def ready():
             self.assertIsNone(process.poll(), self.output.read_text())
             return environment.exists()
-        eventually(ready, "quickstart is ready", 12)
+        try:
+            eventually(ready, "quickstart is ready", 12)
+        except Problem:
+            logs = [f"{log.name}: {log.read_text()[-800:]}" for log in sorted(self.state.glob("log/*.log"))]
+            self.fail("\n".join(["not ready in time", self.output.read_text(), *logs]))
         values = dict(line.partition("=")[::2] for line in environment.read_text().splitlines())
         return process, {key: "".join(shlex.split(value)) for key, value in values.items()}
+
+    def environment(self):
+        """Its own programs; what a failed check leaves behind goes with the test."""
+        return {**os.environ, "MESH_BIN": str(PROGRAMS), "TMPDIR": str(self.state.parent)}
 
     @staticmethod
     def end(process):
@@ -83,7 +91,7 @@ class Quickstart(unittest.TestCase):
 
     def refused(self, *arguments):
         done = subprocess.run([QUICKSTART, *map(str, arguments)], capture_output=True, text=True, timeout=60 * SLOW,
-                              env={**os.environ, "MESH_BIN": str(PROGRAMS)})
+                              env=self.environment())
         self.assertNotEqual(done.returncode, 0)
         self.assertNotIn("Traceback", done.stderr)
         return done.stderr
@@ -162,7 +170,7 @@ class Quickstart(unittest.TestCase):
         said = self.refused("--check", "--port", free_base(), *bmc)
         self.assertIn("certificate", said.lower())
         done = subprocess.run(list(map(str, [QUICKSTART, "--check", "--port", free_base(), *bmc, "--bmc-ca", values["CA"]])),
-                              capture_output=True, text=True, env={**os.environ, "MESH_BIN": str(PROGRAMS)})
+                              capture_output=True, text=True, env=self.environment())
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn(values["PREFIX_1"], done.stdout, "the same UUID gives the same prefix")
 

@@ -14,6 +14,7 @@ import asyncio
 import json
 import os
 import shlex
+import ssl
 import sys
 import time
 from collections import Counter
@@ -22,11 +23,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
+import yarl
 
 from mapping import ROOT, Mapping, collection_depth, is_merged, path_key, split_path
 
 CONCURRENCY = 12
-MAX_SHOWN = 30
+MAX_SHOWN = 8  # of each kind of problem
 # Unlike everything else, listed once for all satellites; and a session list that our own requests do not change is rare.
 _SHARED = {"registries", "jsonschemas"}
 _VOLATILE = ("sessionservice/sessions",)
@@ -51,17 +53,22 @@ class Machine:
 
 
 class Findings:
-    def __init__(self):
-        self.problems, self.counted = [], Counter()
+    """Problems by kind, so that one defect with a thousand faces does not hide another."""
 
-    def problem(self, what):
-        self.problems.append(what)
+    def __init__(self):
+        self.problems, self.counted = {}, Counter()
+
+    def problem(self, kind, what):
+        self.problems.setdefault(kind, []).append(what)
+
+    def total(self):
+        return sum(map(len, self.problems.values()))
 
     def report(self):
-        for what in self.problems[:MAX_SHOWN]:
-            print("  " + what)
-        if len(self.problems) > MAX_SHOWN:
-            print(f"  and {len(self.problems) - MAX_SHOWN} more")
+        for kind, problems in self.problems.items():
+            print(f"  {kind}: {len(problems)}")
+            for what in problems[:MAX_SHOWN]:
+                print("    " + what)
 
 
 class Site:
@@ -81,7 +88,6 @@ class Site:
         await self._session.close()
 
     async def get(self, target):
-        import yarl
         try:
             async with self._session.get(yarl.URL(self.url + target, encoded=True), allow_redirects=False) as answer:
                 return Resource(answer.status, await answer.read(), answer.content_type)
@@ -118,16 +124,22 @@ def links(body):
                     pending.append(inner)
 
 
-async def crawl(site, starts, skip=lambda key: False):
-    """{key: (URI, Resource)} of all that links reach from `starts`. A query makes another resource of a path."""
+def resource_key(target):
+    """What two links to one resource have in common. A query makes another resource of a path."""
+    path, mark, query = target.partition("?")
+    return path_key(path) + mark + query
+
+
+async def crawl(site, starts):
+    """{key: (URI, Resource)} of all that links reach from `starts`."""
     found, queue, busy = {}, asyncio.Queue(), set()
 
     def add(uri):
         target = request_target(uri)
         if target is None:
             return
-        key = path_key(target) + (("?" + target.partition("?")[2]) if "?" in target else "")
-        if key not in busy and not skip(key):
+        key = resource_key(target)
+        if key not in busy:
             busy.add(key)
             queue.put_nowait((key, target))
 
@@ -171,9 +183,11 @@ async def compare(facade, bmc, machine, findings):
         again = await bmc.get(uri)  # it may have changed in between
         here = await facade.get(target)
         if here.status != again.status:
-            findings.problem(f"{machine.name}: {uri} is {again.status}, {target} is {here.status} {here.body[:160]!r}")
+            findings.problem("another status than on the satellite",
+                             f"{machine.name}: {uri} is {again.status}, {target} is {here.status} {here.body[:160]!r}")
         elif again.status < 400 and here.body != expected_text(machine, uri, again):
-            findings.problem(f"{machine.name}: {target} differs: {first_difference(expected_text(machine, uri, again), here.body)}")
+            findings.problem("another body than on the satellite", f"{machine.name}: {target} "
+                             f"{first_difference(expected_text(machine, uri, again), here.body)}")
 
     limit = asyncio.Semaphore(CONCURRENCY)
 
@@ -213,51 +227,69 @@ async def compare_collections(facade, machines, findings):
         merged = await facade.get(uri)
         listed = members_of(merged)
         if merged.status != 200 or listed is None:
-            findings.problem(f"merged {uri} is {merged.status} {merged.body[:160]!r}")
+            findings.problem("a merged collection", f"{uri} is {merged.status} {merged.body[:160]!r}")
             continue
         document = json.loads(merged.body)
         if document.get("Members@odata.count") != len(listed):
-            findings.problem(f"merged {uri} counts {document.get('Members@odata.count')}, lists {len(listed)}")
+            findings.problem("a merged collection",
+                             f"{uri} counts {document.get('Members@odata.count')}, lists {len(listed)}")
         if len(set(listed)) != len(listed):
-            findings.problem(f"merged {uri} lists a member twice")
+            findings.problem("a merged collection", f"{uri} lists a member twice")
         for machine, _, members in parts:
             mapped = list(dict.fromkeys(machine.mapping.uri(member) for member in members))
             shown = [member for member in listed if member in set(mapped)]
             if shown != mapped and "@odata.nextLink" not in json.dumps(document):
                 missing = [member for member in mapped if member not in shown]
-                findings.problem(f"merged {uri}: {machine.name}'s members are "
+                findings.problem("a merged collection", f"{uri}: {machine.name}'s members are "
                                  f"{'missing: ' + str(missing[:3]) if missing else 'in another order'}")
 
 
+def linked_from_collections(machine):
+    """Keys of what a satellite's top-level collections reach without passing through its root or its services."""
+    def is_start(segments):
+        return collection_depth(segments) == len(segments) and "/".join(segments).lower() not in _SHARED
+    pending = [key for key, (uri, _) in machine.found.items() if is_start(split_path(uri))]
+    seen = set(pending)
+    while pending:
+        uri, resource = machine.found[pending.pop()]
+        for link in links(resource.body) if resource.status == 200 else ():
+            target = request_target(link)
+            key = resource_key(target) if target else None
+            if key in machine.found and key not in seen and not is_merged(split_path(target)):
+                seen.add(key)
+                pending.append(key)
+    return seen
+
+
 async def walk_from_the_root(facade, machines, findings):
-    """Links alone, from the facade's root: what they reach, and what they promise in vain."""
+    """Links alone, from the facade's root: what they reach, and what they promise in vain. Where the facade lists its
+    satellites as AggregationSources, which link all that they have, everything must be reached; else what collections
+    reach."""
     starts, root = await starts_of(facade)
     if root.status != 200:
-        findings.problem(f"the facade's root is {root.status}")
+        findings.problem("the root", f"is {root.status}")
         return
     reached = await crawl(facade, starts)
     findings.counted["reached from the root"] = sum(resource.status == 200 for _, resource in reached.values())
-    allowed, promised = set(), set()
+    complete = any(key.startswith("aggregationservice/aggregationsources/") for key in reached)
+    ok = {key for key, (_, resource) in reached.items() if resource.status == 200}
+    allowed = set()
     for machine in machines:
+        required = machine.found.keys() if complete else linked_from_collections(machine)
         for key, (uri, resource) in machine.found.items():
-            mapped = path_key(machine.mapping.own_uri(uri))
-            if resource.status >= 400 or resource.status == 0:
-                allowed |= {mapped, path_key(machine.mapping.uri(uri))}
-            elif resource.status == 200 and not is_merged(split_path(uri)) and not key.startswith(_VOLATILE):
-                promised.add((mapped, machine.name, uri))
-    ok = {key.split("?")[0] for key, (_, resource) in reached.items() if resource.status == 200}
+            mapped = {resource_key(machine.mapping.own_uri(uri)), resource_key(machine.mapping.uri(uri))}
+            if resource.status != 200:
+                allowed |= mapped
+            elif key in required and not key.startswith(_VOLATILE) and not mapped & ok:
+                findings.problem("not reached from the facade's root", f"{machine.name}: {uri}")
     for key, (uri, resource) in sorted(reached.items()):
         volatile = any(part in key for part in _VOLATILE)
-        if (resource.status >= 400 or resource.status == 0) and key.split("?")[0] not in allowed and not volatile:
-            findings.problem(f"dangles on the facade only: {uri} is {resource.status}")
-    for mapped, name, uri in sorted(promised):
-        if mapped not in ok:
-            findings.problem(f"{name}: {uri} is not reached from the facade's root (as {ROOT}/{mapped})")
+        if resource.status not in (200, 204) and key not in allowed and not volatile:
+            findings.problem("dangles on the facade only", f"{uri} is {resource.status}")
 
 
 async def walk(facade_url, ca, user, password, machines):
     """The findings about one facade. Machines' trees are read once, for all facades."""
-    import ssl
     findings = Findings()
     trust = ssl.create_default_context(cafile=ca)
     begun = time.monotonic()
@@ -272,9 +304,9 @@ async def walk(facade_url, ca, user, password, machines):
         await compare_collections(facade, machines, findings)
         await walk_from_the_root(facade, machines, findings)
     counts = ", ".join(f"{count} {what}" for what, count in findings.counted.items())
-    print(f"{facade_url}: {counts}; {len(findings.problems)} problems ({time.monotonic() - begun:.1f} s)")
+    print(f"{facade_url}: {counts}; {findings.total()} problems ({time.monotonic() - begun:.1f} s)")
     if not any(resource.status == 200 for machine in machines for _, resource in machine.found.values()):
-        findings.problem("no satellite showed anything to walk")
+        findings.problem("nothing to walk", "no satellite showed anything")
     findings.report()
     return findings
 
@@ -304,9 +336,7 @@ def walk_own_mesh(mockups, generated):
     with Mesh(sims, aggregators=2) as mesh:
         machines = [machine_of(f"{satellite.name} ({Path(sim.mockup).name or 'generated'})", satellite.url, satellite.user,
                                satellite.password(), satellite.prefix) for sim, satellite in zip(sims, mesh.satellites)]
-        # The second facade shows what reaches it through nobody but the satellites' own links to it.
-        return [problem for aggregator in mesh.aggregators[-1:]
-                for problem in asyncio.run(walk(aggregator.facade, str(mesh.ca), USER, mesh.password, machines)).problems]
+        return asyncio.run(walk(mesh.aggregators[-1].facade, str(mesh.ca), USER, mesh.password, machines)).total()
 
 
 def main():
@@ -317,8 +347,7 @@ def main():
     given = parser.parse_args()
     if given.env:
         facades, ca, user, password, machines = from_environment(given.env)
-        problems = [problem for facade in facades
-                    for problem in asyncio.run(walk(facade, ca, user, password, machines)).problems]
+        problems = sum(asyncio.run(walk(facade, ca, user, password, machines)).total() for facade in facades)
     else:
         mockups = given.mockup
         if not mockups and not given.generated:

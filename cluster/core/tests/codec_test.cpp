@@ -89,9 +89,12 @@ TEST_F(Codec, RandomBytesAreNeverMoreThanAnError)
 TEST_F(Codec, WhatIsTooLongIsRefusedBeforeItIsProposed)
 {
     EXPECT_EQ(encodeCommand(command(account(std::string(65, 'x')))).error().code, Code::tooLarge);
-    EXPECT_EQ(encodeCommand(command(TouchSessions{std::vector<std::string>(limits::maxSessions + 1, "s")})).error().code,
-              Code::tooLarge);
-    EXPECT_TRUE(encodeCommand(command(TouchSessions{std::vector<std::string>(limits::maxSessions, std::string(64, 's'))})).ok());
+    EXPECT_EQ(
+        encodeCommand(command(TouchSessions{std::vector<std::string>(limits::maxSessions + 1, "s")})).error().code,
+        Code::tooLarge);
+    EXPECT_TRUE(
+        encodeCommand(command(TouchSessions{std::vector<std::string>(limits::maxSessions, std::string(64, 's'))}))
+            .ok());
 }
 
 TEST(Archive, NumbersHaveOneSpelling)
@@ -105,7 +108,8 @@ TEST(Archive, NumbersHaveOneSpelling)
         EXPECT_TRUE(decoder.good && decoder.rest.empty());
         EXPECT_EQ(read, value);
     }
-    for (const std::string& bad : {std::string("\x80\x00", 2), std::string(10, '\xff'), std::string("\x80"), std::string(9, '\xff') + "\x02"}) {
+    for (const std::string& bad :
+         {std::string("\x80\x00", 2), std::string(10, '\xff'), std::string("\x80"), std::string(9, '\xff') + "\x02"}) {
         Decoder decoder(bad);
         std::uint64_t read = 1;
         decoder.number(read);

@@ -11,7 +11,8 @@
 
 namespace mesh::cluster {
 
-inline const std::string someHash = "$argon2id$v=19$m=16384,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGg";
+inline const std::string someHash =
+    "$argon2id$v=19$m=16384,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGg";
 
 inline WallTime at(std::int64_t seconds)
 {
@@ -50,12 +51,16 @@ protected:
         EXPECT_TRUE(applied.ok()) << applied.error().message;
         return *applied;
     }
-    Applied apply(Operation operation, std::int64_t seconds = 0) { return apply(command(std::move(operation), seconds)); }
+    Applied apply(Operation operation, std::int64_t seconds = 0)
+    {
+        return apply(command(std::move(operation), seconds));
+    }
     // The session's token.
     std::string login(const std::string& accountId, std::int64_t seconds = 0, std::uint32_t timeout = 1800)
     {
         std::string token = makeToken(rng);
-        const Applied applied = apply(CreateSession{makeSessionId(rng), hashToken(token), accountId, "192.0.2.1", timeout}, seconds);
+        const Applied applied =
+            apply(CreateSession{makeSessionId(rng), hashToken(token), accountId, "192.0.2.1", timeout}, seconds);
         EXPECT_TRUE(applied.ok()) << applied.error.message;
         return token;
     }

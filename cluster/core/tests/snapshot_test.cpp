@@ -16,9 +16,10 @@ protected:
             ASSERT_TRUE(apply(PutTenant{"tenant-" + std::to_string(i)}).ok());
         }
         for (std::size_t i = 0; i < accounts; ++i) {
-            ASSERT_TRUE(apply(account("first.last" + std::to_string(i) + "@example.org", i == 0 ? "Administrator" : "Operator",
-                                      i == 0 ? "" : "tenant-" + std::to_string(i % 20)))
-                            .ok());
+            ASSERT_TRUE(
+                apply(account("first.last" + std::to_string(i) + "@example.org", i == 0 ? "Administrator" : "Operator",
+                              i == 0 ? "" : "tenant-" + std::to_string(i % 20)))
+                    .ok());
         }
         for (std::size_t i = 0; i < sessions; ++i) {
             login(std::to_string(1 + i % accounts));
@@ -56,7 +57,8 @@ TEST_F(Snapshots, RestoreTheSameStateWithItsLookUpsAndMemory)
     apply(remembered);
     EXPECT_EQ(copy.hash(), machine.hash());
     for (int i = 0; i < 20; ++i) {
-        const Command next = command(AssignPrefix{"tenant-1", "new" + std::to_string(i), "", uuid(9000), keyNumber(77)});
+        const Command next =
+            command(AssignPrefix{"tenant-1", "new" + std::to_string(i), "", uuid(9000), keyNumber(77)});
         apply(next);
         ASSERT_TRUE(copy.apply(*encodeCommand(next), changes).ok());
     }

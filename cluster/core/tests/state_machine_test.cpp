@@ -77,7 +77,8 @@ TEST_F(StateMachineTest, AnUnknownFormatOrOperationStopsTheNodeAndChangesNothing
 TEST_F(StateMachineTest, TheServiceUuidIsSetOnceAndForAll)
 {
     EXPECT_EQ(apply(SetServiceUuid{"00000000-0000-0000-0000-000000000000"}).error.code, Code::invalidArgument);
-    EXPECT_EQ(apply(SetServiceUuid{"11111111-2222-3333-4444-555555555555"}).value, "11111111-2222-3333-4444-555555555555");
+    EXPECT_EQ(apply(SetServiceUuid{"11111111-2222-3333-4444-555555555555"}).value,
+              "11111111-2222-3333-4444-555555555555");
     EXPECT_EQ(changes, (std::vector<Change>{{2, ChangeKind::service, ""}}));
     const Applied again = apply(SetServiceUuid{"99999999-2222-3333-4444-555555555555"});
     EXPECT_TRUE(again.ok());

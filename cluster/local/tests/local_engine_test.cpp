@@ -104,7 +104,8 @@ TEST_F(LocalEngineTest, WatchersSeeEveryChangeOnceAlsoWhenHandlersPropose)
     engine->propose(command(account("alice")), never, [&](const Result<Applied>&) { first = true; });
     engine->propose(command(account("bob")), never, [&](const Result<Applied>&) { second = true; });
     loop.runUntil([&] { return first && second && seen.size() == 3; });
-    EXPECT_EQ(seen, (std::vector<Change>{{1, ChangeKind::account, "1"}, {2, ChangeKind::account, "2"}, {3, ChangeKind::account, "3"}}));
+    EXPECT_EQ(seen, (std::vector<Change>{
+                        {1, ChangeKind::account, "1"}, {2, ChangeKind::account, "2"}, {3, ChangeKind::account, "3"}}));
     const std::string hash = engine->hash();
     open();
     EXPECT_EQ(engine->hash(), hash);
@@ -387,7 +388,9 @@ TEST_F(FullDisk, ARealFileSystemWithoutSpaceFailsProposalsAndIsSurvived)
     EXPECT_TRUE(propose(account("alice")).ok());
     fillUp();
     TemporaryDirectory::write(mountPoint + "/more", std::string(512 * 1024, 'x'));
-    EXPECT_EQ(propose(RaiseGeneration{}).error().code, Code::ioError);
+    const auto refused = propose(PutProperty{"/p", anyRevision, property()});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, Code::ioError);
     std::filesystem::remove(mountPoint + "/more");
     EXPECT_EQ(::mount("", mountPoint.c_str(), "", MS_REMOUNT, "size=4m"), 0);
     expectRecovery();

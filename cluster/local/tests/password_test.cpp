@@ -27,7 +27,8 @@ TEST(Password, AMalformedHashMatchesNothing)
     EXPECT_FALSE(verifyPassword("$argon2id$", "x"));
     EXPECT_FALSE(verifyPassword("plain", "plain"));
     EXPECT_FALSE(verifyPassword(std::string(1000, 'a'), "x"));
-    EXPECT_TRUE(needsRehash("$argon2id$v=19$m=8192,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGg"));
+    EXPECT_TRUE(
+        needsRehash("$argon2id$v=19$m=8192,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGg"));
     EXPECT_TRUE(needsRehash("plain"));
 }
 
@@ -39,7 +40,8 @@ TEST(Password, AnUnknownUserTakesAsLongAsAWrongPassword)
         for (int i = 0; i < 5; ++i) {
             const auto begin = std::chrono::steady_clock::now();
             work();
-            best = std::min(best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
+            best = std::min(
+                best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
         }
         return best;
     };

@@ -23,12 +23,16 @@ TEST(RegistryFile, IsReadAsTheInterfacesShowIt)
     TemporaryDirectory::write(path, "# the rack\n"
                                     "tenants: [ { name: acme }, { name: globex } ]\n"
                                     "connectors:\n"
-                                    "  - { name: sled07, tenant: acme, key: \"" + key + "\", prefix: 5B247A }\n"
-                                    "  - name: sled07\n"
-                                    "    tenant: globex\n"
-                                    "    key: \"" + std::string(40, '0') + "\"\n"
-                                    "    product: R750\n"
-                                    "    type: server\n");
+                                    "  - { name: sled07, tenant: acme, key: \"" +
+                                        key +
+                                        "\", prefix: 5B247A }\n"
+                                        "  - name: sled07\n"
+                                        "    tenant: globex\n"
+                                        "    key: \"" +
+                                        std::string(40, '0') +
+                                        "\"\n"
+                                        "    product: R750\n"
+                                        "    type: server\n");
     const auto registry = readRegistryFile(path);
     ASSERT_TRUE(registry.ok()) << registry.error().message;
     EXPECT_EQ(registry->tenants().size(), 2U);
@@ -53,7 +57,8 @@ TEST(RegistryFile, ErrorsNameFileAndLineAndWhatWasExpected)
     EXPECT_EQ(refusal("tenants: acme\n"), "registry.yaml:1: \"tenants\" is a list");
     EXPECT_EQ(refusal("tenants: [ acme ]\n"), "registry.yaml:1: a tenant is a mapping with the keys name");
     EXPECT_EQ(refusal("tenants:\n  - name: [ a ]\n"), "registry.yaml:2: \"name\" is a text");
-    EXPECT_EQ(refusal("tenants:\n  - name: a\n    name: b\n"), "registry.yaml:3: key \"name\" stands twice in a tenant");
+    EXPECT_EQ(refusal("tenants:\n  - name: a\n    name: b\n"),
+              "registry.yaml:3: key \"name\" stands twice in a tenant");
     EXPECT_EQ(refusal("- a\n"), "registry.yaml:1: the registry is a mapping with the keys tenants, connectors");
     EXPECT_EQ(refusal("tenants: [ { name: acme }\n").substr(0, 26), "registry.yaml:2: not YAML:");
 }
@@ -72,8 +77,9 @@ TEST(RegistryFile, TheRegistrysOwnRefusalsHaveALineToo)
               "registry.yaml:4: prefix ab belongs to connector a of tenant acme already");
     EXPECT_EQ(refusal(head + first + connector("name: a, " + other)),
               "registry.yaml:4: connector a of tenant acme stands twice");
-    EXPECT_NE(refusal(head + "  - { name: a, tenant: acne, " + other + " }\n").find(":3: connector a names tenant \"acne\""),
-              std::string::npos);
+    EXPECT_NE(
+        refusal(head + "  - { name: a, tenant: acne, " + other + " }\n").find(":3: connector a names tenant \"acne\""),
+        std::string::npos);
     EXPECT_NE(refusal("tenants: [ { name: a },\n  { name: A } ]").find("registry.yaml:2: tenant A exists already"),
               std::string::npos);
 }

@@ -132,7 +132,8 @@ TEST_F(StateFileTest, DamageBeforeTheEndIsAnErrorThatNamesFilePlaceAndRemedy)
         damaged[at] = static_cast<char>(damaged[at] ^ 0x40);
         const auto file = reopen(damaged);
         ASSERT_FALSE(file.ok()) << at;
-        EXPECT_TRUE(file.error().code == Code::corrupt || (at < fileHeaderBytes && file.error().code == Code::unsupported));
+        EXPECT_TRUE(file.error().code == Code::corrupt ||
+                    (at < fileHeaderBytes && file.error().code == Code::unsupported));
         EXPECT_NE(file.error().message.find(path), std::string::npos);
         EXPECT_EQ(bytes(), damaged);
     }
@@ -202,7 +203,7 @@ TEST_F(StateFileTest, WhatIsNotAFileOfOursIsNamed)
 
 // ---- a disk that fails
 
-int failures = 0;          // how many of the next calls fail
+int failures = 0;  // how many of the next calls fail
 bool truncateFails = false;
 
 int failingSync(int fd)

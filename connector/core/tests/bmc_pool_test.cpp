@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <vector>
 
 namespace mesh::connector {
 namespace {
@@ -527,104 +528,6 @@ TEST_F(BmcPoolTest, ReportsAboutUnknownConnectionsAreIgnored)
     lose(7);
     EXPECT_TRUE(out.empty());
     EXPECT_TRUE(failed.empty());
-}
-
-// Whatever happens in whatever order: every exchange that is not cancelled ends exactly once, what must not be repeated
-// is sent once unless the kernel had taken nothing of it, and bounds hold (see settle()).
-TEST_F(BmcPoolTest, RandomHistoriesEndEveryExchangeOnce)
-{
-    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
-        SeededRng rng(seed);
-        pool = BmcPool{"bmc", BmcPool::Options{3, 4, 1}};
-        out.clear();
-        connecting.clear();
-        std::map<BmcExchange, int> ends, written;
-        std::map<BmcConnection, BmcExchange> carries;
-        std::vector<BmcConnection> opening, idle;
-        std::map<BmcExchange, bool> repeatable;
-        BmcExchange last = 0;
-        const auto apply = [&] {
-            for (const BmcAction& a : out) {
-                if (a.kind == Kind::connect) {
-                    opening.push_back(a.connection);
-                } else if (a.kind == Kind::send) {
-                    ASSERT_FALSE(carries.contains(a.connection)) << seed;
-                    carries[a.connection] = a.exchange;
-                    std::erase(idle, a.connection);
-                    ++written[a.exchange];
-                } else if (a.kind == Kind::close) {
-                    carries.erase(a.connection);
-                    std::erase(opening, a.connection);
-                    std::erase(idle, a.connection);
-                } else if (a.kind == Kind::fail) {
-                    ++ends[a.exchange];
-                }
-            }
-            out.clear();
-            ASSERT_LE(pool.open(), 3u);
-            ASSERT_LE(pool.waitingCount(), 4u + 3u);
-        };
-        const auto pick = [&](auto& from) { return std::next(from.begin(), static_cast<long>(rng.below(from.size()))); };
-        for (int step = 0; step < 200; ++step) {
-            const std::uint64_t dice = rng.below(10);
-            if (dice < 3) {
-                BmcJob job;
-                job.id = ++last;
-                job.repeatable = rng.below(2) == 0;
-                job.deadline = now + Duration(rng.below(3'000'000'000));
-                repeatable[last] = job.repeatable;
-                pool.start(job, now, out);
-            } else if (dice < 6 && !carries.empty()) {
-                const auto it = pick(carries);
-                const auto [connection, exchange] = *it;
-                const std::uint64_t how = rng.below(4);
-                carries.erase(it);
-                if (how == 0) {
-                    const bool nothing = rng.below(2) == 0;
-                    if (nothing) {
-                        --written[exchange];
-                    }
-                    pool.lost(connection, nothing, true, "", now, out);
-                } else {
-                    ++ends[exchange];
-                    if (how != 1) {
-                        idle.push_back(connection);
-                    }
-                    pool.finished(connection, how != 1, now, out);
-                }
-            } else if (dice < 8 && !opening.empty()) {
-                const auto it = pick(opening);
-                const BmcConnection connection = *it;
-                opening.erase(it);
-                if (rng.below(4) == 0) {
-                    pool.connectFailed(connection, {Code::notSent, ""}, now, out);
-                } else {
-                    idle.push_back(connection);
-                    pool.connected(connection, now, out);
-                }
-            } else if (dice < 9) {
-                now += Duration(rng.below(500'000'000));
-                if (pool.nextDeadline() <= now) {
-                    pool.tick(now, out);
-                }
-            } else if (!idle.empty()) {
-                const auto it = pick(idle);
-                const BmcConnection connection = *it;
-                idle.erase(it);
-                pool.lost(connection, true, true, "", now, out);
-            }
-            apply();
-        }
-        for (int i = 0; i < 1000 && pool.nextDeadline() != never; ++i) {
-            now = std::max(now, pool.nextDeadline());
-            pool.tick(now, out);
-            apply();
-        }
-        for (BmcExchange id = 1; id <= last; ++id) {
-            ASSERT_EQ(ends[id], 1) << "exchange " << id << ", seed " << seed;
-            ASSERT_LE(written[id], repeatable[id] ? 2 : 1) << "exchange " << id << ", seed " << seed;
-        }
-    }
 }
 
 }  // namespace

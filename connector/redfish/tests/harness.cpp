@@ -116,7 +116,7 @@ void FakePeer::flush()
 void FakePeer::close()
 {
     closed = true;
-    stream->close();
+    stream.reset();
 }
 
 FakeBmc::FakeBmc(boost::asio::io_context& loop, std::shared_ptr<http::ServerTls> serverTls)

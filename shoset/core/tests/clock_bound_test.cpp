@@ -63,7 +63,10 @@ TEST(ClockBound, KeepsTheTightestRoundTrip)
     clock.onRoundTrip(2000, 52000, 51000);  // a slow way out: says less
     EXPECT_EQ(*clock.earliestSend(60000, at(70000)), before);
     clock.onRoundTrip(65000, 65001, 65000);
-    EXPECT_GE(*clock.earliestSend(60000, at(70000)), before);
+    const Instant best = *clock.earliestSend(60000, at(70000));
+    EXPECT_GE(best, before);
+    clock.onRoundTrip(5000, 65001, 5002);  // as tight at its time, but that is long ago
+    EXPECT_EQ(*clock.earliestSend(60000, at(70000)), best);
 }
 
 TEST(ClockBound, WidensWithAgeUntilANewerRoundTripIsBetter)

@@ -90,7 +90,9 @@ TEST_F(Dialer, QueueIsBoundedWhileThereIsNoLinkAndReportsRoomAfterwards)
     EXPECT_EQ(dialer->counters().refusedFull, 1u);
     EXPECT_EQ(dialer->send(std::string(options.maxFrameBytes + 1, 'x')), Code::tooLarge);
     auto listener = listen(recording(), endpoint);
-    ASSERT_TRUE(runUntil([&] { return heard.size() == accepted && writable == 1; }));
+    ASSERT_TRUE(runUntil([&] { return heard.size() == accepted && writable == 1; }))
+        << heard.size() << " heard, " << writable << " writable, " << dialer->counters().sent << " sent, "
+        << dialer->counters().connected << " connected, " << dialer->counters().disconnected << " disconnected";
     EXPECT_EQ(dialer->queuedBytes(), 0u);
 }
 
@@ -182,6 +184,7 @@ TEST_F(Dialer, BadKeysAndEndpointsAreErrorsAtOnce)
 
 TEST_F(Dialer, EveryOrderOfShutdownEnds)
 {
+    alarm(60);  // a hang would be inside libzmq, out of reach of any other deadline
     for (int order = 0; order < 6; ++order) {
         boost::asio::io_context ownLoop;
         {
@@ -213,10 +216,12 @@ TEST_F(Dialer, EveryOrderOfShutdownEnds)
         }
         ownLoop.poll();
     }
+    alarm(0);
 }
 
 TEST_F(Dialer, LoopMayEndBeforeTheObjectsThatItServes)
 {
+    alarm(60);
     Context own = std::move(Context::create().value());
     auto ownLoop = std::make_unique<boost::asio::io_context>();
     auto dialer = std::move(MeshDialer::connect(own, *ownLoop, dialTo("tcp://127.0.0.1:1", makeKeys()), {}).value());
@@ -224,6 +229,7 @@ TEST_F(Dialer, LoopMayEndBeforeTheObjectsThatItServes)
     ownLoop->poll();
     dialer.reset();
     ownLoop.reset();
+    alarm(0);
 }
 
 TEST(DescriptorLimit, IsRaisedAsFarAsTheHardLimitAndNeverLowered)

@@ -61,14 +61,19 @@ TEST_F(ZapTest, RefusedKeyGetsInSoonAfterItIsRegistered)
 {
     startZap();
     std::string user;
-    auto listener = listen({.onMessage = [&](PeerId, std::string_view id, std::string_view) { user = id; }});
+    std::string first;
+    auto listener = listen({.onMessage = [&](PeerId, std::string_view id, std::string_view frame) {
+        user = id;
+        first = frame;
+    }});
     const KeyPair late = makeKeys();
-    MeshDialer* self = nullptr;
-    auto dialer = dial(listener->endpoint(), late, {.onConnected = [&] { EXPECT_EQ(self->send("hello"), Code::ok); }});
-    self = dialer.get();
+    auto dialer = dial(listener->endpoint(), late, {});
+    ASSERT_EQ(dialer->send("waited"), Code::ok);
     ASSERT_TRUE(runUntil([&] { return zap->counters().refused >= 2; })) << "the dialer gave up";
     registry[late.publicKey] = "acme/late";
     ASSERT_TRUE(runUntil([&] { return user == "acme/late"; }, std::chrono::seconds(5)));
+    EXPECT_EQ(first, "waited");
+    EXPECT_EQ(dialer->counters().droppedReset, 0u);
 }
 
 TEST_F(ZapTest, ReportsOfRefusalsAreRateLimitedAndCountAll)

@@ -1,0 +1,292 @@
+#include "aggregator/core/resource_accounts.hpp"
+
+#include "aggregator/core/resource_schemas.hpp"
+#include "cluster/core/accounts.hpp"
+#include "tenants/policy.hpp"
+#include "tenants/privileges.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace mesh::aggregator {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using tenants::Privilege;
+
+constexpr std::string_view allowed = "GET, HEAD, PATCH, DELETE";
+constexpr std::string_view tenantProperty = "Oem/Bmcmesh/Tenant";
+
+constexpr std::array createRules{
+    PropertyRule{"UserName", Takes::text, true},   PropertyRule{"Password", Takes::secret, true},
+    PropertyRule{"RoleId", Takes::text, true},     PropertyRule{"Enabled", Takes::flag},
+    PropertyRule{"PasswordChangeRequired", Takes::flag}, PropertyRule{tenantProperty, Takes::text},
+    PropertyRule{"Locked"},      PropertyRule{"Id"},    PropertyRule{"Name"},
+    PropertyRule{"AccountTypes"}, PropertyRule{"Links"},
+};
+
+constexpr std::array patchRules{
+    PropertyRule{"UserName", Takes::text},  PropertyRule{"Password", Takes::secret},
+    PropertyRule{"RoleId", Takes::text},    PropertyRule{"Enabled", Takes::flag},
+    PropertyRule{"Locked", Takes::flag},    PropertyRule{"PasswordChangeRequired", Takes::flag},
+    PropertyRule{tenantProperty},           PropertyRule{"Id"},
+    PropertyRule{"Name"},                   PropertyRule{"AccountTypes"},
+    PropertyRule{"Links"},
+};
+
+std::string uriOf(const std::string& id)
+{
+    return "/redfish/v1/AccountService/Accounts/" + id;
+}
+
+std::string etagOf(const cluster::Account& account)
+{
+    return '"' + std::to_string(account.revision) + '"';
+}
+
+bool managesUsers(const Principal& who)
+{
+    return who.privileges.contains({Privilege::configureUsers});
+}
+
+template <class Value>
+std::optional<Value> given(const Value* value)
+{
+    return value == nullptr ? std::nullopt : std::optional<Value>(*value);
+}
+
+}  // namespace
+
+OwnCollection AccountResources::list(const Call& call) const
+{
+    OwnCollection collection{"/redfish/v1/AccountService/Accounts", "ManagerAccountCollection", "Accounts Collection", {}};
+    const Principal& who = *call.who;
+    const bool all = managesUsers(who) || who.privileges.contains({Privilege::configureManager});
+    std::vector<std::string> ids;
+    for (const auto& [id, account] : context.engine.state().accounts) {
+        if (id == who.accountId || (all && tenants::mayReach(who.tenant, account.tenant))) {
+            ids.push_back(id);
+        }
+    }
+    std::sort(ids.begin(), ids.end(), [](const std::string& a, const std::string& b) {
+        return a.size() != b.size() ? a.size() < b.size() : a < b;
+    });
+    for (const std::string& id : ids) {
+        collection.members.push_back(uriOf(id));
+    }
+    return collection;
+}
+
+const cluster::Account* AccountResources::find(const Call& call) const
+{
+    const cluster::Account* account = cluster::findAccount(context.engine.state(), call.id);
+    return account != nullptr && tenants::mayReach(call.who->tenant, account->tenant) ? account : nullptr;
+}
+
+Answer AccountResources::get(const Call& call, const cluster::Account& account, int status,
+                             const std::vector<RedfishMessage>& info, Headers extra) const
+{
+    const std::string type = typeOf("ManagerAccount");
+    json body{{"@odata.id", uriOf(account.id)},
+              {"@odata.type", type},
+              {"Id", account.id},
+              {"Name", "User Account"},
+              {"UserName", account.userName},
+              {"Password", nullptr},
+              {"RoleId", account.roleId},
+              {"Enabled", account.enabled},
+              {"Locked", account.locked},
+              {"PasswordChangeRequired", account.passwordChangeRequired},
+              {"AccountTypes", {"Redfish"}},
+              {"Links", {{"Role", {{"@odata.id", "/redfish/v1/AccountService/Roles/" + account.roleId}}}}}};
+    if (!account.tenant.empty()) {
+        body["Oem"]["Bmcmesh"] = {{"@odata.type", "#BmcmeshManagerAccount.v1_0_0.ManagerAccount"},
+                                  {"Tenant", account.tenant}};
+    }
+    for (const RedfishMessage& message : info) {
+        body["@Message.ExtendedInfo"].push_back(json::parse(messageJson(message)));
+    }
+    return representationAnswer(call.request.head,
+                                {type, body.dump(-1, ' ', false, json::error_handler_t::replace), std::string(allowed),
+                                 etagOf(account)},
+                                status, std::move(extra));
+}
+
+// What is wrong with the values, each named.
+std::vector<RedfishMessage> AccountResources::check(const RequestBody& body, const std::string& userName) const
+{
+    std::vector<RedfishMessage> wrong;
+    const std::string* name = body.text("UserName");
+    if (name != nullptr && !cluster::checkUserName(*name)) {
+        wrong.push_back({"PropertyValueFormatError", {*name, "UserName"}, "#/UserName"});
+    }
+    const std::string* password = body.text("Password");
+    if (password != nullptr && !cluster::checkPassword(*password, name != nullptr ? *name : userName)) {
+        wrong.push_back({"PropertyValueError", {"Password"}, "#/Password"});
+    }
+    const std::string* role = body.text("RoleId");
+    if (role != nullptr && !cluster::roleExists(context.engine.state(), *role)) {
+        wrong.push_back({"PropertyValueNotInList", {*role, "RoleId"}, "#/RoleId"});
+    }
+    const bool* locked = body.flag("Locked");
+    if (locked != nullptr && *locked) {
+        wrong.push_back({"PropertyValueNotInList", {"true", "Locked"}, "#/Locked"});
+    }
+    return wrong;
+}
+
+void AccountResources::hash(const CallPtr& call, const std::string& password, std::function<void(std::string)> then)
+{
+    context.passwords.hash(password, [call, then = std::move(then)](Result<std::string> hashed, Now now) {
+        call->now = now;
+        if (hashed) {
+            then(std::move(*hashed));
+            return;
+        }
+        Answer answer = errorAnswer(503, {"ServiceTemporarilyUnavailable", {"1"}, {}},
+                                    "The password could not be hashed now. Nothing was changed; repeat the request.");
+        answer.head.headers.push_back({"Retry-After", "1"});
+        call->answer(std::move(answer));
+    });
+}
+
+void AccountResources::create(const CallPtr& call)
+{
+    auto read = readBody(call->request, createRules);
+    if (Answer* refused = std::get_if<Answer>(&read)) {
+        call->answer(std::move(*refused));
+        return;
+    }
+    const RequestBody& body = std::get<RequestBody>(read);
+    if (const std::vector<RedfishMessage> wrong = check(body, {}); !wrong.empty()) {
+        call->answer(badRequest(wrong));
+        return;
+    }
+    cluster::CreateAccount account;
+    account.userName = *body.text("UserName");
+    account.roleId = *body.text("RoleId");
+    account.enabled = given(body.flag("Enabled")).value_or(true);
+    account.passwordChangeRequired = given(body.flag("PasswordChangeRequired")).value_or(false);
+    account.tenant = given(body.text(tenantProperty)).value_or(call->tenant());
+    if (!tenants::mayReach(call->tenant(), account.tenant)) {
+        call->answer(forbidden());
+        return;
+    }
+    hash(call, *body.text("Password"), [this, call, account, info = body.ignored](std::string hashed) mutable {
+        account.passwordHash = std::move(hashed);
+        propose(context, call, account, [this, call, name = account.userName, info](const cluster::Applied& applied) {
+            const cluster::Account* made = cluster::findAccount(context.engine.state(), applied.value);
+            if (applied.error.code == Code::alreadyExists) {
+                call->answer(errorAnswer(400, {"ResourceAlreadyExists", {"ManagerAccount", "UserName", name}, "#/UserName"}));
+            } else if (!applied.ok()) {
+                call->answer(refusedChange(applied.error, call->request.path));
+            } else if (made == nullptr) {
+                call->answer(notFound(uriOf(applied.value)));
+            } else {
+                call->answer(get(*call, *made, 201, info, {{"Location", uriOf(made->id)}}));
+            }
+        });
+    });
+}
+
+void AccountResources::handle(const CallPtr& call)
+{
+    const cluster::Account* account = find(*call);
+    if (account == nullptr) {
+        call->answer(notFound(call->request.path));
+    } else if (call->reads()) {
+        call->answer(get(*call, *account, 200, {}));
+    } else if (failsIfMatch(call->request.head, etagOf(*account))) {
+        call->answer(preconditionFailed());
+    } else if (call->request.head.method == "PATCH") {
+        patch(call, *account);
+    } else {
+        remove(call, *account);
+    }
+}
+
+void AccountResources::patch(const CallPtr& call, const cluster::Account& account)
+{
+    const Principal& who = *call->who;
+    auto read = readBody(call->request, patchRules);
+    if (Answer* refused = std::get_if<Answer>(&read)) {
+        call->answer(std::move(*refused));
+        return;
+    }
+    const RequestBody& body = std::get<RequestBody>(read);
+    const bool passwordAlone = body.values.size() == 1 && body.has("Password");
+    if (!passwordAlone && (who.passwordChangeRequired || !managesUsers(who))) {
+        call->answer(who.passwordChangeRequired ? passwordChangeRequired(who) : forbidden());
+        return;
+    }
+    if (const std::vector<RedfishMessage> wrong = check(body, account.userName); !wrong.empty()) {
+        call->answer(badRequest(wrong));
+        return;
+    }
+    cluster::UpdateAccount change;
+    change.id = account.id;
+    change.ifRevision = findHeader(call->request.head.headers, "If-Match") == nullptr ? cluster::anyRevision : account.revision;
+    change.userName = given(body.text("UserName"));
+    change.roleId = given(body.text("RoleId"));
+    change.enabled = given(body.flag("Enabled"));
+    change.locked = given(body.flag("Locked"));
+    change.passwordChangeRequired = given(body.flag("PasswordChangeRequired"));
+    change.keepSession = call->own ? who.sessionId : std::string();
+    const std::string* password = body.text("Password");
+    if (password == nullptr) {
+        update(call, std::move(change), body.ignored);
+        return;
+    }
+    const auto rehash = [this, call, change, password = *password, info = body.ignored] {
+        hash(call, password, [this, call, change, info](std::string hashed) mutable {
+            change.passwordHash = std::move(hashed);
+            update(call, std::move(change), info);
+        });
+    };
+    if (!who.passwordChangeRequired) {
+        rehash();
+        return;
+    }
+    // Who must change the password does not get by with the old one.
+    context.passwords.check(*password, account.passwordHash, [call, rehash](bool same, Now now) {
+        call->now = now;
+        if (same) {
+            call->answer(badRequest({{"PropertyValueError", {"Password"}, "#/Password"}}));
+        } else {
+            rehash();
+        }
+    });
+}
+
+void AccountResources::update(const CallPtr& call, cluster::UpdateAccount change, std::vector<RedfishMessage> info)
+{
+    const std::string name = change.userName.value_or(std::string());
+    propose(context, call, std::move(change), [this, call, name, info = std::move(info)](const cluster::Applied& applied) {
+        const cluster::Account* account = find(*call);
+        if (applied.error.code == Code::alreadyExists) {
+            call->answer(errorAnswer(400, {"ResourceAlreadyExists", {"ManagerAccount", "UserName", name}, "#/UserName"}));
+        } else if (!applied.ok()) {
+            call->answer(refusedChange(applied.error, call->request.path));
+        } else if (account == nullptr) {
+            call->answer(notFound(call->request.path));
+        } else {
+            call->answer(get(*call, *account, 200, info));
+        }
+    });
+}
+
+void AccountResources::remove(const CallPtr& call, const cluster::Account& account)
+{
+    cluster::DeleteAccount operation{account.id, cluster::anyRevision};
+    if (findHeader(call->request.head.headers, "If-Match") != nullptr) {
+        operation.ifRevision = account.revision;
+    }
+    propose(context, call, std::move(operation), [call](const cluster::Applied& applied) {
+        call->answer(applied.ok() ? noContent() : refusedChange(applied.error, call->request.path));
+    });
+}
+
+}  // namespace mesh::aggregator

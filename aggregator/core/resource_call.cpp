@@ -1,0 +1,58 @@
+#include "aggregator/core/resource_call.hpp"
+
+#include "shoset/base/limits.hpp"
+
+namespace mesh::aggregator {
+
+namespace {
+
+Answer notProposed(const Error& error)
+{
+    if (error.code == Code::outcomeUnknown) {
+        return errorAnswer(504, {"OperationTimeout", {}, {}},
+                           "The change was passed on but not confirmed (" + error.message +
+                               "). Whether it was made is not known.");
+    }
+    if (error.code == Code::ioError) {
+        return errorAnswer(500, {"InternalError", {}, {}}, "The change could not be stored: " + error.message + ".");
+    }
+    Answer answer = errorAnswer(503, {"ServiceTemporarilyUnavailable", {"1"}, {}},
+                                "Nothing was changed: " + error.message + ". The request may be repeated.");
+    answer.head.headers.push_back({"Retry-After", "1"});
+    return answer;
+}
+
+void attempt(const ResourceContext& context, CallPtr call, cluster::Command command,
+             std::function<void(const cluster::Applied&)> then, std::size_t attemptsLeft)
+{
+    cluster::Command again = command;
+    context.engine.propose(
+        std::move(command), call->now.mono + limits::defaultRequestDeadline,
+        [context, call, again = std::move(again), then = std::move(then), attemptsLeft](Result<cluster::Applied> applied) {
+            if (applied) {
+                then(*applied);
+            } else if (applied.error().code == Code::outcomeUnknown && attemptsLeft > 1) {
+                attempt(context, call, again, then, attemptsLeft - 1);
+            } else {
+                call->answer(notProposed(applied.error()));
+            }
+        });
+}
+
+}  // namespace
+
+const std::string& Call::tenant() const
+{
+    static const std::string system;
+    return who == nullptr ? system : who->tenant;
+}
+
+void propose(const ResourceContext& context, CallPtr call, cluster::Operation operation,
+             std::function<void(const cluster::Applied&)> then)
+{
+    const Now now = call->now;
+    attempt(context, std::move(call), {MessageId::make(now.wall, context.rng), now.wall, std::move(operation)},
+            std::move(then), limits::maxProposalAttempts);
+}
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "aggregator/core/node.hpp"
+#include "cluster/core/memory_engine.hpp"
+#include "tests/simulation/checkers.hpp"
+#include "tests/simulation/network.hpp"
+#include "tests/simulation/world.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mesh::simulation {
+
+// An aggregator process that can crash and come back, its clients' connections, its state file.
+class SimAggregator final : public Endpoint,
+                            public shoset::FramePort,
+                            public aggregator::HttpPort,
+                            public aggregator::PasswordPort,
+                            public aggregator::ShellMetrics {
+public:
+    SimAggregator(World& world, Network& network, Checkers& checkers, const Fault& fault, std::string name,
+                  std::vector<std::string> all);
+
+    void start(const tenants::Registry& registry);
+    void crash();
+    bool isUp() const { return node != nullptr; }
+    const std::string& processName() const { return name; }
+
+    // A client asks; the checkers know the request by its marker.
+    void ask(const std::string& marker, const std::string& user, RequestHead head, std::string body);
+    std::size_t openRequests() const { return markers.size(); }
+
+    void onConnected(shoset::LinkId link) override;
+    void onDisconnected(shoset::LinkId link) override;
+    void onAccepted(shoset::LinkId link, const shoset::Address& identity) override;
+    void onAcceptedGone(shoset::LinkId link) override;
+    void onFrame(shoset::LinkId link, std::string_view frame) override;
+    void sendFrame(shoset::LinkId link, std::string frame) override;
+    void resetLink(shoset::LinkId link) override;
+
+    void respond(aggregator::ExchangeId id, ResponseHead head, std::string body, bool last) override;
+    void writeBody(aggregator::ExchangeId id, std::string piece, bool last) override;
+    void abort(aggregator::ExchangeId id) override;
+    void grant(aggregator::ExchangeId, std::size_t) override {}
+    void check(std::string password, std::string hash, std::function<void(bool, Now)> done) override;
+    void hash(std::string password, std::function<void(Result<std::string>, Now)> done) override;
+    std::vector<aggregator::Counter> shellMetrics() const override { return {}; }
+
+private:
+    struct Open {
+        std::string marker;
+        int status = 0;
+        std::string body;
+    };
+    void makeAccounts();
+    void written(aggregator::ExchangeId id, std::size_t bytes);
+    void endTurn();
+
+    World& world;
+    Network& network;
+    Checkers& checkers;
+    const Fault& fault;
+    const std::string name;
+    const std::vector<std::string> all;
+    cluster::MemoryEngine engine;
+    std::unique_ptr<aggregator::Node> node;
+    std::map<aggregator::ExchangeId, Open> markers;
+    aggregator::ExchangeId nextExchange = 1;
+    std::uint64_t incarnation = 0;
+    Instant armed = never;
+    bool turnPosted = false;
+};
+
+}  // namespace mesh::simulation

@@ -1,0 +1,252 @@
+#include "tests/simulation/satellite.hpp"
+
+#include "shoset/base/limits.hpp"
+
+namespace mesh::simulation {
+
+using connector::BmcExchange;
+
+namespace {
+
+constexpr const char* rootBody = R"({"@odata.id":"/redfish/v1/","UUID":"00000000-0000-4000-8000-000000000001",)"
+                                 R"("Systems":{"@odata.id":"/redfish/v1/Systems"}})";
+constexpr const char* systemsBody = R"({"@odata.id":"/redfish/v1/Systems","Members":[)"
+                                    R"({"@odata.id":"/redfish/v1/Systems/1"},{"@odata.id":"/redfish/v1/Systems/2"}]})";
+
+}  // namespace
+
+SimBmc::SimBmc(World& w, Checkers& c, const Fault& f, std::string who) : world(w), checkers(c), fault(f), satellite(std::move(who))
+{
+}
+
+void SimBmc::attach(connector::BmcEvents* target, std::function<void()> turn)
+{
+    events = target;
+    endTurn = std::move(turn);
+    ++incarnation;
+    exchanges.clear();
+}
+
+void SimBmc::later(BmcExchange id, Duration delay, std::function<void()> step)
+{
+    world.after(delay, [this, id, asker = incarnation, step = std::move(step)] {
+        if (events != nullptr && incarnation == asker && exchanges.contains(id)) {
+            step();
+            endTurn();
+        }
+    });
+}
+
+void SimBmc::start(BmcExchange id, RequestHead head, std::string, bool, std::int64_t, bool, Instant deadline)
+{
+    Exchange& exchange = exchanges[id];
+    exchange.room = limits::streamWindowBytes;
+    exchange.mute = world.chance(2);
+    Duration delay = world.between(200us, 30ms);
+    if (fault == Fault::executeLate && head.method == "POST" && world.chance(10)) {
+        delay = limits::defaultRequestDeadline + 5s;
+    } else if (exchange.mute || deadline <= world.now().mono + delay) {
+        later(id, std::max<Duration>(deadline - world.now().mono, 0ns), [this, id] {
+            exchanges.erase(id);
+            events->onFailure(id, {Code::outcomeUnknown, "no answer"}, world.now());
+        });
+    }
+    if (world.chance(1)) {
+        later(id, 1ms, [this, id] {
+            exchanges.erase(id);
+            events->onFailure(id, {Code::notSent, "connection refused"}, world.now());
+        });
+        return;
+    }
+    // The BMC does its work whether or not the connector still lives.
+    world.after(delay, [this, id, head = std::move(head), asker = incarnation] {
+        if (incarnation != asker || exchanges.contains(id) || head.method == "POST") {
+            execute(id, head);
+        }
+    });
+}
+
+void SimBmc::execute(BmcExchange id, const RequestHead& head)
+{
+    const std::string* marker = findHeader(head.headers, "X-Marker");
+    const std::string path = fault == Fault::mapWrong && marker != nullptr && world.chance(5) ? head.target + "x" : head.target;
+    if (marker != nullptr) {
+        checkers.executed(*marker, satellite, path);
+    }
+    const auto found = exchanges.find(id);
+    if (found == exchanges.end() || found->second.mute || events == nullptr) {
+        return;
+    }
+    if (path == "/redfish/v1/") {
+        answer(id, 200, "application/json", rootBody);
+    } else if (path == "/redfish/v1/Systems") {
+        answer(id, 200, "application/json", systemsBody);
+    } else if (head.method == "POST") {
+        answer(id, 204, "application/json", "");
+    } else {
+        answer(id, 200, "application/octet-stream", satelliteBody(satellite, path));
+    }
+    endTurn();
+}
+
+void SimBmc::answer(BmcExchange id, int status, const char* type, std::string body)
+{
+    const bool follows = !body.empty();
+    exchanges[id].rest = std::move(body);
+    if (!follows) {
+        exchanges.erase(id);
+    }
+    events->onHead(id, {status, {{"Content-Type", type}}}, follows, world.now());
+    if (follows && exchanges.contains(id)) {
+        push(id);
+    }
+}
+
+void SimBmc::push(BmcExchange id)
+{
+    Exchange& exchange = exchanges[id];
+    const std::size_t size = std::min({exchange.rest.size(), exchange.room, std::size_t{16 * 1024}});
+    if (size == 0 || exchange.pushing) {
+        return;
+    }
+    exchange.pushing = true;
+    later(id, world.between(10us, 1ms), [this, id, size] {
+        Exchange& it = exchanges[id];
+        it.pushing = false;
+        it.room -= size;
+        const std::string piece = it.rest.substr(0, size);
+        it.rest.erase(0, size);
+        const bool last = it.rest.empty();
+        if (last) {
+            exchanges.erase(id);
+        }
+        events->onBody(id, piece, last, world.now());
+        if (exchanges.contains(id)) {
+            push(id);
+        }
+    });
+}
+
+void SimBmc::sendBody(BmcExchange, std::string, bool) {}
+
+void SimBmc::grant(BmcExchange id, std::size_t bytes)
+{
+    if (const auto found = exchanges.find(id); found != exchanges.end()) {
+        found->second.room += bytes;
+        push(id);
+    }
+}
+
+void SimBmc::cancel(BmcExchange id)
+{
+    exchanges.erase(id);
+}
+
+SimSatellite::SimSatellite(World& w, Network& n, Checkers& checkers, const Fault& f, std::string ofTenant,
+                           std::string logicalName, std::vector<std::string> known)
+    : world(w), network(n), fault(f), tenant(std::move(ofTenant)), name(std::move(logicalName)),
+      process(shoset::connectorAddress(tenant, name)), aggregators(std::move(known)), bmc(w, checkers, f, process)
+{
+}
+
+void SimSatellite::start()
+{
+    world.trace("start " + process);
+    ++incarnation;
+    core = std::make_unique<connector::Connector>(connector::ConnectorSettings{name, {"bmc"}, {}}, *this, bmc, *this,
+                                                  world.rng());
+    bmc.attach(core.get(), [this] { endTurn(); });
+    if (const Result<void> loaded = core->loadJournal(durable); !loaded) {
+        world.fail("the journal does not load: " + loaded.error().message);
+    }
+    for (std::size_t i = 0; i < aggregators.size(); ++i) {
+        core->addAggregator(static_cast<shoset::LinkId>(i), aggregators[i]);
+        const bool swapped = fault == Fault::wrongIdentity && name == "s1";
+        network.dial(process, this, static_cast<shoset::LinkId>(i), aggregators[i],
+                     swapped ? shoset::connectorAddress(tenant == "acme" ? "zeta" : "acme", name) : process);
+    }
+    core->start(world.now());
+    endTurn();
+}
+
+void SimSatellite::crash()
+{
+    network.crash(process);
+    bmc.attach(nullptr, {});
+    core.reset();
+    armed = never;
+}
+
+void SimSatellite::onConnected(shoset::LinkId link)
+{
+    core->onConnected(link, world.now());
+    endTurn();
+}
+
+void SimSatellite::onDisconnected(shoset::LinkId link)
+{
+    core->onDisconnected(link, world.now());
+    endTurn();
+}
+
+void SimSatellite::onFrame(shoset::LinkId link, std::string_view frame)
+{
+    core->onFrame(link, frame, world.now());
+    endTurn();
+}
+
+void SimSatellite::sendFrame(shoset::LinkId link, std::string frame)
+{
+    network.send(this, link, std::move(frame));
+}
+
+void SimSatellite::resetLink(shoset::LinkId link)
+{
+    world.after(0ns, [this, link] { network.reset(this, link); });
+}
+
+void SimSatellite::persist(std::uint64_t token, std::string lines)
+{
+    const auto acknowledge = [this, token, asker = incarnation] {
+        if (core && incarnation == asker) {
+            core->onPersisted(token, {}, world.now());
+            endTurn();
+        }
+    };
+    const bool early = fault == Fault::journalNotDurable;
+    if (early) {
+        world.after(0ns, acknowledge);
+    }
+    world.after(early ? 2s : world.between(500us, 8ms), [this, early, lines, acknowledge, asker = incarnation] {
+        if (core && incarnation == asker) {
+            durable += lines;
+            if (!early) {
+                acknowledge();
+            }
+        }
+    });
+}
+
+void SimSatellite::rewrite(std::string content)
+{
+    durable = std::move(content);
+}
+
+void SimSatellite::endTurn()
+{
+    core->flush();
+    const Instant next = core->nextDeadline();
+    if (next >= armed) {
+        return;
+    }
+    armed = next;
+    world.at(next, [this, next, asker = incarnation] {
+        if (core && incarnation == asker && armed == next) {
+            armed = never;
+            core->onTimer(world.now());
+            endTurn();
+        }
+    });
+}
+
+}  // namespace mesh::simulation

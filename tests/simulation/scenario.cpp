@@ -1,0 +1,162 @@
+#include "tests/simulation/scenario.hpp"
+
+#include "shoset/base/limits.hpp"
+#include "tests/simulation/aggregator.hpp"
+#include "tests/simulation/satellite.hpp"
+
+#include <array>
+
+namespace mesh::simulation {
+
+namespace {
+
+struct Place {
+    const char* tenant;
+    const char* name;
+    const char* prefix;
+};
+constexpr std::array places{Place{"acme", "s1", "A1"}, Place{"zeta", "s1", "Z1"}, Place{"acme", "s2", "A2"}};
+constexpr Duration endSlack = 10s;  // after the last request's deadline everything has ended
+
+class Scenario {
+public:
+    Scenario(std::uint64_t seed, Duration length, Fault chosen)
+        : world(seed), fault(chosen), network(world, fault), checkers(world), end(world.now().mono + length)
+    {
+        const std::vector<std::string> names{"agg-a", "agg-b"};
+        for (const std::string& name : names) {
+            aggregators.push_back(std::make_unique<SimAggregator>(world, network, checkers, fault, name, names));
+        }
+        for (const Place& place : places) {
+            satellites.push_back(
+                std::make_unique<SimSatellite>(world, network, checkers, fault, place.tenant, place.name, names));
+        }
+        makeRegistry();
+    }
+
+    RunResult go()
+    {
+        for (const auto& aggregator : aggregators) {
+            aggregator->start(registry);
+        }
+        for (const auto& satellite : satellites) {
+            satellite->start();
+        }
+        world.after(2s, [this] { client(); });
+        world.after(3s, [this] { trouble(); });
+        if (world.runUntil(end) && settle()) {
+            checkers.finish();
+        }
+        return {world.failure(),       world.traceText(),     world.events(), checkers.requests(),
+                checkers.succeeded(), network.largestQueue()};
+    }
+
+private:
+    void makeRegistry()
+    {
+        for (const char* tenant : {"acme", "zeta"}) {
+            expect(registry.addTenant(tenant));
+        }
+        std::size_t number = 0;
+        for (const Place& place : places) {
+            std::string key(40, '0');
+            key[39] = static_cast<char>('1' + number++);
+            expect(registry.put({place.tenant, place.name, key, place.prefix, "", ""}));
+        }
+    }
+
+    void expect(const Result<void>& result)
+    {
+        if (!result) {
+            world.fail(result.error().message);
+        }
+    }
+
+    bool settle()
+    {
+        network.heal();
+        return world.runUntil(end + limits::defaultRequestDeadline + endSlack);
+    }
+
+    void client()
+    {
+        if (world.now().mono >= end) {
+            return;
+        }
+        world.after(world.between(1ms, 30ms), [this] { client(); });
+        SimAggregator& node = *aggregators[world.rng().below(aggregators.size())];
+        if (!node.isUp()) {
+            return;
+        }
+        const Place& place = places[world.rng().below(places.size())];
+        static constexpr std::array users{"root", "acme", "zeta"};
+        const std::string user = users[world.rng().below(users.size())];
+        static constexpr std::array tails{"", "/Actions/ComputerSystem.Reset", "/LogServices/1/Entries/1/Attachment"};
+        const std::string tail = tails[world.rng().below(tails.size())];
+        const bool post = tail.starts_with("/Actions");
+        const std::string member = world.chance(50) ? "1" : "2";
+        const std::string marker = "m" + std::to_string(nextMarker++);
+        checkers.asked(marker, {user == "root" ? "" : user, shoset::connectorAddress(place.tenant, place.name),
+                                "/redfish/v1/Systems/" + member + tail,
+                                world.now().mono + limits::defaultRequestDeadline + 1s, !post});
+        node.ask(marker, user,
+                 {post ? "POST" : "GET", "/redfish/v1/Systems/" + std::string(place.prefix) + "_" + member + tail, {}}, "");
+    }
+
+    void trouble()
+    {
+        if (world.now().mono >= end) {
+            return;
+        }
+        world.after(world.between(300ms, 3s), [this] { trouble(); });
+        switch (world.rng().below(6)) {
+            case 0: crash(*satellites[world.rng().below(satellites.size())]); break;
+            case 1: crash(*aggregators[world.rng().below(aggregators.size())]); break;
+            case 2: network.cut(anybody(), anybody()); break;
+            case 3: network.clog(anybody(), anybody(), world.between(100ms, 5s)); break;
+            default: network.heal(); break;
+        }
+    }
+
+    std::string anybody()
+    {
+        const std::uint64_t which = world.rng().below(aggregators.size() + satellites.size());
+        return which < aggregators.size() ? aggregators[which]->processName()
+                                          : satellites[which - aggregators.size()]->processName();
+    }
+
+    void crash(SimSatellite& satellite)
+    {
+        if (satellite.isUp()) {
+            satellite.crash();
+            world.after(world.between(50ms, 2s), [&satellite] { satellite.start(); });
+        }
+    }
+
+    void crash(SimAggregator& aggregator)
+    {
+        if (aggregator.isUp()) {
+            aggregator.crash();
+            world.after(world.between(50ms, 3s), [this, &aggregator] { aggregator.start(registry); });
+        }
+    }
+
+    World world;
+    const Fault fault;
+    Network network;
+    Checkers checkers;
+    const Instant end;
+    tenants::Registry registry;
+    std::vector<std::unique_ptr<SimAggregator>> aggregators;
+    std::vector<std::unique_ptr<SimSatellite>> satellites;
+    std::uint64_t nextMarker = 1;
+};
+
+}  // namespace
+
+RunResult run(std::uint64_t seed, Duration virtualTime, Fault fault)
+{
+    return Scenario(seed, virtualTime, fault).go();
+}
+
+}  // namespace mesh::simulation

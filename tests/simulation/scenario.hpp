@@ -1,0 +1,25 @@
+#pragma once
+
+#include "tests/simulation/faults.hpp"
+
+#include "shoset/base/time.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace mesh::simulation {
+
+struct RunResult {
+    std::string failure;  // empty: every property held
+    std::string trace;
+    std::uint64_t events = 0;
+    std::size_t requests = 0;
+    std::size_t succeeded = 0;
+    std::size_t largestQueue = 0;  // bytes in flight on one direction of one connection
+};
+
+// Two aggregators, three satellites of two tenants, busy clients; crashes, partitions in one direction, clogs. The same
+// arguments give the same run, byte for byte of the trace.
+RunResult run(std::uint64_t seed, Duration virtualTime, Fault fault);
+
+}  // namespace mesh::simulation

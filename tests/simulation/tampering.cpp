@@ -1,0 +1,67 @@
+#include "tests/simulation/tampering.hpp"
+
+#include "shoset/core/frame.hpp"
+#include "shoset/core/message.hpp"
+
+namespace mesh::simulation {
+
+namespace {
+
+using namespace mesh::shoset;
+
+void append(std::string& out, const Record& record, const Message& message)
+{
+    appendRecord(out, record.prelude, encodeHeader(message), record.body);
+}
+
+// One record as the faulty sender makes it; true: `out` has it.
+bool rewrite(Fault fault, const Record& record, Message& message, std::string& out, Rng& rng)
+{
+    if (auto* command = std::get_if<Command>(&message.content); command != nullptr && fault == Fault::repeatUnderNewId) {
+        append(out, record, message);
+        if (command->http.method == "POST" && rng.below(10) == 0) {
+            message.id = MessageId::make(WallTime{} + std::chrono::milliseconds(message.id.millis()), rng);
+            append(out, record, message);
+        }
+        return true;
+    }
+    if (auto* reply = std::get_if<Reply>(&message.content); reply != nullptr && fault == Fault::claimNotSent) {
+        if (reply->state == ReplyState::success && rng.below(10) == 0) {
+            reply->state = ReplyState::fail;
+            reply->code = Code::notSent;
+        }
+        append(out, record, message);
+        return true;
+    }
+    if (auto* chunk = std::get_if<Chunk>(&message.content); chunk != nullptr && fault == Fault::dropPiece) {
+        if (!record.body.empty() && (record.prelude.flags & flagLast) != 0) {
+            const std::string_view cut = record.body.substr(0, record.body.size() - 1);
+            appendRecord(out, record.prelude, encodeHeader(message), cut);
+            return true;
+        }
+        append(out, record, message);
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+std::string tamper(Fault fault, std::string frame, Rng& rng)
+{
+    if (fault != Fault::repeatUnderNewId && fault != Fault::claimNotSent && fault != Fault::dropPiece) {
+        return frame;
+    }
+    std::string out;
+    shoset::FrameReader reader(frame);
+    for (auto next = reader.next(); next && next->has_value(); next = reader.next()) {
+        const Record& record = **next;
+        Result<Message> message = decodeHeader(record.prelude.kind, record.header);
+        if (!message || !rewrite(fault, record, *message, out, rng)) {
+            out.append(record.whole);
+        }
+    }
+    return out;
+}
+
+}  // namespace mesh::simulation
