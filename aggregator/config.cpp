@@ -44,6 +44,7 @@ void readFacade(config::Reader& reader, config::Section facade, Config& out)
     if (out.plainHttp && !out.facadeBind.starts_with("127.") && !out.facadeBind.starts_with("[::1]")) {
         reader.complain(facade, "plain_http_for_tests works on loopback addresses only");
     }
+    out.collectionDeadline = facade.duration("collection_deadline", limits::collectionDeadline);
     out.idleTimeout = facade.duration("idle_timeout", limits::httpIdleTimeout);
     out.maxBody = facade.bytes("max_body", limits::maxRequestBodyBytes);
 }

@@ -26,6 +26,7 @@ struct Config {
     std::string certificateKeyFile;
     std::vector<std::string> certificateNames;  // of the one that is made
     bool plainHttp = false;       // tests and benchmarks on loopback
+    Duration collectionDeadline{};  // of one satellite, where a collection has to be fetched
     Duration idleTimeout{};
     std::uint64_t maxBody = 0;
     std::string registryFile;

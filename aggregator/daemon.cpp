@@ -11,7 +11,10 @@
 
 #include <boost/asio/post.hpp>
 
+#include <sodium.h>
+
 #include <filesystem>
+#include <set>
 
 namespace mesh::aggregator {
 
@@ -20,11 +23,23 @@ namespace {
 constexpr Duration stopPatience = 3s;  // for requests in flight when the service stops
 constexpr int certificateDays = 3650;
 
-// RFC 9562, version 4.
-std::string makeUuid(Rng& rng)
+// The nodes are one service, so they must come to the same UUID without a word: RFC 9562, version 8, from the hash of
+// all nodes' public keys. It is made once and kept, so that later members do not change it.
+std::string makeUuid(const Config& config, const std::string& ownKey)
 {
-    std::string raw = rng.bytes(16);
-    raw[6] = static_cast<char>((raw[6] & 0x0f) | 0x40);
+    std::set<std::string> keys{ownKey};
+    for (const PeerAddress& peer : config.peers) {
+        keys.insert(peer.key);
+    }
+    std::string text = "bmcmesh service";
+    for (const std::string& key : keys) {
+        text += "\n" + key;
+    }
+    std::string raw(crypto_hash_sha256_BYTES, '\0');
+    crypto_hash_sha256(reinterpret_cast<unsigned char*>(raw.data()), reinterpret_cast<const unsigned char*>(text.data()),
+                       text.size());
+    raw.resize(16);
+    raw[6] = static_cast<char>((raw[6] & 0x0f) | 0x80);
     raw[8] = static_cast<char>((raw[8] & 0x3f) | 0x80);
     const std::string hex = toHex(raw);
     return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
@@ -50,7 +65,7 @@ Result<void> Daemon::start()
     if (!keys) {
         return keys.error();
     }
-    if (Result<void> opened = openState(); !opened) {
+    if (Result<void> opened = openState(keys->publicKey); !opened) {
         return opened;
     }
     Result<tenants::Registry> registry = loadRegistry();
@@ -85,7 +100,7 @@ Result<void> Daemon::start()
     return {};
 }
 
-Result<void> Daemon::openState()
+Result<void> Daemon::openState(const std::string& ownKey)
 {
     cluster::LocalEngine::Environment environment{
         [this](std::function<void()> job, std::function<void()> done) {
@@ -98,11 +113,11 @@ Result<void> Daemon::openState()
         return opened.error();
     }
     engine = std::move(*opened);
-    return ensureServiceUuid();
+    return ensureServiceUuid(ownKey);
 }
 
 // The UUID must be there before anything is served under it.
-Result<void> Daemon::ensureServiceUuid()
+Result<void> Daemon::ensureServiceUuid(const std::string& ownKey)
 {
     if (!engine->state().serviceUuid.empty()) {
         return {};
@@ -110,7 +125,7 @@ Result<void> Daemon::ensureServiceUuid()
     const Now now = loop.now();
     bool done = false;
     Result<void> outcome;
-    engine->propose({MessageId::make(now.wall, rng), now.wall, cluster::SetServiceUuid{makeUuid(rng)}},
+    engine->propose({MessageId::make(now.wall, rng), now.wall, cluster::SetServiceUuid{makeUuid(config, ownKey)}},
                     now.mono + limits::defaultRequestDeadline, [&](const Result<cluster::Applied>& applied) {
                         done = true;
                         outcome = applied ? Result<void>{} : Result<void>{applied.error()};

@@ -32,8 +32,8 @@ public:
     void stop();
 
 private:
-    Result<void> openState();
-    Result<void> ensureServiceUuid();
+    Result<void> openState(const std::string& ownKey);
+    Result<void> ensureServiceUuid(const std::string& ownKey);
     Result<tenants::Registry> loadRegistry() const;
     Result<void> startServer();
     Result<void> loadCertificate(std::string& certificate, std::string& key);

@@ -53,8 +53,8 @@ def suites(preset="dev", slow=1.0, strict=True):
     programs = [build / "bin" / name for name in ("mesh-aggregatord", "mesh-connectord", "meshctl")]
     mockup = ["--mockup", SHORT_WALK_MOCKUP] if (MOCKUPS / SHORT_WALK_MOCKUP).is_dir() else []
     listed = [
-        Suite("unit", ["ctest", "--test-dir", str(build), "--output-on-failure", "-j2", "--no-tests=error", "--timeout",
-                       str(int(60 * slow))], [build / "CTestTestfile.cmake"], 60 * slow),
+        Suite("unit", ["ctest", "--test-dir", str(build), "--exclude-regex", "^simulation_test$", "--output-on-failure", "-j2",
+                       "--no-tests=error", "--timeout", str(int(60 * slow))], [build / "CTestTestfile.cmake"], 60 * slow),
         Suite("architecture", python(tests / "architecture/check.py", "--build", build), [], 20),
         Suite("bmcsim", python(tests / "bmcsim/selftest.py"), [tests / "bmcsim/selftest.py"], 30),
         Suite("integration", python("-m", "unittest", "discover", "-b", "-p", "test_*.py"), programs, 110 * slow,

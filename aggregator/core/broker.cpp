@@ -183,6 +183,7 @@ void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::R
     }
     // That one way was closed proves nothing while the request may have arrived over another.
     if (notPassedOn && request->attempts > 1) {
+        awaitWay(*request, now);
         return;
     }
     if (reply.state == shoset::ReplyState::fail) {
@@ -253,26 +254,46 @@ void Broker::onLinkLost(LinkId link, Now now)
     }
     for (const MessageId& id : affected) {
         Request& request = *requests.at(id);
-        if (request.started || request.bodyFollows) {
-            tellCancel(request, now);
-            fail(request, {Code::outcomeUnknown, "the link to it ended midway"}, now);
-        } else if (!trySend(request, now)) {
-            request.link.reset();
-            schedule(request, std::min(request.deadline, now.mono + limits::linkRecovery));
-        }
+        takeAnotherWay(request, now);
     }
+}
+
+// The way that the request took is gone.
+void Broker::takeAnotherWay(Request& request, Now now)
+{
+    if (request.started || request.bodyFollows) {
+        tellCancel(request, now);
+        fail(request, {Code::outcomeUnknown, "the link to it ended midway"}, now);
+    } else if (!trySend(request, now)) {
+        awaitWay(request, now);
+    }
+}
+
+// A connector that lost its link is back soon, or not at all.
+void Broker::awaitWay(Request& request, Now now)
+{
+    request.link.reset();
+    schedule(request, std::min(request.deadline, now.mono + limits::linkRecovery));
 }
 
 void Broker::onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now)
 {
-    std::vector<MessageId> waiting;
+    std::vector<MessageId> affected;
     for (const auto& [id, request] : requests) {
-        if (!request->link && std::find(addresses.begin(), addresses.end(), request->connector) != addresses.end()) {
-            waiting.push_back(id);
+        if (std::find(addresses.begin(), addresses.end(), request->connector) != addresses.end()) {
+            affected.push_back(id);
         }
     }
-    for (const MessageId& id : waiting) {
-        trySend(*requests.at(id), now);
+    for (const MessageId& id : affected) {
+        Request* request = find(id);
+        if (request == nullptr) {
+            continue;
+        }
+        if (!request->link) {
+            trySend(*request, now);
+        } else if (!mesh.leadsTo(*request->link, request->connector)) {
+            takeAnotherWay(*request, now);
+        }
     }
 }
 

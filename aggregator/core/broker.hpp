@@ -78,6 +78,8 @@ public:
 private:
     struct Request;
     bool trySend(Request& request, Now now);
+    void takeAnotherWay(Request& request, Now now);
+    void awaitWay(Request& request, Now now);
     void schedule(Request& request, Instant when);
     void fail(Request& request, Error error, Now now);
     void tellCancel(Request& request, Now now);

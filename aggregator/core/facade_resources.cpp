@@ -1,67 +1,269 @@
 #include "aggregator/core/facade_resources.hpp"
 
-#include "cluster/core/sessions.hpp"
-#include "shoset/base/limits.hpp"
+#include "aggregator/core/query.hpp"
+#include "aggregator/core/resource_node.hpp"
+#include "aggregator/core/resource_schemas.hpp"
+#include "shoset/uri/collections.hpp"
+#include "tenants/privileges.hpp"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
 namespace mesh::aggregator {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using tenants::Privilege;
 
-Answer jsonAnswer(int status, const json& body, Headers extra = {})
+// What a path names that a privilege can depend on.
+enum class About : std::uint8_t { other, account, session };
+
+// What is needed beyond the privilege registry's word on a path below the root.
+enum class Needs : std::uint8_t { registry, login, systemManager };
+
+constexpr std::string_view tree = "/redfish/v1";
+
+// The path has the pattern's segments, in any case; `id` gets what stands for {}.
+bool matches(std::string_view pattern, std::string_view path, std::string& id)
 {
-    Headers headers{{"Content-Type", "application/json"}, {"OData-Version", "4.0"}, {"Cache-Control", "no-cache"}};
-    headers.insert(headers.end(), extra.begin(), extra.end());
-    return {{status, std::move(headers)}, body.dump(-1, ' ', false, json::error_handler_t::replace)};
+    while (true) {
+        const std::string_view wanted = pattern.substr(0, pattern.find('/'));
+        const std::string_view segment = path.substr(0, path.find('/'));
+        if (wanted == "{}" && !segment.empty()) {
+            id = segment;
+        } else if (!equalsIgnoreCase(wanted, segment)) {
+            return false;
+        }
+        if (wanted.size() == pattern.size() || segment.size() == path.size()) {
+            return wanted.size() == pattern.size() && segment.size() == path.size();
+        }
+        pattern.remove_prefix(wanted.size() + 1);
+        path.remove_prefix(segment.size() + 1);
+    }
+}
+
+// Below /redfish/v1/, or empty.
+std::string_view belowRoot(std::string_view path)
+{
+    return path.size() > tree.size() && equalsIgnoreCase(path.substr(0, tree.size()), tree) && path[tree.size()] == '/'
+               ? path.substr(tree.size() + 1)
+               : std::string_view();
+}
+
+bool allowsMethod(std::string_view allow, std::string_view method)
+{
+    while (!allow.empty()) {
+        const std::string_view one = allow.substr(0, allow.find(", "));
+        if (one == method) {
+            return true;
+        }
+        allow.remove_prefix(std::min(allow.size(), one.size() + 2));
+    }
+    return false;
 }
 
 }  // namespace
 
-FacadeResources::FacadeResources(cluster::StateEngine& stateEngine, Credentials& logins, PasswordPort& passwordPort,
-                                 const Satellites& known, const NodeView& self, Rng& random)
-    : engine(stateEngine), credentials(logins), passwords(passwordPort), satellites(known), node(self), rng(random)
+struct FacadeResources::Route {
+    std::string_view pattern;  // below "/", "{}" is any one segment
+    std::string_view allow;
+    // Everything but reads of a collection.
+    void (*handle)(FacadeResources& all, const CallPtr& call) = nullptr;
+    // A collection's members.
+    OwnCollection (*list)(const FacadeResources& all, const Call& call) = nullptr;
+    std::string_view openMethods = {};  // may be asked for without authentication
+    About about = About::other;
+    Needs needs = Needs::registry;
+};
+
+struct FacadeResources::Found {
+    const Route* route = nullptr;               // of the table above, or
+    std::optional<Representation> service = {}; // of the table of services
+    std::string id = {};
+    std::string_view allow = {};
+    bool exists() const { return !allow.empty(); }
+};
+
+std::span<const FacadeResources::Route> FacadeResources::routes()
+{
+    using R = FacadeResources;
+    static constexpr std::string_view createOnly = "POST";
+    static constexpr std::string_view withCreate = "GET, HEAD, POST";
+    static constexpr Route table[] = {
+        {"redfish", readOnly,
+         [](R&, const CallPtr& call) { call->answer(documentAnswer(200, "application/json", R"({"v1":"/redfish/v1/"})")); },
+         nullptr, readOnly},
+        {"redfish/v1", readOnly, [](R& all, const CallPtr& call) { call->answer(all.services.root(*call)); }, nullptr, readOnly},
+        {"redfish/v1/odata", readOnly, [](R& all, const CallPtr& call) { call->answer(all.services.odata(*call)); }, nullptr,
+         readOnly},
+        {"redfish/v1/$metadata", readOnly,
+         [](R&, const CallPtr& call) { call->answer(documentAnswer(200, "application/xml", metadataDocument())); }, nullptr,
+         readOnly},
+        {"redfish/v1/JsonSchemas", readOnly, nullptr, [](const R&, const Call&) { return schemaCollection(); }},
+        {"redfish/v1/JsonSchemas/{}", readOnly,
+         [](R&, const CallPtr& call) {
+             std::optional<Answer> answer = schemaAnswer(*call);
+             call->answer(answer ? std::move(*answer) : notFound(call->request.path));
+         }},
+        {"redfish/v1/AccountService/Accounts", withCreate, [](R& all, const CallPtr& call) { all.accounts.create(call); },
+         [](const R& all, const Call& call) { return all.accounts.list(call); }},
+        {"redfish/v1/AccountService/Accounts/Members", createOnly,
+         [](R& all, const CallPtr& call) { all.accounts.create(call); }},
+        {"redfish/v1/AccountService/Accounts/{}", "GET, HEAD, PATCH, DELETE",
+         [](R& all, const CallPtr& call) { all.accounts.handle(call); }, nullptr, {}, About::account},
+        {"redfish/v1/AccountService/Roles", withCreate, [](R& all, const CallPtr& call) { all.roles.create(call); },
+         [](const R& all, const Call& call) { return all.roles.list(call); }},
+        {"redfish/v1/AccountService/Roles/Members", createOnly, [](R& all, const CallPtr& call) { all.roles.create(call); }},
+        {"redfish/v1/AccountService/Roles/{}", "GET, HEAD, PATCH, DELETE",
+         [](R& all, const CallPtr& call) { all.roles.handle(call); }},
+        {"redfish/v1/SessionService", "GET, HEAD, PATCH", [](R& all, const CallPtr& call) { all.sessions.service(call); }},
+        {"redfish/v1/SessionService/Sessions", withCreate, [](R& all, const CallPtr& call) { all.sessions.create(call); },
+         [](const R& all, const Call& call) { return all.sessions.list(call); }, createOnly},
+        {"redfish/v1/SessionService/Sessions/Members", createOnly,
+         [](R& all, const CallPtr& call) { all.sessions.create(call); }, nullptr, createOnly},
+        {"redfish/v1/SessionService/Sessions/{}", "GET, HEAD, DELETE",
+         [](R& all, const CallPtr& call) { all.sessions.handle(call); }, nullptr, {}, About::session},
+        {"redfish/v1/AggregationService/AggregationSources", readOnly, nullptr,
+         [](const R& all, const Call& call) { return all.aggregation.list(call); }},
+        {"redfish/v1/AggregationService/AggregationSources/{}", readOnly,
+         [](R& all, const CallPtr& call) { call->answer(all.aggregation.get(*call)); }},
+        {"redfish/v1/AggregationService/ConnectionMethods/{}", readOnly,
+         [](R& all, const CallPtr& call) { call->answer(all.aggregation.method(*call)); }},
+        {"healthz", readOnly, [](R& all, const CallPtr& call) { call->answer(health(all.context.node)); }, nullptr, readOnly},
+        {"metrics", readOnly, [](R& all, const CallPtr& call) { call->answer(metrics(all.context.node)); }, nullptr, {},
+         About::other, Needs::systemManager},
+        {"mesh/v1/status", readOnly,
+         [](R& all, const CallPtr& call) { call->answer(meshStatus(*call, all.context.node, all.context.satellites)); }, nullptr,
+         {}, About::other, Needs::login},
+    };
+    return table;
+}
+
+FacadeResources::FacadeResources(cluster::StateEngine& engine, Credentials& credentials, PasswordPort& passwords,
+                                 const Satellites& satellites, const NodeView& node, Rng& rng)
+    : context{engine, credentials, passwords, satellites, node, rng}, services(context), accounts(context), roles(context),
+      sessions(context, services), aggregation(context)
 {
 }
 
 bool FacadeResources::isOpen(const std::string& method, const std::string& path) const
 {
-    const bool read = method == "GET" || method == "HEAD";
-    return (read && (path == "/redfish" || path == "/redfish/" || path == "/redfish/v1" || path == "/redfish/v1/" ||
-                     path == "/healthz" || path == "/redfish/v1/odata" || path == "/redfish/v1/$metadata"));
+    const std::string_view bare = uri::withoutTrailingSlashes(path);
+    std::string id;
+    for (const Route& route : routes()) {
+        if (bare.size() > 1 && matches(route.pattern, bare.substr(1), id)) {
+            return allowsMethod(route.openMethods, method);
+        }
+    }
+    return false;
 }
 
 bool FacadeResources::ownsCollection(const std::string& collection) const
 {
-    return collection == "AggregationService/AggregationSources";
+    return collection == aggregationSources;
 }
 
-std::vector<std::string> FacadeResources::ownMembers(const std::string&, const Principal&) const
+std::vector<std::string> FacadeResources::ownMembers(const std::string& collection, const Principal&) const
 {
-    return {};
+    return collection == connectionMethods ? std::vector<std::string>{aggregation.methodUri()} : std::vector<std::string>{};
+}
+
+FacadeResources::Found FacadeResources::find(const Call& call) const
+{
+    Found found;
+    const std::string_view path = call.request.path;
+    for (const Route& route : routes()) {
+        if (path.size() > 1 && matches(route.pattern, path.substr(1), found.id)) {
+            found.route = &route;
+            found.allow = route.allow;
+            return found;
+        }
+    }
+    found.service = services.find(belowRoot(path), call.tenant());
+    if (found.service) {
+        found.allow = found.service->allow;
+    }
+    return found;
+}
+
+// What keeps the request from its resource, in the order in which it may be told: who asks, whether there is such a thing, its
+// methods, the privilege, the query.
+std::optional<Answer> FacadeResources::refuse(Call& call, const Found& found) const
+{
+    const std::string& method = call.request.head.method;
+    const Principal* who = call.who;
+    const bool open = found.route != nullptr && allowsMethod(found.route->openMethods, method);
+    const About about = found.route == nullptr ? About::other : found.route->about;
+    if (!open && who == nullptr) {
+        return unauthorized("Authenticate with HTTP Basic or a session's X-Auth-Token.");
+    }
+    call.own = who != nullptr && ((about == About::account && found.id == who->accountId) ||
+                                  (about == About::session && sessions.isOwn(found.id, *who)));
+    const bool ownPassword = call.own && about == About::account && (call.reads() || method == "PATCH");
+    if (!open && who->passwordChangeRequired && !ownPassword) {
+        return passwordChangeRequired(*who);
+    }
+    if (!found.exists()) {
+        return notFound(call.request.path);
+    }
+    if (!allowsMethod(found.allow, method)) {
+        return methodNotAllowed(found.allow);
+    }
+    const Needs needs = found.route == nullptr ? Needs::registry : found.route->needs;
+    tenants::Requirement requirement{{{Privilege::login}}};
+    if (needs == Needs::systemManager) {
+        requirement = {{{Privilege::configureManager}}};
+    } else if (needs == Needs::registry) {
+        requirement = tenants::requiredPrivilege(tenants::Owner::facade, method, belowRoot(call.request.path));
+    }
+    if (ownPassword) {
+        requirement.anyOf.push_back({Privilege::configureSelf});
+    }
+    const bool foreign = needs == Needs::systemManager && !call.tenant().empty();
+    if (!open && (foreign || !tenants::allows(who->privileges, requirement, call.own))) {
+        return forbidden();
+    }
+    const bool paged = found.route != nullptr && found.route->list != nullptr;
+    if (call.reads() && !paged) {
+        if (const Result<void> checked = checkNoQuery(call.request.query); !checked) {
+            return queryFailure(checked.error());
+        }
+    }
+    return std::nullopt;
+}
+
+void FacadeResources::readCollection(const CallPtr& call, const Route& route)
+{
+    const OwnCollection collection = route.list(*this, *call);
+    const Result<CollectionQuery> wanted = parseCollectionQuery(call->request.query);
+    if (wanted && wanted->only && collection.members.size() == 1) {
+        OwnRequest request = std::move(call->request);
+        request.path = collection.members.front();
+        request.query.clear();
+        handle(std::move(request), call->now, std::move(call->done));
+        return;
+    }
+    call->answer(ownCollectionAnswer(collection, route.allow, call->request));
 }
 
 void FacadeResources::handle(OwnRequest request, Now now, Done done)
 {
-    if (request.path == "/redfish") {
-        done(jsonAnswer(200, {{"v1", "/redfish/v1/"}}), now);
-    } else if (request.path == "/redfish/v1") {
-        done(jsonAnswer(200, {{"@odata.id", "/redfish/v1/"},
-                              {"@odata.type", "#ServiceRoot.v1_16_0.ServiceRoot"},
-                              {"Id", "RootService"},
-                              {"Name", "bmcmesh"},
-                              {"RedfishVersion", "1.18.0"},
-                              {"UUID", node.serviceUuid()},
-                              {"Systems", {{"@odata.id", "/redfish/v1/Systems"}}},
-                              {"Chassis", {{"@odata.id", "/redfish/v1/Chassis"}}},
-                              {"Managers", {{"@odata.id", "/redfish/v1/Managers"}}}}),
-             now);
-    } else if (request.path == "/healthz") {
-        done(jsonAnswer(node.notReady().empty() ? 200 : 503, {{"ready", node.notReady().empty()}, {"reason", node.notReady()}}), now);
+    const auto call = std::make_shared<Call>();
+    call->request = std::move(request);
+    call->now = now;
+    call->done = std::move(done);
+    call->who = std::get_if<Principal>(&call->request.who);
+    Found found = find(*call);
+    if (std::optional<Answer> refusal = refuse(*call, found)) {
+        call->answer(std::move(*refusal));
+        return;
+    }
+    call->id = std::move(found.id);
+    if (found.route == nullptr) {
+        call->answer(representationAnswer(call->request.head, std::move(*found.service)));
+    } else if (found.route->list != nullptr && call->reads()) {
+        readCollection(call, *found.route);
     } else {
-        done(errorAnswer(404, {"ResourceMissingAtURI", {request.path}, {}}), now);
+        found.route->handle(*this, call);
     }
 }
 

@@ -1,19 +1,27 @@
 #pragma once
 
-#include "aggregator/core/credentials.hpp"
-#include "aggregator/core/node_view.hpp"
-#include "aggregator/core/own_resources.hpp"
-#include "aggregator/core/satellites.hpp"
-#include "cluster/core/state_engine.hpp"
-#include "shoset/base/rng.hpp"
+#include "aggregator/core/resource_accounts.hpp"
+#include "aggregator/core/resource_aggregation.hpp"
+#include "aggregator/core/resource_call.hpp"
+#include "aggregator/core/resource_roles.hpp"
+#include "aggregator/core/resource_services.hpp"
+#include "aggregator/core/resource_sessions.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace mesh::aggregator {
 
-// The resources that the facade owns, from the table in facade_table.cpp and the state.
+// The resources that the facade owns: finds the one that a path names, checks method, privileges and query, and lets its
+// area answer. A collection is a route with a list of members, its pages and `only` are made here.
 class FacadeResources final : public OwnResources {
 public:
     FacadeResources(cluster::StateEngine& engine, Credentials& credentials, PasswordPort& passwords,
                     const Satellites& satellites, const NodeView& node, Rng& rng);
+    FacadeResources(const FacadeResources&) = delete;
+    FacadeResources& operator=(const FacadeResources&) = delete;
 
     bool isOpen(const std::string& method, const std::string& path) const override;
     bool ownsCollection(const std::string& collection) const override;
@@ -21,12 +29,19 @@ public:
     std::vector<std::string> ownMembers(const std::string& collection, const Principal& who) const override;
 
 private:
-    cluster::StateEngine& engine;
-    Credentials& credentials;
-    PasswordPort& passwords;
-    const Satellites& satellites;
-    const NodeView& node;
-    Rng& rng;
+    struct Route;
+    struct Found;
+    static std::span<const Route> routes();
+    Found find(const Call& call) const;
+    std::optional<Answer> refuse(Call& call, const Found& found) const;
+    void readCollection(const CallPtr& call, const Route& route);
+
+    const ResourceContext context;
+    ServiceResources services;
+    AccountResources accounts;
+    RoleResources roles;
+    SessionResources sessions;
+    AggregationResources aggregation;
 };
 
 }  // namespace mesh::aggregator

@@ -139,6 +139,12 @@ bool Mesh::isReachable(const shoset::Address& address) const
     return routes.best(address).has_value();
 }
 
+bool Mesh::leadsTo(LinkId link, const shoset::Address& address) const
+{
+    const std::vector<LinkId> ways = routes.nextHops(address);
+    return std::find(ways.begin(), ways.end(), link) != ways.end();
+}
+
 bool Mesh::hasDirectLink(const shoset::Address& address) const
 {
     return std::any_of(links.begin(), links.end(), [&](const auto& entry) {
@@ -159,7 +165,7 @@ void Mesh::onLinkUp(LinkId id, Now now)
     adaptHeartbeats();
     const shoset::RouteTable::Changed changed = routes.addNeighbour(id, link.peer());
     if (!shoset::isConnector(link.peer())) {
-        link.append({{}, self.name, link.peer(), shoset::Routes{routes.advertiseAll(id)}}, {}, 0, never, now, 0);
+        tellRoutes(link, routes.advertiseAll(id), now);
     }
     advertise(changed, now);
 }
@@ -204,11 +210,21 @@ void Mesh::advertise(const shoset::RouteTable::Changed& changed, Now now)
     }
     for (const auto& [id, link] : links) {
         if (link->isUp() && !shoset::isConnector(link->peer())) {
-            link->append({{}, self.name, link->peer(), shoset::Routes{routes.advertise(id, changed)}}, {}, 0, never, now,
-                         0);
+            tellRoutes(*link, routes.advertise(id, changed), now);
         }
     }
     events.onRoutesChanged(changed, now);
+}
+
+// In several records, since a header is bounded.
+void Mesh::tellRoutes(Link& link, const std::vector<shoset::Route>& told, Now now)
+{
+    for (std::size_t at = 0; at < told.size(); at += limits::routesPerRecord) {
+        const std::size_t end = std::min(told.size(), at + limits::routesPerRecord);
+        link.append({{}, self.name, link.peer(), shoset::Routes{{told.begin() + static_cast<std::ptrdiff_t>(at),
+                                                                 told.begin() + static_cast<std::ptrdiff_t>(end)}}},
+                    {}, 0, never, now, 0);
+    }
 }
 
 void Mesh::onRecord(LinkId id, const shoset::Record& record, Now now)

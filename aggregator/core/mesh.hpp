@@ -62,6 +62,8 @@ public:
                                        std::string_view body, bool last, Instant deadline, Now now,
                                        std::optional<shoset::LinkId> avoid = std::nullopt);
     bool isReachable(const shoset::Address& address) const;
+    // Whether this link is one of the ways to it.
+    bool leadsTo(shoset::LinkId link, const shoset::Address& address) const;
     bool hasDirectLink(const shoset::Address& address) const;
     std::vector<shoset::Address> reachable() const { return routes.addresses(); }
     std::size_t linksUp() const;
@@ -75,6 +77,7 @@ private:
     void deliver(shoset::LinkId link, const shoset::Record& record, Now now);
     void forward(shoset::LinkId from, const shoset::Record& record, const shoset::Envelope& envelope, Now now);
     void refuseCommand(shoset::Link& link, const shoset::Envelope& envelope, Now now);
+    void tellRoutes(shoset::Link& link, const std::vector<shoset::Route>& told, Now now);
     void advertise(const shoset::RouteTable::Changed& changed, Now now);
     void dropOlderLinks(shoset::LinkId newest, Now now);
     void adaptHeartbeats();

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 
 namespace mesh::aggregator {
@@ -139,6 +140,20 @@ void RoleResources::create(const CallPtr& call)
     }
 }
 
+void RoleResources::remove(const CallPtr& call, cluster::Revision seen)
+{
+    const auto& accounts = context.engine.state().accounts;
+    const bool inUse = std::any_of(accounts.begin(), accounts.end(),
+                                   [&call](const auto& account) { return account.second.roleId == call->id; });
+    if (inUse) {
+        call->answer(refusedChange({Code::refused, "accounts have the role " + call->id}, call->request.path));
+        return;
+    }
+    propose(context, call, cluster::DeleteRole{call->id, seen}, [call](const cluster::Applied& applied) {
+        call->answer(applied.ok() ? noContent() : refusedChange(applied.error, call->request.path));
+    });
+}
+
 void RoleResources::handle(const CallPtr& call)
 {
     const cluster::State& state = context.engine.state();
@@ -165,12 +180,7 @@ void RoleResources::handle(const CallPtr& call)
     const bool conditional = findHeader(call->request.head.headers, "If-Match") != nullptr;
     const cluster::Revision seen = conditional ? state.roles.at(call->id).revision : cluster::anyRevision;
     if (call->request.head.method == "DELETE") {
-        propose(context, call, cluster::DeleteRole{call->id, seen}, [call](const cluster::Applied& applied) {
-            const bool inUse = applied.error.code == Code::preconditionFailed && findHeader(call->request.head.headers, "If-Match") == nullptr;
-            call->answer(applied.ok() ? noContent()
-                         : inUse      ? refusedChange({Code::refused, applied.error.message}, call->request.path)
-                                      : refusedChange(applied.error, call->request.path));
-        });
+        remove(call, seen);
         return;
     }
     auto read = readBody(call->request, patchRules);

@@ -19,6 +19,7 @@ private:
     Answer get(const Call& call, const std::string& id, int status, const std::vector<RedfishMessage>& info,
                Headers extra = {}) const;
     void put(const CallPtr& call, cluster::PutRole role, int status, std::vector<RedfishMessage> info);
+    void remove(const CallPtr& call, cluster::Revision seen);
 
     ResourceContext context;
 };

@@ -220,9 +220,8 @@ void Connection::close()
     if (cancelHandshake) {
         std::exchange(cancelHandshake, nullptr)();
     }
-    if (stream) {
-        stream->close();
-    }
+    // Also lets go of the handlers that hold this connection, should the loop not run again.
+    stream.reset();
     error_code ignored;
     socket.close(ignored);
     owner.release(*this);

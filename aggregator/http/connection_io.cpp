@@ -246,7 +246,7 @@ void Connection::answer(int status, std::string_view sentence, Headers headers)
 
 void Connection::write()
 {
-    if (writing || output.empty()) {
+    if (writing || output.empty() || phase == Phase::closed) {
         return;
     }
     std::array<boost::asio::const_buffer, 16> buffers;

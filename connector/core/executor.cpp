@@ -1,8 +1,8 @@
 #include "connector/core/executor.hpp"
 
+#include "connector/core/execution.hpp"
 #include "connector/core/redfish_body.hpp"
 #include "shoset/base/limits.hpp"
-#include "shoset/uri/collections.hpp"
 
 #include <algorithm>
 
@@ -13,21 +13,9 @@ using shoset::ReplyState;
 
 namespace {
 
-constexpr Duration refreshPatience = 500ms;  // a write's answer waits no longer for the member lists
-
 bool isSafe(const std::string& method)
 {
     return method == "GET" || method == "HEAD";
-}
-
-// A POST creates in the collection it goes to, a DELETE or PATCH changes the member it goes to.
-std::vector<std::string> collectionsTouchedBy(std::string_view path)
-{
-    const uri::TopCollection* touched = uri::findTopCollection(path);
-    if (touched == nullptr) {
-        touched = uri::findTopCollection(path.substr(0, path.find_last_of('/')));
-    }
-    return touched != nullptr ? std::vector<std::string>{std::string(touched->path)} : std::vector<std::string>{};
 }
 
 Reply failure(const Error& error)
@@ -41,32 +29,6 @@ Reply failure(const Error& error)
 
 }  // namespace
 
-struct Executor::Execution {
-    MessageId id;
-    shoset::Address origin;
-    shoset::LinkId link = 0;
-    std::uint64_t number = 0;
-    Phase phase = Phase::asking;
-    bool safe = false;
-    bool headOnly = false;
-    Instant deadline = never;
-
-    RequestTranslation request;
-    std::string requestBody;  // translated, until the BMC is asked
-    bool requestComplete = false;
-    shoset::ReceiveWindow incoming{0, 0, limits::inlineBodyBytes};
-
-    std::optional<ResponseTranslation> response;
-    ResponseHead head;
-    std::string out;  // localised, not yet sent
-    std::uint64_t headBytes = 0;  // of a HEAD's body that is counted and thrown away
-    bool complete = false;
-    bool replied = false;
-    std::size_t ungranted = 0;  // bytes taken from the BMC that it was not granted anew
-    shoset::SendWindow window;
-    Instant refreshBy = never;
-};
-
 Executor::Executor(LocalPolicy localPolicy, std::vector<std::string> hosts, BmcPort& bmcPort, JournalPort& persistence,
                    ExecutorHost& owner)
     : policy(std::move(localPolicy)), ownHosts(std::move(hosts)), bmc(bmcPort), journalPort(persistence), host(owner)
@@ -74,6 +36,15 @@ Executor::Executor(LocalPolicy localPolicy, std::vector<std::string> hosts, BmcP
 }
 
 Executor::~Executor() = default;
+
+Result<void> Executor::loadJournal(std::string_view content)
+{
+    Result<void> loaded = journal.load(content);
+    if (loaded && journal.compactionDue()) {
+        journalPort.rewrite(journal.compacted());
+    }
+    return loaded;
+}
 
 Executor::Execution* Executor::find(const MessageId& id)
 {
@@ -253,189 +224,6 @@ void Executor::onBodySent(BmcExchange exchange, std::size_t bytes, Now now)
     }
     if (const std::uint64_t total = execution->incoming.dueGrant(); total != 0) {
         host.send(execution->origin, execution->link, execution->id, shoset::Credit{total}, {}, false, now);
-    }
-}
-
-void Executor::onHead(BmcExchange exchange, ResponseHead head, bool bodyFollows, Now now)
-{
-    Execution* execution = find(exchange);
-    if (execution == nullptr) {
-        return;
-    }
-    execution->phase = Phase::answering;
-    if (!execution->safe) {
-        recordEnd(*execution, head.status);
-    }
-    execution->response.emplace(execution->request.responseTranslation(head));
-    execution->head = std::move(head);
-    if (!bodyFollows) {
-        execution->complete = true;
-        answerOrHold(*execution, now);
-    } else if (execution->headOnly && !execution->response->rewrites()) {
-        bmc.cancel(exchange);
-        execution->complete = true;
-        answerOrHold(*execution, now);
-    } else if (execution->response->immediate()) {
-        answerOrHold(*execution, now);
-    }
-}
-
-void Executor::onBody(BmcExchange exchange, std::string_view piece, bool last, Now now)
-{
-    Execution* execution = find(exchange);
-    if (execution == nullptr || !execution->response) {
-        return;
-    }
-    if (const Result<void> done = execution->response->body(piece, last, execution->out); !done) {
-        if (!last) {
-            bmc.cancel(exchange);
-        }
-        fail(*execution, done.error(), now);
-        return;
-    }
-    execution->ungranted += piece.size();
-    deliverBody(*execution, last, now);
-}
-
-void Executor::deliverBody(Execution& execution, bool last, Now now)
-{
-    if (execution.headOnly) {
-        execution.headBytes += execution.out.size();
-        execution.out.clear();
-        bmc.grant(execution.number, std::exchange(execution.ungranted, 0));
-    }
-    execution.complete = last;
-    if (execution.phase == Phase::refreshing) {
-        return;
-    }
-    if (execution.replied) {
-        pump(execution, now);
-    } else if (last || execution.out.size() > limits::inlineBodyBytes) {
-        answerOrHold(execution, now);
-    }
-}
-
-// A write's answer waits until the member lists that it may have changed were read again, so that who reads the
-// collection after it sees what it did.
-void Executor::answerOrHold(Execution& execution, Now now)
-{
-    std::vector<std::string> touched;
-    if (!execution.safe && execution.head.status < 400) {
-        touched = collectionsTouchedBy(relativePath(execution.request.head().target));
-        if (execution.head.status == 202) {
-            touched.push_back("TaskService/Tasks");
-        }
-    }
-    if (touched.empty()) {
-        sendReply(execution, now);
-        return;
-    }
-    execution.phase = Phase::refreshing;
-    execution.refreshBy = now.mono + refreshPatience;
-    refreshDeadline = std::min(refreshDeadline, execution.refreshBy);
-    host.refresh(touched, execution.number, now);
-}
-
-void Executor::onRefreshed(std::uint64_t ticket, Now now)
-{
-    Execution* execution = find(ticket);
-    if (execution != nullptr && execution->phase == Phase::refreshing) {
-        execution->phase = Phase::answering;
-        execution->refreshBy = never;
-        sendReply(*execution, now);
-    }
-}
-
-void Executor::onTimer(Now now)
-{
-    if (now.mono < refreshDeadline) {
-        return;
-    }
-    refreshDeadline = never;
-    std::vector<std::uint64_t> due;
-    for (const auto& [id, execution] : executions) {
-        if (execution->refreshBy <= now.mono) {
-            due.push_back(execution->number);
-        } else {
-            refreshDeadline = std::min(refreshDeadline, execution->refreshBy);
-        }
-    }
-    for (const std::uint64_t number : due) {
-        ++count.refreshTimeouts;
-        onRefreshed(number, now);
-    }
-}
-
-void Executor::sendReply(Execution& execution, Now now)
-{
-    const bool whole = execution.complete && execution.out.size() <= limits::inlineBodyBytes;
-    Reply reply;
-    reply.http = std::move(execution.head);
-    execution.response->finishHead(reply.http, whole, execution.headOnly,
-                                   execution.headOnly ? execution.headBytes : execution.out.size());
-    execution.replied = true;
-    if (whole) {
-        if (!host.send(execution.origin, execution.link, execution.id, reply, execution.out, true, now)) {
-            ++count.undeliverable;
-        }
-        if (!execution.safe) {
-            remember(execution.id, reply, execution.out);
-        }
-        finish(execution);
-        return;
-    }
-    const std::size_t first = std::min(execution.out.size(), limits::inlineBodyBytes);
-    if (!host.send(execution.origin, execution.link, execution.id, std::move(reply),
-                   std::string_view(execution.out).substr(0, first), false, now)) {
-        ++count.undeliverable;
-        bmc.cancel(execution.number);
-        finish(execution);
-        return;
-    }
-    execution.window.sent = first;
-    execution.out.erase(0, first);
-    pump(execution, now);
-}
-
-void Executor::pump(Execution& execution, Now now)
-{
-    std::size_t done = 0;
-    while (true) {
-        const std::size_t left = execution.out.size() - done;
-        const std::size_t size = std::min<std::uint64_t>({left, limits::chunkBytes, execution.window.room()});
-        const bool last = execution.complete && size == left;
-        if (size == 0 && !last) {
-            break;
-        }
-        if (!host.send(execution.origin, execution.link, execution.id, shoset::Chunk{execution.window.sent, Code::ok, {}},
-                       std::string_view(execution.out).substr(done, size), last, now)) {
-            ++count.undeliverable;
-            if (!execution.complete) {
-                bmc.cancel(execution.number);
-            }
-            finish(execution);
-            return;
-        }
-        execution.window.sent += size;
-        done += size;
-        if (last) {
-            finish(execution);
-            return;
-        }
-    }
-    execution.out.erase(0, done);
-    if (execution.out.empty() && execution.ungranted > 0) {
-        bmc.grant(execution.number, std::exchange(execution.ungranted, 0));
-    }
-}
-
-void Executor::onCredit(const MessageId& id, std::uint64_t total, Now now)
-{
-    if (Execution* execution = find(id)) {
-        execution->window.grant(total);
-        if (execution->replied) {
-            pump(*execution, now);
-        }
     }
 }
 

@@ -54,7 +54,8 @@ public:
              ExecutorHost& host);
     ~Executor();
 
-    Result<void> loadJournal(std::string_view content) { return journal.load(content); }
+    // Before the first command. A torn tail is cut off at once, so that nothing is appended to half a line.
+    Result<void> loadJournal(std::string_view content);
 
     // `deadline` on our clock; nullopt: it cannot be told, so the command is refused.
     void onCommand(shoset::LinkId link, shoset::Message message, std::string_view body, bool last,

@@ -14,8 +14,9 @@ public:
         std::vector<std::string> methods;  // upper case; empty: all
         std::string path;                  // below /redfish/v1/; `*` stands for one segment, a final `**` for the rest
     };
+    using Rules = std::vector<Rule>;
     LocalPolicy() = default;
-    explicit LocalPolicy(std::vector<Rule> refused) : rules(std::move(refused)) {}
+    explicit LocalPolicy(Rules refused) : rules(std::move(refused)) {}
 
     // The rule that refuses the request, for the message; nullopt if none does. `path` is the satellite's, without query,
     // below /redfish/v1/. Compared without regard to case, as BMCs do.

@@ -3,17 +3,17 @@
 _meshctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command="" sub="" index
     local commands="keygen status get post patch delete map localise account"
-    local common="--url --user --password-file --cacert --json --help"
+    local common="--url --user --password-file --cacert --context --json --help"
     COMPREPLY=()
 
     case $before in
-        --password-file | --cacert | --file | --data-file)
+        --password-file | --new-password-file | --cacert | --file)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return ;;
         --role)
             mapfile -t COMPREPLY < <(compgen -W "Administrator Operator ReadOnly" -- "$word")
             return ;;
-        --url | --user | --prefix | --host | --uri | --as)
+        --url | --user | --context | --tenant | --prefix | --host | --uri | --as | --content-type | -H | --header)
             return ;;
     esac
 
@@ -22,7 +22,7 @@ _meshctl() {
             -*) ;;
             *)
                 case ${COMP_WORDS[index-1]} in
-                    --url | --user | --password-file | --cacert) continue ;;
+                    --url | --user | --context | --password-file | --cacert) continue ;;
                 esac
                 if [ -z "$command" ]; then command=${COMP_WORDS[index]}; else sub=${COMP_WORDS[index]}; break; fi ;;
         esac
@@ -32,14 +32,17 @@ _meshctl() {
     case $command in
         "") options="$commands $common" ;;
         keygen) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
-        map) options="--reverse --prefix --help" ;;
-        localise) options="--reverse --prefix --host --uri --as --help" ;;
+        map) options="--reverse --prefix --host --help" ;;
+        localise) options="--reverse --prefix --host --uri --as --content-type --help" ;;
         account)
             case $sub in
-                "") options="add list delete" ;;
-                *) options="--role --password-file --file --help" ;;
+                "") options="add list remove password" ;;
+                list) options="$common --file" ;;
+                remove) options="$common --file" ;;
+                password) options="$common --file --new-password-file" ;;
+                *) options="$common --role --tenant --new-password-file --password-change-required --file" ;;
             esac ;;
-        get | post | patch | delete) options="$common /redfish/v1/" ;;
+        get | post | patch | delete) options="$common --header --include /redfish/v1/" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 }

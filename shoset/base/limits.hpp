@@ -22,6 +22,7 @@ constexpr int listenBacklog = 1024;                      // connections that wai
 constexpr int maxZmqSockets = 4096;                      // of one ZeroMQ context
 constexpr int tcpKeepaliveSeconds = 30;                  // idle time and interval; three unanswered end a connection
 constexpr int maxHops = 4;
+constexpr std::size_t routesPerRecord = 256;             // a name has at most 127 bytes, a header 48 KiB
 constexpr std::size_t maxLinks = 8192;
 constexpr std::size_t maxAggregators = 16;
 constexpr std::size_t maxRoutes = 16384;                 // addresses in one route table

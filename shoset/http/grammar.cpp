@@ -1,21 +1,35 @@
 #include "shoset/http/grammar.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace mesh::http {
 
 namespace {
 
-bool isAlnum(char c)
+constexpr std::string_view alphanumerics = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+using Table = std::array<bool, 256>;
+
+constexpr Table tableOf(std::string_view marks)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    Table table{};
+    for (const std::string_view part : {alphanumerics, marks}) {
+        for (const char c : part) {
+            table[static_cast<unsigned char>(c)] = true;
+        }
+    }
+    return table;
 }
+
+constexpr Table tokenCharacters = tableOf("!#$%&'*+-.^_`|~");
+constexpr Table hostCharacters = tableOf("-._~!$&'()*+,;=:[]%");
 
 }  // namespace
 
 bool isTokenCharacter(char c)
 {
-    return isAlnum(c) || (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+    return tokenCharacters[static_cast<unsigned char>(c)];
 }
 
 bool isToken(std::string_view text)
@@ -25,9 +39,7 @@ bool isToken(std::string_view text)
 
 bool isHost(std::string_view text)
 {
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        return isAlnum(c) || std::string_view("-._~!$&'()*+,;=:[]%").find(c) != std::string_view::npos;
-    });
+    return std::all_of(text.begin(), text.end(), [](char c) { return hostCharacters[static_cast<unsigned char>(c)]; });
 }
 
 }  // namespace mesh::http

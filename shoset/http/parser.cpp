@@ -18,6 +18,7 @@ namespace bhttp = boost::beast::http;
 
 constexpr std::size_t maxMethodBytes = 32;
 constexpr std::size_t maxChunkExtensionBytes = 256;
+constexpr std::size_t shortestChunkedEnd = 5;  // "0\r\n\r\n"
 constexpr std::size_t usualHeaders = 16;
 constexpr std::size_t startLineRest = maxMethodBytes + sizeof(" HTTP/1.1\r\n");
 
@@ -123,7 +124,7 @@ struct Parser<Head>::Impl final : bhttp::basic_parser<std::is_same_v<Head, Reque
     std::size_t headBytes = 0;
     std::size_t checkedBytes = 0;  // of the input not taken yet, by parseHead()
     bool startLineSeen = false, skippedEmptyLine = false, http10 = false, transferEncodingSeen = false,
-         expectsContinue = false, targetTooLong = false, ended = false;
+         expectsContinue = false, targetTooLong = false, bodyNeedsMore = false, ended = false;
 
     Impl()
     {
@@ -235,6 +236,19 @@ struct Parser<Head>::Impl final : bhttp::basic_parser<std::is_same_v<Head, Reque
         events->onEnd();
     }
 
+    // Within a chunked body Beast asserts that it gets this much when it is called again after asking for more. A body that
+    // is not over has at least as much to come, so waiting for it delays nothing for good.
+    std::size_t parseBody(std::string_view bytes, bool& needMore)
+    {
+        if (bodyNeedsMore && bytes.size() < shortestChunkedEnd) {
+            needMore = true;
+            return 0;
+        }
+        const std::size_t used = feed(bytes, needMore);
+        bodyNeedsMore = needMore;
+        return used;
+    }
+
     // One put(); turns Beast's errors into ours, except that more input is needed.
     std::size_t feed(std::string_view bytes, bool& needMore)
     {
@@ -258,6 +272,7 @@ struct Parser<Head>::Impl final : bhttp::basic_parser<std::is_same_v<Head, Reque
         const std::size_t used = feed(window, needMore);
         headBytes += used;
         if (failure || this->is_header_done()) {
+            bodyNeedsMore = needMore;
             return used;
         }
         // Once it asked for more, Beast looks at nothing before it sees the end of the head. What can be known to be wrong
@@ -306,7 +321,7 @@ Result<std::size_t> Parser<Head>::consume(std::string_view bytes, Events& events
     }
     while (!impl->failure && !impl->ended && !needMore && used < bytes.size()) {
         const std::string_view rest = bytes.substr(used);
-        used += impl->is_header_done() ? impl->feed(rest, needMore) : impl->parseHead(rest, needMore);
+        used += impl->is_header_done() ? impl->parseBody(rest, needMore) : impl->parseHead(rest, needMore);
     }
     if (needMore && bytes.size() - used > limits::maxHttpHeaderBytes) {
         impl->failure = Error{Code::tooLarge, "a chunk's header or the trailers are too large"};

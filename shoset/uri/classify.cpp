@@ -139,15 +139,6 @@ Classified classify(std::string_view path)
 {
     Classified result;
     const Place place = locate(path);
-    // What is outside the tree may have empty segments, which are no place.
-    const std::string_view below = path.substr(std::min(redfishRoot.size(), path.size()));
-    if (equalsIgnoreCase(path.substr(0, redfishRoot.size()), redfishRoot) && below.starts_with('/')) {
-        const std::string_view first = below.substr(1, below.find('/', 1) - 1);
-        const std::string_view prefix = prefixOf(first);
-        if (!prefix.empty() && first.size() == prefix.size() + 2 && first.ends_with('-')) {
-            return {.kind = PathKind::outsideTree, .prefix = prefix, .collection = {}, .segment = first};
-        }
-    }
     switch (place.kind) {
         case PlaceKind::nowhere: return result;
         case PlaceKind::root: result.kind = PathKind::root; return result;
@@ -160,7 +151,8 @@ Classified classify(std::string_view path)
     result.direct = place.firstEnd == place.end;
     if (place.kind == PlaceKind::other) {
         result.prefix = prefixOf(result.segment);
-        result.kind = result.prefix.empty() ? PathKind::facade : PathKind::prefixed;
+        const bool outside = result.segment.size() == result.prefix.size() + 2 && result.segment.ends_with('-');
+        result.kind = result.prefix.empty() ? PathKind::facade : outside ? PathKind::outsideTree : PathKind::prefixed;
         return result;
     }
     if (place.kind == PlaceKind::collection) {

@@ -294,6 +294,7 @@ const char* JsonScanner::scanValue(const char* quote)
     const char* p = quote + 1;
     restart(p, 0);
     mode = Mode::text;
+    textIsUri = property == Property::uri;
     switch (property) {
         case Property::plain:
         case Property::odataId: return scanText(p);
@@ -325,7 +326,7 @@ const char* JsonScanner::scanText(const char* p)
         } else {
             const Escape escape = readEscape(from(p), final);
             if (escape.length == 0) {
-                return starve(p);
+                return starve(schemePart(p));
             }
             if (escape.value == '/') {
                 p = slash(p, escape.length);
@@ -338,7 +339,8 @@ const char* JsonScanner::scanText(const char* p)
             return p;
         }
     }
-    return final ? end : textEnd();
+    const char* const part = final ? end : schemePart(end);
+    return part == end ? end : starve(part);
 }
 
 std::string_view JsonScanner::unescape(std::string_view raw)

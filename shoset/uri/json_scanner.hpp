@@ -92,7 +92,7 @@ private:
     const char* afterSlash(const char* p, std::size_t length);
     const char* leaveUri(const char* p, const Extent& extent);
     bool matchesRoot(const char* p, bool& cut) const;
-    const char* textEnd();
+    const char* schemePart(const char* p) const;
     void findExtent(const char* p, Extent& extent);
     void decodeExtent(const char* p, Extent& extent);
     Mapping mapPath(std::string_view path) const;
@@ -127,6 +127,7 @@ private:
     char separator = 0;  // the last structural character: a string after ':' in an object is a value
     char previous = 0;   // the character before `anchor`; 0 at the beginning of a string
     Property property = Property::plain;
+    bool textIsUri = false;  // what the current text begins with is a URI, also if it is outside the tree
     std::string propertyName;  // of earlier pieces; kept towards the satellite only
     std::size_t depth = 0;
     bool object = false;  // what is open at `depth` is an object

@@ -18,8 +18,8 @@ char lower(char c)
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }
 
-// Blanks between "Location:" and its URI that are looked at.
-constexpr std::ptrdiff_t maxHeaderBlanks = 16;
+// What may stand before the URI in "Location: /redfish/v1/...", with its blanks.
+constexpr std::ptrdiff_t maxHeaderNameBytes = 32;
 
 }  // namespace
 
@@ -62,13 +62,14 @@ const char* JsonScanner::beginHeader(const char* p)
             return final ? p : starve(p);
         }
         const char* uri = p + name.size();
-        while (uri != end && (*uri == ' ' || *uri == '\t') && uri - p < maxHeaderBlanks) {
+        while (uri != end && *uri == ' ' && uri - p < maxHeaderNameBytes) {
             ++uri;
         }
         if (uri == end && !final) {
             return starve(p);
         }
         restart(uri, 0);
+        textIsUri = true;
         return beginUri(uri);
     }
     return p;
@@ -213,25 +214,24 @@ const char* JsonScanner::schemeBefore(const char* p) const
 Mapping JsonScanner::mapOwnUrl(std::string_view path, bool whole) const
 {
     const Mapping mapping = mapPath(path);
-    const bool isUri = whole && (property == Property::uri || property == Property::httpHeaders);
-    return mapping.owner == Owner::nobody && isUri ? map.outside(path) : mapping;
+    return mapping.owner == Owner::nobody && whole && textIsUri ? map.outside(path) : mapping;
 }
 
-// The text so far may end in the scheme of an absolute URL: that part waits for the rest.
-const char* JsonScanner::textEnd()
+// Where the text before `p` begins to be what may be the scheme of an absolute URL, which waits for the rest; else `p`.
+const char* JsonScanner::schemePart(const char* p) const
 {
     if (direction != Direction::toFacade || !map.hasHosts()) {
-        return end;
+        return p;
     }
-    const std::string_view text{anchor, static_cast<std::size_t>(end - anchor)};
+    const std::string_view text{anchor, static_cast<std::size_t>(p - anchor)};
     for (std::size_t length = std::min<std::size_t>(6, text.size()); length > 0; --length) {
         const std::string_view tail = text.substr(text.size() - length);
         if (equalsIgnoreCase(tail, std::string_view("https:").substr(0, length)) ||
             equalsIgnoreCase(tail, std::string_view("http:").substr(0, length))) {
-            return starve(end - length);
+            return p - length;
         }
     }
-    return end;
+    return p;
 }
 
 void JsonScanner::findExtent(const char* p, Extent& extent)

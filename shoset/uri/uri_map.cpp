@@ -2,6 +2,7 @@
 
 #include "shoset/base/http.hpp"
 #include "shoset/base/ids.hpp"
+#include "shoset/uri/byte_search.hpp"
 #include "shoset/uri/text_rules.hpp"
 
 #include <algorithm>
@@ -123,16 +124,6 @@ Mapping UriMap::forward(std::string_view path) const
 Mapping UriMap::back(std::string_view path) const
 {
     Mapping mapping;
-    // Before locate(): what was outside the tree may have empty segments.
-    if (!outsideSegment.empty() && path.size() > outsideSegment.size() && path[outsideSegment.size()] == '/' &&
-        equalsIgnoreCase(path.substr(0, redfishRoot.size()), redfishRoot) &&
-        path.substr(redfishRoot.size(), outsideSegment.size() - redfishRoot.size()) ==
-            std::string_view(outsideSegment).substr(redfishRoot.size())) {
-        const bool possible = outside(path.substr(outsideSegment.size())).owner == Owner::satellite;
-        mapping.owner = possible ? Owner::satellite : Owner::facade;
-        mapping.erase = possible ? outsideSegment.size() : 0;
-        return mapping;
-    }
     mapping.place = locate(path);
     const Place& place = mapping.place;
     if (place.kind == PlaceKind::nowhere) {
@@ -148,10 +139,17 @@ Mapping UriMap::back(std::string_view path) const
     if (isDotSegment(segment) || (!member && segment == "-")) {
         return mapping;
     }
+    if (!member && segment.size() == underscored.size() + 1 && startsWithOwn(segment) && segment.back() == '-') {
+        const bool possible = outside(path.substr(place.firstEnd)).owner == Owner::satellite;
+        mapping.owner = possible ? Owner::satellite : Owner::facade;
+        mapping.at = 0;
+        mapping.erase = possible ? place.firstEnd : 0;
+        return mapping;
+    }
     if (startsWithOwn(segment)) {
         const std::string_view rest = segment.substr(underscored.size());
-        // Taking the prefix away must not make a "..", nor reach the outside by another way.
-        const bool possible = !isDotSegment(rest) && (member || rest != "-");
+        // Taking the prefix away must not make a "..".
+        const bool possible = !isDotSegment(rest);
         mapping.owner = possible ? Owner::satellite : Owner::facade;
         mapping.erase = possible ? underscored.size() : 0;
         return mapping;
@@ -163,7 +161,10 @@ Mapping UriMap::back(std::string_view path) const
 Mapping UriMap::outside(std::string_view path) const
 {
     Mapping mapping;
-    if (!outsideSegment.empty() && path.starts_with('/') && !path.starts_with("//") && !inRedfishTree(path)) {
+    const std::string_view trimmed = withoutTrailingSlashes(path);
+    const char* const end = trimmed.data() + trimmed.size();
+    if (!outsideSegment.empty() && path.starts_with('/') && !path.starts_with("//") && !inRedfishTree(path) &&
+        findDoubleSlash(trimmed.data(), end) == end) {
         mapping.owner = Owner::satellite;
         mapping.insert = outsideSegment;
     }

@@ -54,7 +54,7 @@ public:
     // The same for the path of a URI, without query and fragment, without allocation.
     Mapping forward(std::string_view path) const;
     Mapping back(std::string_view path) const;
-    // forward() for a path outside the tree; nobody if it is inside or begins with "//".
+    // forward() for a path outside the tree; nobody if it is inside, begins with "//" or has an empty segment inside.
     Mapping outside(std::string_view path) const;
     // The address of a shared path as this satellite's own resource: /redfish/v1/<P>_Systems.
     Mapping own(std::string_view path) const;

@@ -13,7 +13,7 @@ _DENIED = re.compile(
     r"|read|write|pread(?:64)?|pwrite(?:64)?|mmap(?:64)?|clock_gettime|clock_nanosleep|gettimeofday|time|nanosleep|usleep|sleep"
     r"|timer_create|timerfd_\w+|getrandom|getentropy|arc4random\w*|rand|srand|random|rand_r|pthread_create|fork|vfork|exec\w+"
     r"|system|popen|getenv|secure_getenv|setenv|signal|sigaction|printf|puts|putchar|perror|syslog|zmq_\w+|SSL_\w+"
-    r"|sodium_\w+|randombytes\w*|uv_\w+|raft_\w+|sqlite3_\w+)$"
+    r"|sodium_(?:init|malloc|mlock|set_misuse_handler)|randombytes\w*|uv_\w+|raft_\w+|sqlite3_\w+)$"
     r"|^std::chrono::(?:_V2::)?\w+_clock::now\(|^std::random_device::|^std::thread::|^std::condition_variable::"
     r"|^std::basic_[io]?fstream<|^std::basic_filebuf<|^std::filesystem::|^std::cout$|^std::cerr$|^std::clog$"
     r"|^boost::asio::(?!detail::(?:socket_ops::(?:host|network)_to_))")

@@ -100,7 +100,8 @@ def _folders(names):
     with_sources = {name.rpartition("/")[0] for name in names if name.endswith(CPP + (".py",)) and "/" in name}
     for folder in sorted(with_sources):
         part_of_module = folder.endswith(("/tests", "/bench", "/fuzz")) and not folder.startswith("tests/")
-        if not part_of_module and "/testdata" not in folder and f"{folder}/README.md" not in names:
+        described = {f"{folder}/README.md"} | ({"tests/fuzz/README.md"} if folder.startswith("tests/fuzz/") else set())
+        if not part_of_module and "/testdata" not in folder and not described & names:
             yield Problem(folder, 0, "has sources and no README.md")
 
 

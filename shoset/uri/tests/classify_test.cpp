@@ -75,7 +75,7 @@ TEST(Classify, NamesKindPrefixAndCollection)
           Row{"/redfish/v1/P_UpdateService/Actions/x", PathKind::prefixed, "P", "", "P_UpdateService", false},
           Row{"/redfish/v1/P_Systems", PathKind::prefixed, "P", "", "P_Systems", true},
           Row{"/redfish/v1/P_-/FWUpdate", PathKind::outsideTree, "P", "", "P_-", false},
-          Row{"/redfish/v1/P_-/a//b", PathKind::outsideTree, "P", "", "P_-", false},
+          Row{"/redfish/v1/P_-/a//b", PathKind::notRedfish, "", "", "", false},
           Row{"/redfish/v1/P_-x", PathKind::prefixed, "P", "", "P_-x", true},
           Row{"/redfish/v1/SessionService/Sessions/x_1", PathKind::facade, "", "", "SessionService", false},
           Row{"/redfish/v1/UpdateService/Actions/x", PathKind::facade, "", "", "UpdateService", false}}) {

@@ -68,6 +68,52 @@ std::size_t endFrom(const std::string& text, std::size_t at, bool pathOnly)
     return at;
 }
 
+bool hasEmptySegment(std::string path)
+{
+    while (path.ends_with('/')) {
+        path.pop_back();
+    }
+    return path.find("//") != std::string::npos;
+}
+
+bool inTree(const std::string& path)
+{
+    std::vector<std::string> segments = split(lower(path), "/");
+    std::erase(segments, "");
+    return path.starts_with('/') && segments.size() >= 2 && segments[0] == "redfish" && segments[1] == "v1";
+}
+
+// The path at `at`, without a sentence's end.
+std::string pathAt(const std::string& text, std::size_t at)
+{
+    const std::size_t end = endFrom(text, at, true);
+    std::string path = text.substr(at, end - at);
+    while ((end == text.size() || endsUri(text[end])) && (path.ends_with('.') || path.ends_with(':'))) {
+        path.pop_back();
+    }
+    return path;
+}
+
+// Length of the scheme of an absolute URL whose "://" has its first slash at `at`; 0 if it is not http(s).
+std::size_t schemeLength(const std::string& text, std::size_t start, std::size_t at)
+{
+    for (const std::string scheme : {"https:", "http:"}) {
+        const std::size_t size = scheme.size();
+        if (at >= start + size && lower(text.substr(at - size, size)) == scheme) {
+            return at == start + size || !joins(text[at - size - 1]) ? size : 0;
+        }
+    }
+    return 0;
+}
+
+std::string withBlanks(std::string text)
+{
+    for (std::size_t at = text.find("%20"); at != std::string::npos; at = text.find("%20")) {
+        text.replace(at, 3, " ");
+    }
+    return text;
+}
+
 bool isUriName(const std::string& name)
 {
     return name.ends_with("Uri") || name.ends_with("URI") || name == "uri" || name == "extref" || name == "Image";
@@ -94,7 +140,16 @@ Reference::Reference(std::string prefixText, std::vector<std::string> hostNames,
     }
 }
 
-std::string Reference::path(const std::string& path) const
+std::optional<std::string> Reference::path(const std::string& path, bool isUri) const
+{
+    const auto mapped = pathInTree(path);
+    if (mapped || !isUri || !path.starts_with('/') || path.starts_with("//") || inTree(path) || hasEmptySegment(path)) {
+        return mapped;
+    }
+    return "/redfish/v1/" + prefix + "_-" + path;
+}
+
+std::optional<std::string> Reference::pathInTree(const std::string& path) const
 {
     std::string trimmed = path;
     while (trimmed.ends_with('/')) {
@@ -102,8 +157,11 @@ std::string Reference::path(const std::string& path) const
     }
     const std::string tail = path.substr(trimmed.size());
     std::vector<std::string> segments = split(trimmed, "/");
-    if (segments.size() < 4 || lower(segments[1]) != "redfish" || lower(segments[2]) != "v1" || !segments[0].empty() ||
+    if (segments.size() < 3 || lower(segments[1]) != "redfish" || lower(segments[2]) != "v1" || !segments[0].empty() ||
         std::count(segments.begin(), segments.end(), "") > 1) {
+        return std::nullopt;
+    }
+    if (segments.size() == 3) {
         return path;
     }
     if (!asked.satelliteUri.empty() && lower(asked.satelliteUri) == lower(trimmed) &&
@@ -119,9 +177,11 @@ std::string Reference::path(const std::string& path) const
                 break;
             }
         }
-        if (at == segments.size() || (at == 3 && contains(singletons, joined)) || segments[at] == "." ||
-            segments[at] == ".." || (at == 3 && segments[at] == "-")) {
+        if (at == segments.size() || (at == 3 && contains(singletons, joined))) {
             return path;
+        }
+        if (segments[at] == "." || segments[at] == ".." || (at == 3 && segments[at] == "-")) {
+            return std::nullopt;
         }
         segments[at] = prefix + "_" + segments[at];
     }
@@ -132,13 +192,6 @@ std::string Reference::path(const std::string& path) const
     return out + tail;
 }
 
-bool Reference::inTree(const std::string& path) const
-{
-    std::vector<std::string> segments = split(lower(path), "/");
-    std::erase(segments, "");
-    return segments.size() >= 2 && segments[0] == "redfish" && segments[1] == "v1";
-}
-
 std::string Reference::text(const std::string& text, bool uriProperty, std::size_t start) const
 {
     std::string out = text.substr(0, start);
@@ -147,72 +200,47 @@ std::string Reference::text(const std::string& text, bool uriProperty, std::size
         out += text.substr(i, end - i);
         i = end;
     };
-    // Maps the path from `i` on; false if it stays as it is.
-    const auto mapHere = [&](bool isUri) {
-        const std::size_t end = endFrom(text, i, true);
-        std::string here = text.substr(i, end - i);
-        if (end == text.size() || endsUri(text[end])) {
-            while (here.ends_with('.') || here.ends_with(':')) {
-                here.pop_back();
-            }
-        }
-        const bool outside = isUri && here.starts_with('/') && !here.starts_with("//") && !inTree(here);
-        const bool unchanged = !outside && path(here) == here;
-        out += outside ? "/redfish/v1/" + prefix + "_-" + here : path(here);
+    const auto take = [&](const std::string& here, const std::string& mapped) {
+        out += mapped;
         i += here.size();
         copyUntil(endFrom(text, i, false));
-        return !unchanged;
     };
-    if (uriProperty && i < text.size() && text[i] == '/' && text.compare(i, 2, "//") != 0) {
-        const std::size_t end = endFrom(text, i, true);
-        std::string here = text.substr(i, end - i);
-        while ((end == text.size() || endsUri(text[end])) && (here.ends_with('.') || here.ends_with(':'))) {
-            here.pop_back();
-        }
-        if (!inTree(here)) {
-            mapHere(true);
-        }
-    }
     while (i < text.size()) {
-        if (text[i] != '/') {
-            out += text[i++];
-            continue;
-        }
         const bool first = i == start;
-        if (!first && text[i - 1] == ':' && i + 1 < text.size() && text[i + 1] == '/') {
-            const std::size_t end = endFrom(text, i, false);
-            for (const std::string scheme : {"https:", "http:"}) {
-                const std::size_t size = scheme.size();
-                if (i < start + size || lower(text.substr(i - size, size)) != scheme ||
-                    (i > start + size && joins(text[i - size - 1]))) {
-                    continue;
-                }
-                const std::size_t hostEnd = std::min(text.find_first_of("/", i + 2), endFrom(text, i, true));
-                std::string host = lower(text.substr(i + 2, hostEnd - i - 2));
-                const std::string port = scheme == "http:" ? ":80" : ":443";
-                if (host.ends_with(port)) {
-                    host.resize(host.size() - port.size());
-                }
-                const std::size_t pathEnd = endFrom(text, i, true);
-                const std::string local = pathEnd > hostEnd ? text.substr(hostEnd, pathEnd - hostEnd) : "";
-                const bool isUri = uriProperty && i == start + size;
-                const std::string known = path(local + "/x");
-                const bool ours = known != local + "/x" || (isUri && local.starts_with('/') && !inTree(local));
-                if (contains(hosts, host) && ours && local.find("//") == std::string::npos && local != "/redfish") {
-                    out.resize(out.size() - size);
-                    i = hostEnd;
-                    mapHere(isUri);
-                    break;
-                }
+        const std::string here = pathAt(text, i);
+        const auto mapped = path(here, uriProperty && first);
+        const std::size_t scheme = schemeLength(text, start, i);
+        if (text[i] != '/') {
+            copyUntil(i + 1);
+        } else if (!first && text[i - 1] == ':' && text.substr(i + 1, 1) == "/") {
+            const std::size_t hostEnd = std::min(text.find('/', i + 2), endFrom(text, i, true));
+            const std::string local = pathAt(text, hostEnd);
+            const auto own = path(local, uriProperty && i == start + scheme);
+            if (scheme > 0 && isOwn(lower(text.substr(i + 2, hostEnd - i - 2)), scheme == 6) && own) {
+                out.resize(out.size() - scheme);
+                i = hostEnd;
+                take(local, *own);
+            } else {
+                copyUntil(endFrom(text, i, false));
             }
-            copyUntil(std::max(i, end));
+        } else if (mapped && (first || !joins(text[i - 1]))) {
+            take(here, *mapped);
         } else if ((first || !joins(text[i - 1])) && lower(text.substr(i, 11)) == "/redfish/v1") {
-            mapHere(false);
+            copyUntil(endFrom(text, i, false));
         } else {
-            out += text[i++];
+            copyUntil(i + 1);
         }
     }
     return out;
+}
+
+bool Reference::isOwn(std::string host, bool secure) const
+{
+    const std::string port = secure ? ":443" : ":80";
+    if (host.ends_with(port)) {
+        host.resize(host.size() - port.size());
+    }
+    return contains(hosts, host);
 }
 
 std::string Reference::memberId(const json& object, int depth) const
@@ -220,7 +248,7 @@ std::string Reference::memberId(const json& object, int depth) const
     std::string uri;
     if (depth == 1) {
         uri = asked.satelliteUri;
-        if (path(uri) == uri || path(uri) != asked.facadeUri) {
+        if (path(uri, false).value_or(uri) == uri || path(uri, false) != asked.facadeUri) {
             return "";
         }
     } else if (const auto it = object.find("@odata.id"); it != object.end() && it->is_string()) {
@@ -231,7 +259,7 @@ std::string Reference::memberId(const json& object, int depth) const
     }
     const std::size_t slash = uri.rfind('/');
     if (slash == std::string::npos || slash < 12 || !contains(collections, lower(uri.substr(12, slash - 12))) ||
-        lower(uri.substr(0, 11)) != "/redfish/v1" || path(uri) == uri) {
+        lower(uri.substr(0, 11)) != "/redfish/v1" || path(uri, false).value_or(uri) == uri) {
         return "";
     }
     return uri.substr(slash + 1);
@@ -249,7 +277,9 @@ json Reference::value(const json& value, const std::string& name, int depth) con
         const std::string id = asked.satelliteUri.empty() ? "" : memberId(value, depth + 1);
         for (const auto& [key, member] : value.items()) {
             out[key] = this->value(member, key, depth + 1);
-            if (key == "Id" && member.is_string() && !id.empty() && member.get<std::string>() == id) {
+            const bool same = member.is_string() && !id.empty() &&
+                              (member.get<std::string>() == id || member.get<std::string>() == withBlanks(id));
+            if (key == "Id" && same) {
                 out[key] = prefix + "_" + out[key].get<std::string>();
             }
         }
@@ -271,7 +301,7 @@ json Reference::value(const json& value, const std::string& name, int depth) con
     if (name == "HttpHeaders") {
         for (const std::string header : {"location:", "content-location:"}) {
             if (lower(string.substr(0, header.size())) == header) {
-                return text(string, true, std::min(string.find_first_not_of(" \t", header.size()), string.size()));
+                return text(string, true, std::min(string.find_first_not_of(' ', header.size()), string.size()));
             }
         }
     }

@@ -11,6 +11,17 @@
 namespace mesh::shoset::test {
 namespace {
 
+// A port of loopback that nobody listens on and nobody else gets. Free as soon as it ends, which a listener's is not.
+class ReservedPort {
+public:
+    std::string endpoint() const { return "tcp://127.0.0.1:" + std::to_string(socket.local_endpoint().port()); }
+
+private:
+    boost::asio::io_context loop;
+    boost::asio::ip::tcp::socket socket{
+        loop, boost::asio::ip::tcp::endpoint(boost::asio::ip::make_address("127.0.0.1"), 0)};
+};
+
 class Dialer : public ZmqTest {
 protected:
     ListenerHandlers recording()
@@ -57,14 +68,14 @@ TEST_F(Dialer, ComesBackAfterTheListenerWasRestartedOnTheSamePort)
 TEST_F(Dialer, ConnectsWhenTheListenerComesLater)
 {
     startZap();
-    auto placeholder = listen({});
-    const std::string endpoint = placeholder->endpoint();
-    placeholder.reset();
+    auto port = std::make_unique<ReservedPort>();
+    const std::string endpoint = port->endpoint();
     auto dialer = dial(endpoint, registered("acme/a"), {});
     ASSERT_EQ(dialer->send("queued"), Code::ok);
     runFor(std::chrono::milliseconds(250));
     EXPECT_FALSE(dialer->connected());
     EXPECT_EQ(dialer->counters().sent, 0u);
+    port.reset();
     auto listener = listen(recording(), endpoint);
     ASSERT_TRUE(runUntil([&] { return heard == std::vector<std::string>{"queued"}; }));
     EXPECT_TRUE(runUntil([&] { return dialer->connected(); }));
@@ -73,9 +84,8 @@ TEST_F(Dialer, ConnectsWhenTheListenerComesLater)
 TEST_F(Dialer, QueueIsBoundedWhileThereIsNoLinkAndReportsRoomAfterwards)
 {
     startZap();
-    auto placeholder = listen({});
-    const std::string endpoint = placeholder->endpoint();
-    placeholder.reset();
+    auto port = std::make_unique<ReservedPort>();
+    const std::string endpoint = port->endpoint();
     DialerOptions options = dialTo(endpoint, registered("acme/a"));
     options.queueBytes = 10000;
     int writable = 0;
@@ -89,6 +99,7 @@ TEST_F(Dialer, QueueIsBoundedWhileThereIsNoLinkAndReportsRoomAfterwards)
     EXPECT_EQ(frame.size(), 900u);
     EXPECT_EQ(dialer->counters().refusedFull, 1u);
     EXPECT_EQ(dialer->send(std::string(options.maxFrameBytes + 1, 'x')), Code::tooLarge);
+    port.reset();
     auto listener = listen(recording(), endpoint);
     ASSERT_TRUE(runUntil([&] { return heard.size() == accepted && writable == 1; }))
         << heard.size() << " heard, " << writable << " writable, " << dialer->counters().sent << " sent, "

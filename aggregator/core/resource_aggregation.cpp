@@ -1,0 +1,148 @@
+#include "aggregator/core/resource_aggregation.hpp"
+
+#include "aggregator/core/resource_schemas.hpp"
+#include "shoset/base/limits.hpp"
+#include "tenants/policy.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace mesh::aggregator {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr std::string_view methodId = "Connector";
+
+const std::string& idOf(const Satellite& satellite)
+{
+    return satellite.prefix.empty() ? satellite.name : satellite.prefix;
+}
+
+std::string uriOf(std::string_view id)
+{
+    return "/redfish/v1/" + std::string(aggregationSources) + "/" + std::string(id);
+}
+
+// What a satellite calls a segment becomes part of a URI of ours only if it is one.
+bool isSegment(std::string_view text)
+{
+    static constexpr std::string_view marks = "-._~!$&'()*+,;=:@";
+    return !text.empty() && text.size() <= limits::maxUriBytes && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || marks.find(c) != std::string_view::npos;
+    });
+}
+
+json status(const std::string& trouble)
+{
+    return trouble.empty() ? json{{"State", "Enabled"}, {"Health", "OK"}}
+                           : json{{"State", "UnavailableOffline"}, {"Health", "Critical"}};
+}
+
+std::string dump(const json& value)
+{
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::vector<const Satellite*> AggregationResources::visible(const std::string& tenant) const
+{
+    std::vector<const Satellite*> out;
+    for (const auto& [address, satellite] : context.satellites.all()) {
+        if (tenants::mayReach(tenant, satellite.tenant)) {
+            out.push_back(&satellite);
+        }
+    }
+    return out;
+}
+
+OwnCollection AggregationResources::list(const Call& call) const
+{
+    OwnCollection collection{"/redfish/v1/" + std::string(aggregationSources), "AggregationSourceCollection",
+                             "Aggregation Source Collection", context.satellites.merge(aggregationSources, call.tenant()).members};
+    std::set<std::string> seen;
+    for (const Satellite* satellite : visible(call.tenant())) {
+        if (seen.insert(idOf(*satellite)).second) {
+            collection.members.push_back(uriOf(idOf(*satellite)));
+        }
+    }
+    return collection;
+}
+
+const Satellite* AggregationResources::find(const Call& call) const
+{
+    const Satellite* byPrefix = context.satellites.findByPrefix(call.id);
+    if (byPrefix != nullptr && tenants::mayReach(call.tenant(), byPrefix->tenant)) {
+        return byPrefix;
+    }
+    for (const Satellite* satellite : visible(call.tenant())) {
+        if (satellite->prefix.empty() && satellite->name == call.id) {
+            return satellite;
+        }
+    }
+    return nullptr;
+}
+
+Answer AggregationResources::get(const Call& call) const
+{
+    const Satellite* satellite = find(call);
+    if (satellite == nullptr) {
+        return notFound(call.request.path);
+    }
+    const std::string trouble = satellite->trouble();
+    json resources = json::array();
+    for (const std::string& segment : satellite->services) {
+        if (!satellite->prefix.empty() && isSegment(segment)) {
+            resources.push_back({{"@odata.id", "/redfish/v1/" + satellite->prefix + "_" + segment}});
+        }
+    }
+    json oem{{"@odata.type", "#BmcmeshAggregationSource.v1_0_0.AggregationSource"},
+             {"Tenant", satellite->tenant},
+             {"Connector", satellite->name},
+             {"Resources", std::move(resources)}};
+    if (!trouble.empty()) {
+        oem["Trouble"] = trouble;
+    }
+    const std::string type = typeOf("AggregationSource");
+    const json body{{"@odata.id", uriOf(idOf(*satellite))},
+                    {"@odata.type", type},
+                    {"Id", idOf(*satellite)},
+                    {"Name", satellite->name},
+                    {"HostName", satellite->name},
+                    {"AggregationType", "Full"},
+                    {"Status", status(trouble)},
+                    {"Links", {{"ConnectionMethod", {{"@odata.id", methodUri()}}}}},
+                    {"Oem", {{"Bmcmesh", std::move(oem)}}}};
+    return representationAnswer(call.request.head, {type, dump(body), std::string(readOnly), {}});
+}
+
+std::string AggregationResources::methodUri() const
+{
+    return "/redfish/v1/" + std::string(connectionMethods) + "/" + std::string(methodId);
+}
+
+Answer AggregationResources::method(const Call& call) const
+{
+    if (call.id != methodId) {
+        return notFound(call.request.path);
+    }
+    json sources = json::array();
+    for (const Satellite* satellite : visible(call.tenant())) {
+        sources.push_back({{"@odata.id", uriOf(idOf(*satellite))}});
+    }
+    const std::string type = typeOf("ConnectionMethod");
+    const json body{{"@odata.id", methodUri()},
+                    {"@odata.type", type},
+                    {"Id", methodId},
+                    {"Name", "Connector"},
+                    {"ConnectionMethodType", "Redfish"},
+                    {"ConnectionMethodVariant", "Connector"},
+                    {"Links", {{"AggregationSources@odata.count", sources.size()}, {"AggregationSources", sources}}}};
+    return representationAnswer(call.request.head, {type, dump(body), std::string(readOnly), {}});
+}
+
+}  // namespace mesh::aggregator

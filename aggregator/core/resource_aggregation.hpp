@@ -1,0 +1,33 @@
+#pragma once
+
+#include "aggregator/core/resource_answer.hpp"
+
+#include <optional>
+
+namespace mesh::aggregator {
+
+inline constexpr std::string_view aggregationSources = "AggregationService/AggregationSources";
+inline constexpr std::string_view connectionMethods = "AggregationService/ConnectionMethods";
+
+// AggregationService/AggregationSources: one per satellite that the asker sees, with a link to every first segment of it that
+// the facade has no resource of its own for; behind those that satellites have themselves. The Id is the prefix, for life;
+// while none is assigned, the satellite's name.
+class AggregationResources {
+public:
+    explicit AggregationResources(const ResourceContext& resources) : context(resources) {}
+
+    OwnCollection list(const Call& call) const;
+    Answer get(const Call& call) const;
+
+    // How connectors reach satellites: the one ConnectionMethod of the facade itself.
+    std::string methodUri() const;
+    Answer method(const Call& call) const;
+
+private:
+    const Satellite* find(const Call& call) const;
+    std::vector<const Satellite*> visible(const std::string& tenant) const;
+
+    ResourceContext context;
+};
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,198 @@
+#include "aggregator/core/mesh.hpp"
+
+#include "shoset/base/limits.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+
+namespace mesh::aggregator {
+namespace {
+
+using shoset::LinkId;
+
+// Carries frames between two ends of links, at once, in order.
+struct Wire final : shoset::FramePort {
+    void sendFrame(LinkId link, std::string frame) override { sent[link].push_back(std::move(frame)); }
+    void resetLink(LinkId link) override { reset.push_back(link); }
+    std::map<LinkId, std::deque<std::string>> sent;
+    std::vector<LinkId> reset;
+};
+
+struct Heard final : MeshEvents {
+    void onReply(const shoset::Address& from, const MessageId&, shoset::Reply, std::string_view, bool, Now) override { replies.push_back(from); }
+    void onChunk(const shoset::Address&, const MessageId&, const shoset::Chunk&, std::string_view, bool, Now) override { ++chunks; }
+    void onCredit(const shoset::Address&, const MessageId&, std::uint64_t, Now) override { ++credits; }
+    void onAnnounce(const shoset::Address& from, shoset::Announce, Now) override { announces.push_back(from); }
+    void onLinkLost(LinkId link, Now) override { lost.push_back(link); }
+    void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now) override
+    {
+        changed.insert(changed.end(), addresses.begin(), addresses.end());
+    }
+    std::vector<shoset::Address> replies, announces, changed;
+    std::vector<LinkId> lost;
+    int chunks = 0, credits = 0;
+};
+
+// One node with links to somebody played by the test: `say` makes the other side's records.
+struct MeshTest : testing::Test {
+    Now now{Instant{} + 1h, WallTime{} + 24h * 20000};
+    SeededRng rng{3};
+    Wire wire;
+    Heard heard;
+    Mesh mesh{{"agg-b", 1, 0, "test"}, wire, heard};
+
+    static std::string frameOf(const shoset::Message& message, std::uint32_t remaining = shoset::noDeadline, std::uint8_t hops = 3)
+    {
+        std::string frame;
+        const Now stamp{Instant{} + 1h, {}};
+        shoset::appendRecord(frame, {shoset::kindOf(message.content), shoset::flagLast, hops, remaining, toMicros(stamp.mono)},
+                             shoset::encodeHeader(message), {});
+        return frame;
+    }
+    void greet(LinkId link, const shoset::Address& identity, std::uint64_t incarnation = 5)
+    {
+        mesh.addAccepted(link, identity);
+        shoset::Hello hello;
+        hello.name = identity;
+        hello.incarnation = incarnation;
+        hello.clock = toMicros(now.mono);
+        mesh.onFrame(link, frameOf({{}, identity, "", hello}), now);
+        // A heartbeat that tells this side's clock back, so that deadlines can be judged.
+        mesh.onFrame(link, frameOf({{}, identity, "", shoset::Heartbeat{toMicros(now.mono), toMicros(now.mono), toMicros(now.mono)}}), now);
+        wire.sent[link].clear();
+    }
+    MessageId id() { return MessageId::make(now.wall, rng); }
+    std::size_t framesTo(LinkId link)
+    {
+        mesh.flush();
+        return wire.sent[link].size();
+    }
+};
+
+TEST_F(MeshTest, AConnectorThatGreetedIsReachable)
+{
+    greet(1, "acme/s1");
+    EXPECT_TRUE(mesh.isReachable("acme/s1"));
+    EXPECT_EQ(heard.changed, std::vector<shoset::Address>{"acme/s1"});
+    EXPECT_EQ(mesh.linksUp(), 1U);
+}
+
+TEST_F(MeshTest, AConnectorMayAnswerUnderItsOwnNameOnly)
+{
+    greet(1, "acme/s1");
+    mesh.onFrame(1, frameOf({id(), "acme/s1", "agg-b", shoset::Reply{}}), now);
+    mesh.onFrame(1, frameOf({id(), "zeta/s9", "agg-b", shoset::Reply{}}), now);
+    EXPECT_EQ(heard.replies, std::vector<shoset::Address>{"acme/s1"});
+    EXPECT_EQ(mesh.counters().wrongSource, 1U);
+}
+
+TEST_F(MeshTest, AConnectorMayNotCommandCancelOrTeachRoutes)
+{
+    greet(1, "acme/s1");
+    greet(2, "acme/s2");
+    mesh.onFrame(1, frameOf({id(), "acme/s1", "acme/s2", shoset::Command{}}, 1000), now);
+    mesh.onFrame(1, frameOf({id(), "acme/s1", "acme/s2", shoset::Cancel{}}), now);
+    mesh.onFrame(1, frameOf({id(), "acme/s1", "agg-b", shoset::Routes{{{"zeta/s1", 1}}}}), now);
+    EXPECT_EQ(mesh.counters().notAllowed, 3U);
+    EXPECT_EQ(framesTo(2), 0U);
+    EXPECT_FALSE(mesh.isReachable("zeta/s1"));
+}
+
+TEST_F(MeshTest, AConnectorsReplyIsNeverPassedOnToAnotherConnector)
+{
+    greet(1, "acme/s1");
+    greet(2, "zeta/s1");
+    mesh.onFrame(1, frameOf({id(), "acme/s1", "zeta/s1", shoset::Reply{}}), now);
+    EXPECT_EQ(framesTo(2), 0U);
+    EXPECT_EQ(mesh.counters().notAllowed, 1U);
+}
+
+TEST_F(MeshTest, APeersCommandIsPassedOnWithOneHopLess)
+{
+    greet(1, "acme/s1");
+    greet(2, "agg-a");
+    mesh.onFrame(2, frameOf({id(), "agg-a", "acme/s1", shoset::Command{}}, 1000, 3), now);
+    ASSERT_EQ(framesTo(1), 1U);
+    shoset::FrameReader reader(wire.sent[1][0]);
+    const auto record = reader.next();
+    ASSERT_TRUE(record && record->has_value());
+    EXPECT_EQ((*record)->prelude.hops, 2);
+    EXPECT_LE((*record)->prelude.remainingMs, 1000U);
+    EXPECT_EQ(mesh.counters().forwarded, 1U);
+}
+
+TEST_F(MeshTest, ACommandWithoutAWayIsRefusedAsNotSent)
+{
+    greet(2, "agg-a");
+    mesh.onFrame(2, frameOf({id(), "agg-a", "acme/s1", shoset::Command{}}, 1000), now);
+    ASSERT_EQ(framesTo(2), 1U);
+    shoset::FrameReader reader(wire.sent[2][0]);
+    const auto record = reader.next();
+    const auto reply = shoset::decodeHeader(shoset::Kind::reply, (*record)->header);
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(std::get<shoset::Reply>(reply->content).code, Code::notSent);
+    EXPECT_EQ(mesh.counters().noRoute, 1U);
+}
+
+TEST_F(MeshTest, WhatIsLateOrHasNoHopsLeftIsNotPassedOn)
+{
+    greet(1, "acme/s1");
+    greet(2, "agg-a");
+    mesh.onFrame(2, frameOf({id(), "agg-a", "acme/s1", shoset::Command{}}, 0), now);
+    mesh.onFrame(2, frameOf({id(), "agg-a", "acme/s1", shoset::Command{}}, 1000, 0), now);
+    EXPECT_EQ(framesTo(1), 0U);
+    EXPECT_EQ(mesh.counters().expired, 1U);
+    EXPECT_EQ(mesh.counters().hopLimit, 1U);
+}
+
+TEST_F(MeshTest, ANewConnectionOfAPeerReplacesItsOldOne)
+{
+    greet(1, "acme/s1", 5);
+    greet(3, "acme/s1", 6);
+    EXPECT_EQ(mesh.linksUp(), 1U);
+    EXPECT_EQ(wire.reset, std::vector<LinkId>{1});
+    EXPECT_EQ(heard.lost, std::vector<LinkId>{1});
+    EXPECT_TRUE(mesh.isReachable("acme/s1"));
+}
+
+TEST_F(MeshTest, WhatAPeerReachesIsReachableThroughItAndGoneWithIt)
+{
+    greet(2, "agg-a");
+    mesh.onFrame(2, frameOf({{}, "agg-a", "agg-b", shoset::Routes{{{"acme/s7", 1}}}}), now);
+    EXPECT_TRUE(mesh.isReachable("acme/s7"));
+    EXPECT_TRUE(mesh.send("acme/s7", id(), shoset::Cancel{}, {}, true, never, now));
+    mesh.onDisconnected(2, now);
+    EXPECT_FALSE(mesh.isReachable("acme/s7"));
+    EXPECT_FALSE(mesh.send("acme/s7", id(), shoset::Cancel{}, {}, true, never, now));
+}
+
+TEST_F(MeshTest, AManyRoutesAreToldInSeveralRecords)
+{
+    for (LinkId link = 100; link < 100 + 2 * limits::routesPerRecord; ++link) {
+        greet(link, "acme/" + std::string(60, 'n') + std::to_string(link));
+    }
+    greet(2, "agg-a");
+    wire.sent.clear();
+    mesh.addAccepted(50, "agg-c");
+    shoset::Hello hello;
+    hello.name = "agg-c";
+    hello.incarnation = 9;
+    mesh.onFrame(50, frameOf({{}, "agg-c", "", hello}), now);
+    mesh.flush();
+    std::size_t told = 0;
+    for (const std::string& frame : wire.sent[50]) {
+        shoset::FrameReader reader(frame);
+        for (auto record = reader.next(); record && record->has_value(); record = reader.next()) {
+            if ((*record)->prelude.kind == shoset::Kind::routes) {
+                const auto message = shoset::decodeHeader(shoset::Kind::routes, (*record)->header);
+                told += std::get<shoset::Routes>(message->content).routes.size();
+            }
+        }
+    }
+    EXPECT_EQ(told, 2 * limits::routesPerRecord + 1);
+}
+
+}  // namespace
+}  // namespace mesh::aggregator

@@ -1,0 +1,172 @@
+#include "aggregator/core/satellites.hpp"
+
+#include "aggregator/core/collection_body.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace mesh::aggregator {
+namespace {
+
+using shoset::CollectionState;
+
+struct SatellitesTest : testing::Test {
+    Satellites satellites{"own-uuid"};
+    tenants::Registry registry;
+
+    void SetUp() override
+    {
+        ASSERT_TRUE(registry.addTenant("acme"));
+        ASSERT_TRUE(registry.addTenant("zeta"));
+        add("acme", "a", "A1", '1');
+        add("acme", "b", "B1", '2');
+        add("zeta", "z", "Z1", '3');
+        satellites.setRegistry(registry);
+    }
+    void add(const std::string& tenant, const std::string& name, const std::string& prefix, char last)
+    {
+        ASSERT_TRUE(registry.put({tenant, name, std::string(39, '0') + last, prefix, "", ""}));
+    }
+    void announce(const std::string& address, CollectionState state, std::vector<std::string> members, bool reachable = true)
+    {
+        satellites.setLinked(address, true);
+        shoset::Announce said;
+        said.complete = true;
+        said.bmcReachable = reachable;
+        said.bmcReason = reachable ? "" : "refused";
+        said.collections.push_back({"Cables", state, std::move(members), state == CollectionState::failing ? "HTTP 500" : "", false});
+        satellites.onAnnounce(address, said);
+    }
+    MergedCollection cables(const std::string& tenant = "acme") { return satellites.merge("Cables", tenant); }
+};
+
+TEST_F(SatellitesTest, MembersAreMappedAndStandInTheSatellitesOrder)
+{
+    announce("acme/b", CollectionState::known, {"/redfish/v1/Cables/2", "/redfish/v1/Cables/1"});
+    announce("acme/a", CollectionState::known, {"/redfish/v1/Cables/9"});
+    EXPECT_EQ(cables().members, (std::vector<std::string>{"/redfish/v1/Cables/A1_9", "/redfish/v1/Cables/B1_2", "/redfish/v1/Cables/B1_1"}));
+    EXPECT_TRUE(cables().missing.empty());
+}
+
+TEST_F(SatellitesTest, OneHasItAndTheOtherHasNot)
+{
+    announce("acme/a", CollectionState::known, {"/redfish/v1/Cables/1"});
+    announce("acme/b", CollectionState::absent, {});
+    EXPECT_EQ(cables().members.size(), 1U);
+    EXPECT_TRUE(cables().missing.empty());
+}
+
+TEST_F(SatellitesTest, OneThatFailsIsNamedAndItsKnownMembersStay)
+{
+    announce("acme/a", CollectionState::known, {"/redfish/v1/Cables/1"});
+    announce("acme/b", CollectionState::failing, {"/redfish/v1/Cables/2"});
+    const MergedCollection merged = cables();
+    EXPECT_EQ(merged.members.size(), 2U);
+    ASSERT_EQ(merged.missing.size(), 1U);
+    EXPECT_EQ(merged.missing[0].name, "b");
+    EXPECT_EQ(merged.missing[0].reason, "HTTP 500");
+}
+
+TEST_F(SatellitesTest, NobodyHasIt)
+{
+    announce("acme/a", CollectionState::absent, {});
+    announce("acme/b", CollectionState::absent, {});
+    EXPECT_FALSE(cables().exists);
+}
+
+TEST_F(SatellitesTest, NobodyIsReachableButMembersAreKnown)
+{
+    announce("acme/a", CollectionState::known, {"/redfish/v1/Cables/1"}, false);
+    announce("acme/b", CollectionState::known, {"/redfish/v1/Cables/2"});
+    satellites.setLinked("acme/b", false);
+    const MergedCollection merged = cables();
+    EXPECT_TRUE(merged.exists);
+    EXPECT_EQ(merged.members.size(), 2U);
+    EXPECT_EQ(merged.missing.size(), 2U);
+}
+
+TEST_F(SatellitesTest, ATenantSeesItsOwnAndTheSystemSeesAll)
+{
+    announce("acme/a", CollectionState::known, {"/redfish/v1/Cables/1"});
+    announce("acme/b", CollectionState::known, {});
+    announce("zeta/z", CollectionState::known, {"/redfish/v1/Cables/1"});
+    EXPECT_EQ(cables("zeta").members, std::vector<std::string>{"/redfish/v1/Cables/Z1_1"});
+    EXPECT_EQ(cables("").members.size(), 2U);
+    EXPECT_FALSE(satellites.anyHas("Fabrics", "zeta"));
+}
+
+TEST_F(SatellitesTest, MembersThatAreNotTheSatellitesOwnAreDropped)
+{
+    announce("acme/a", CollectionState::known,
+             {"/redfish/v1/Cables/1", "/redfish/v1/Cables", "https://elsewhere/redfish/v1/Cables/1", "/redfish/v1/Cables/B1_1", "/redfish/v1/Cables/1"});
+    announce("acme/b", CollectionState::known, {});
+    EXPECT_EQ(cables().members, std::vector<std::string>{"/redfish/v1/Cables/A1_1"});
+}
+
+TEST_F(SatellitesTest, AMemberListInPiecesCountsWhenItIsWhole)
+{
+    satellites.setLinked("acme/a", true);
+    shoset::Announce part;
+    part.complete = true;
+    part.bmcReachable = true;
+    part.collections.push_back({"Cables", CollectionState::known, {"/redfish/v1/Cables/1"}, "", true});
+    satellites.onAnnounce("acme/a", part);
+    EXPECT_TRUE(cables().members.empty());
+    part.complete = false;
+    part.collections[0] = {"Cables", CollectionState::known, {"/redfish/v1/Cables/2"}, "", false};
+    satellites.onAnnounce("acme/a", part);
+    EXPECT_EQ(cables().members.size(), 2U);
+}
+
+TEST_F(SatellitesTest, ATargetThatIsThisServiceItselfIsRefused)
+{
+    satellites.setLinked("acme/a", true);
+    shoset::Announce said;
+    said.complete = true;
+    said.bmcReachable = true;
+    said.uuid = "OWN-UUID";
+    satellites.onAnnounce("acme/a", said);
+    EXPECT_NE(satellites.find("acme/a")->trouble(), "");
+}
+
+TEST_F(SatellitesTest, APrefixIsFoundInAnyCase)
+{
+    ASSERT_NE(satellites.findByPrefix("a1"), nullptr);
+    EXPECT_EQ(satellites.findByPrefix("a1")->name, "a");
+    EXPECT_EQ(satellites.findByPrefix("ZZ"), nullptr);
+}
+
+TEST_F(SatellitesTest, TheCollectionsAnswerNamesTheMissingAndItsEtagTellsChanges)
+{
+    announce("acme/a", CollectionState::known, {"/redfish/v1/Cables/1"});
+    announce("acme/b", CollectionState::failing, {});
+    const Answer first = collectionAnswer("Cables", cables(), {"GET", "", {}}, "");
+    const auto body = nlohmann::json::parse(first.body);
+    EXPECT_EQ(body["Members@odata.count"], 1);
+    ASSERT_EQ(body["@Message.ExtendedInfo"].size(), 1U);
+    EXPECT_NE(body["@Message.ExtendedInfo"][0]["Message"].get<std::string>().find("Satellite b"), std::string::npos);
+    const std::string etag = *findHeader(first.head.headers, "ETag");
+    EXPECT_EQ(collectionAnswer("Cables", cables(), {"GET", "", {{"If-None-Match", etag}}}, "").head.status, 304);
+    announce("acme/b", CollectionState::known, {});
+    EXPECT_EQ(collectionAnswer("Cables", cables(), {"GET", "", {{"If-None-Match", etag}}}, "").head.status, 200);
+}
+
+TEST_F(SatellitesTest, QueryOptionsOfACollection)
+{
+    announce("acme/a", CollectionState::known, {"/redfish/v1/Cables/1", "/redfish/v1/Cables/2", "/redfish/v1/Cables/3"});
+    announce("acme/b", CollectionState::known, {});
+    const auto members = [&](const std::string& query) {
+        return nlohmann::json::parse(collectionAnswer("Cables", cables(), {"GET", "", {}}, query).body)["Members"];
+    };
+    const auto status = [&](const std::string& query) { return collectionAnswer("Cables", cables(), {"GET", "", {}}, query).head.status; };
+    EXPECT_EQ(members("$skip=1&$top=1")[0]["@odata.id"], "/redfish/v1/Cables/A1_2");
+    EXPECT_TRUE(members("$skip=99").empty());
+    EXPECT_EQ(status("$skip=x"), 400);
+    EXPECT_EQ(status("only=x"), 400);
+    EXPECT_EQ(status("$nonsense"), 501);
+    EXPECT_EQ(status("nonsense=1"), 200);
+    EXPECT_EQ(status("only"), 200);
+}
+
+}  // namespace
+}  // namespace mesh::aggregator

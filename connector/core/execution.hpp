@@ -1,0 +1,34 @@
+#pragma once
+
+#include "connector/core/executor.hpp"
+
+namespace mesh::connector {
+
+// One command on its way through the executor. Inner header.
+struct Executor::Execution {
+    MessageId id;
+    shoset::Address origin;
+    shoset::LinkId link = 0;
+    std::uint64_t number = 0;
+    Phase phase = Phase::asking;
+    bool safe = false;
+    bool headOnly = false;
+    Instant deadline = never;
+
+    RequestTranslation request;
+    std::string requestBody;  // translated, until the BMC is asked
+    bool requestComplete = false;
+    shoset::ReceiveWindow incoming{0, 0, limits::inlineBodyBytes};
+
+    std::optional<ResponseTranslation> response;
+    ResponseHead head;
+    std::string out;  // localised, not yet sent
+    std::uint64_t headBytes = 0;  // of a HEAD's body that is counted and thrown away
+    bool complete = false;
+    bool replied = false;
+    std::size_t ungranted = 0;  // bytes taken from the BMC that it was not granted anew
+    shoset::SendWindow window;
+    Instant refreshBy = never;
+};
+
+}  // namespace mesh::connector

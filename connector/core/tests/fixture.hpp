@@ -1,0 +1,111 @@
+#pragma once
+
+#include "connector/core/connector.hpp"
+#include "shoset/core/frame.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mesh::connector {
+
+// Records what the executor asks of its surroundings.
+struct FakeBmc final : BmcPort {
+    struct Started {
+        RequestHead head;
+        std::string body;
+        bool bodyFollows = false;
+        std::int64_t bodyLength = 0;
+        bool repeatable = false;
+    };
+    void start(BmcExchange id, RequestHead head, std::string body, bool bodyFollows, std::int64_t bodyLength,
+               bool repeatable, Instant) override
+    {
+        started[id] = {std::move(head), std::move(body), bodyFollows, bodyLength, repeatable};
+        last = id;
+    }
+    void sendBody(BmcExchange id, std::string piece, bool end) override
+    {
+        started[id].body += piece;
+        started[id].bodyFollows = !end;
+    }
+    void grant(BmcExchange, std::size_t bytes) override { granted += bytes; }
+    void cancel(BmcExchange id) override { cancelled.push_back(id); }
+
+    std::map<BmcExchange, Started> started;
+    BmcExchange last = 0;
+    std::size_t granted = 0;
+    std::vector<BmcExchange> cancelled;
+};
+
+struct FakeJournal final : JournalPort {
+    void persist(std::uint64_t token, std::string lines) override
+    {
+        content += lines;
+        if (token != 0) {
+            tokens.push_back(token);
+        }
+    }
+    void rewrite(std::string fresh) override { content = std::move(fresh); }
+
+    std::string content;
+    std::vector<std::uint64_t> tokens;
+};
+
+struct FakeHost final : ExecutorHost {
+    struct Sent {
+        MessageId id;
+        shoset::Content content;
+        std::string body;
+        bool last = false;
+        shoset::LinkId via = 0;
+    };
+    bool send(const shoset::Address&, shoset::LinkId via, const MessageId& id, shoset::Content content,
+              std::string_view body, bool last, Now) override
+    {
+        if (!reachable) {
+            return false;
+        }
+        sent.push_back({id, std::move(content), std::string(body), last, via});
+        return true;
+    }
+    void refresh(const std::vector<std::string>& collections, std::uint64_t ticket, Now) override
+    {
+        refreshed = collections;
+        refreshTicket = ticket;
+    }
+
+    const shoset::Reply& reply(std::size_t index) const { return std::get<shoset::Reply>(sent.at(index).content); }
+
+    bool reachable = true;
+    std::vector<Sent> sent;
+    std::vector<std::string> refreshed;
+    std::uint64_t refreshTicket = 0;
+};
+
+struct ExecutorTest : testing::Test {
+    Now now{Instant{} + 1h, WallTime{} + 24h * 20000};
+    SeededRng rng{1};
+    FakeBmc bmc;
+    FakeJournal journal;
+    FakeHost host;
+    Executor executor{LocalPolicy(LocalPolicy::Rules{{{"POST"}, "Systems/*/Actions/Forbidden"}}), {"bmc"}, bmc, journal, host};
+
+    shoset::Message command(const std::string& method, const std::string& target, Headers headers = {})
+    {
+        shoset::Command content;
+        content.name = "redfish.request";
+        content.prefix = "P1";
+        content.http = {method, target, std::move(headers)};
+        return {MessageId::make(now.wall, rng), "agg-a", "acme/s1", std::move(content)};
+    }
+    void give(const shoset::Message& message, std::string_view body = {}, bool last = true)
+    {
+        executor.onCommand(1, message, body, last, now.mono + 30s, now);
+    }
+};
+
+}  // namespace mesh::connector

@@ -1,0 +1,97 @@
+#include "deploy/meshctl/command_line.hpp"
+
+#include <cctype>
+
+namespace mesh::ctl {
+
+namespace {
+
+void addConnection(CLI::App& app, Connection& connection)
+{
+    app.add_option("--url", connection.url, "Facade, such as https://10.0.0.1:8443")->envname("BMCMESH_URL");
+    app.add_option("--user", connection.user, "User name")->envname("BMCMESH_USER");
+    app.add_option("--password-file", connection.passwordFile, "File with the password, mode 0600")
+        ->envname("BMCMESH_PASSWORD_FILE");
+    app.add_option("--cacert", connection.caFile, "CA of the facade's certificate, PEM")->envname("BMCMESH_CACERT");
+    app.add_option("--context", connection.context, "Name in contexts.yaml")->envname("BMCMESH_CONTEXT");
+    app.add_flag("--json", connection.json, "One JSON document as output");
+}
+
+void addHttp(CLI::App& app, Arguments& args, Actions& actions)
+{
+    for (const std::string method : {"get", "post", "patch", "delete"}) {
+        CLI::App* command = app.add_subcommand(method, "HTTP " + method + " through the facade");
+        command->add_option("uri", args.http.target, "Path, or what stands below /redfish/v1/")->required();
+        if (method == "post" || method == "patch") {
+            command->add_option("body", args.http.body, "JSON, @file, or - for standard input");
+        }
+        command->add_option("-H,--header", args.http.headers, "'Name: value'");
+        command->add_flag("-i,--include", args.http.include, "Print status and headers, too");
+        actions[command] = [&args, method] {
+            args.http.method = method;
+            for (char& c : args.http.method) {
+                c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+            }
+            return http(args.connection, args.http);
+        };
+    }
+    CLI::App* state = app.add_subcommand("status", "What the node knows of peers and satellites");
+    actions[state] = [&args] { return status(args.connection); };
+}
+
+void addMap(CLI::App& app, Arguments& args, Actions& actions)
+{
+    CLI::App* map = app.add_subcommand("map", "Map URIs of a satellite to the facade's, one a line; - where it is not one");
+    map->add_option("uri", args.map.uris, "URIs; none: one a line from standard input");
+    CLI::App* body = app.add_subcommand("localise", "Map all URIs of a body on standard input");
+    body->add_option("--uri", args.map.satelliteUri, "The body's own URI on the satellite: turns on the Id and self rules");
+    body->add_option("--as", args.map.facadeUri, "The URI on the facade that it was asked for");
+    body->add_option("--content-type", args.map.contentType, "Of the body")->capture_default_str();
+    for (CLI::App* command : {map, body}) {
+        command->add_option("--prefix", args.map.prefix, "The satellite's prefix")->required();
+        command->add_option("--host", args.map.hosts, "Host of the satellite in absolute URLs");
+        command->add_flag("--reverse", args.map.reverse, "From the facade to the satellite");
+    }
+    actions[map] = [&args] { return mapUris(args.map); };
+    actions[body] = [&args] { return localise(args.map); };
+}
+
+void addAccount(CLI::App& app, Arguments& args, Actions& actions)
+{
+    CLI::App* account = app.add_subcommand("account", "Accounts of the facade");
+    account->require_subcommand(1);
+    const std::map<std::string, int (*)(Connection, const AccountOptions&)> commands{
+        {"add", &accountAdd}, {"list", &accountList}, {"remove", &accountRemove}, {"password", &accountPassword}};
+    for (const auto& [name, run] : commands) {
+        CLI::App* command = account->add_subcommand(name);
+        command->add_option("--file", args.account.file, "State file of a node that is not running");
+        if (name != "list") {
+            command->add_option("name", args.account.user, "User name")->required();
+        }
+        if (name == "add") {
+            command->add_option("--role", args.account.role, "Administrator, Operator or ReadOnly")->capture_default_str();
+            command->add_option("--tenant", args.account.tenant, "Tenant; none: the whole system");
+            command->add_flag("--password-change-required", args.account.passwordChangeRequired);
+        }
+        if (name == "add" || name == "password") {
+            command->add_option("--new-password-file", args.account.newPasswordFile, "File with the password, mode 0600")
+                ->required();
+        }
+        actions[command] = [&args, function = run] { return function(args.connection, args.account); };
+    }
+}
+
+}  // namespace
+
+void addCommands(CLI::App& app, Arguments& args, Actions& actions)
+{
+    addConnection(app, args.connection);
+    CLI::App* keys = app.add_subcommand("keygen", "Make a CURVE key pair in a new file (0600); prints the public key");
+    keys->add_option("file", args.keyFile)->required();
+    actions[keys] = [&args] { return keygen(args.keyFile, args.connection.json); };
+    addHttp(app, args, actions);
+    addMap(app, args, actions);
+    addAccount(app, args, actions);
+}
+
+}  // namespace mesh::ctl

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "deploy/meshctl/commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <map>
+#include <string>
+
+namespace mesh::ctl {
+
+// What the command line says, filled by CLI11 while it parses.
+struct Arguments {
+    Connection connection;
+    std::string keyFile;
+    HttpOptions http;
+    MapOptions map;
+    AccountOptions account;
+};
+
+// What each subcommand does.
+using Actions = std::map<const CLI::App*, std::function<int()>>;
+
+// Adds all options and subcommands to `app`; `args` must outlive both.
+void addCommands(CLI::App& app, Arguments& args, Actions& actions);
+
+}  // namespace mesh::ctl
