@@ -136,14 +136,22 @@ void Daemon::logLink(LinkId link, const char* event, const std::string& reason)
     log::warning(event, {{"aggregator", config.aggregators[link].name}, {"reason", reason}});
 }
 
+// What one turn of the loop gave rise to leaves together: records for one aggregator share a frame.
 void Daemon::endTurn()
 {
-    core.flush();
-    if (const std::size_t up = core.linksUp(); up != lastLinksUp) {
-        log::info("links", {{"up", up}, {"of", dialers.size()}});
-        lastLinksUp = up;
+    if (turnPosted) {
+        return;
     }
-    armTimer();
+    turnPosted = true;
+    boost::asio::post(loop.context(), [this] {
+        turnPosted = false;
+        core.flush();
+        if (const std::size_t up = core.linksUp(); up != lastLinksUp) {
+            log::info("links", {{"up", up}, {"of", dialers.size()}});
+            lastLinksUp = up;
+        }
+        armTimer();
+    });
 }
 
 // Armed again only for an earlier moment: a timer that fires too soon costs one wake-up, setting one costs two calls.

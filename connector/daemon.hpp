@@ -55,6 +55,7 @@ private:
     boost::asio::steady_timer timer;
     Instant armedFor = never;
     std::size_t lastLinksUp = 0;
+    bool turnPosted = false;
     bool stopping = false;
     std::uint64_t framesDropped = 0;
 };

@@ -39,6 +39,8 @@ std::string typeOf(std::string_view path)
         {"Documents", "JobDocument"},        {"Executors", "JobExecutor"},
         {"NVMeDomains", "NVMeDomain"},       {"EnrollmentCACertificates", "Certificate"},
         {"StorageSystems", "StorageSystem"}, {"StorageServices", "StorageService"},
+        {"Triggers", "Triggers"},            {"ActivePool", "ResourceBlock"},
+        {"FreePool", "ResourceBlock"},
     };
     const std::string_view segment = path.substr(path.find_last_of('/') + 1);
     for (const Named& entry : named) {

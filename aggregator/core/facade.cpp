@@ -168,7 +168,13 @@ void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& sat
                                                                                  exchange.request.body.size()));
     request.body = std::move(exchange.request.body);
     request.deadline = now.mono + (request.bodyFollows ? limits::maxRequestDeadline : limits::defaultRequestDeadline);
+    const bool follows = request.bodyFollows;
+    const std::size_t first = request.body.size();
     broker->start(id, std::move(request), now);
+    // The satellite takes this much unasked; with it the client is asked to go on ("100 Continue").
+    if (follows && first < limits::inlineBodyBytes && find(id) != nullptr) {
+        http.grant(id, limits::inlineBodyBytes - first);
+    }
 }
 
 void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view collection)

@@ -2,6 +2,7 @@
 
 #include "aggregator/core/resource_schemas.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/uri/uri_map.hpp"
 #include "tenants/policy.hpp"
 
 #include <nlohmann/json.hpp>
@@ -28,9 +29,9 @@ std::string uriOf(std::string_view id)
 }
 
 // What a satellite calls a segment becomes part of a URI of ours only if it is one.
-bool isSegment(std::string_view text)
+bool isPath(std::string_view text)
 {
-    static constexpr std::string_view marks = "-._~!$&'()*+,;=:@";
+    static constexpr std::string_view marks = "-._~!$&'()*+,;=:@/";
     return !text.empty() && text.size() <= limits::maxUriBytes && std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || marks.find(c) != std::string_view::npos;
     });
@@ -95,9 +96,12 @@ Answer AggregationResources::get(const Call& call) const
     }
     const std::string trouble = satellite->trouble();
     json resources = json::array();
-    for (const std::string& segment : satellite->services) {
-        if (!satellite->prefix.empty() && isSegment(segment)) {
-            resources.push_back({{"@odata.id", "/redfish/v1/" + satellite->prefix + "_" + segment}});
+    const uri::UriMap map(satellite->prefix);
+    for (const std::string& link : satellite->rootLinks) {
+        const std::string path = "/redfish/v1/" + link;
+        const uri::Mapping mapping = map.forward(path).owner == uri::Owner::shared ? map.own(path) : map.forward(path);
+        if (!satellite->prefix.empty() && isPath(link) && mapping.owner == uri::Owner::satellite) {
+            resources.push_back({{"@odata.id", uri::applyMapping(mapping, path)}});
         }
     }
     json oem{{"@odata.type", "#BmcmeshAggregationSource.v1_0_0.AggregationSource"},

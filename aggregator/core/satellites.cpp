@@ -70,7 +70,7 @@ void Satellites::onAnnounce(const shoset::Address& address, shoset::Announce ann
     Satellite& satellite = found->second;
     satellite.uuid = std::move(announce.uuid);
     satellite.redfishVersion = std::move(announce.redfishVersion);
-    satellite.services = std::move(announce.services);
+    satellite.rootLinks = std::move(announce.rootLinks);
     satellite.bmcReachable = announce.bmcReachable;
     satellite.bmcReason = std::move(announce.bmcReason);
     if (!serviceUuid.empty() && equalsIgnoreCase(satellite.uuid, serviceUuid)) {
@@ -189,8 +189,9 @@ bool Satellites::anyHasService(std::string_view segment, std::string_view tenant
     return std::any_of(byAddress.begin(), byAddress.end(), [&](const auto& entry) {
         const Satellite& satellite = entry.second;
         return tenants::mayReach(tenant, satellite.tenant) &&
-               std::any_of(satellite.services.begin(), satellite.services.end(),
-                           [&](const std::string& service) { return equalsIgnoreCase(service, segment); });
+               std::any_of(satellite.rootLinks.begin(), satellite.rootLinks.end(), [&](const std::string& link) {
+                   return equalsIgnoreCase(std::string_view(link).substr(0, link.find('/')), segment);
+               });
     });
 }
 

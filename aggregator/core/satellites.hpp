@@ -20,7 +20,7 @@ struct Satellite {
     std::string prefix;  // empty: not assigned yet, so nothing of it shows
     std::string uuid;    // of its ServiceRoot, once announced
     std::string redfishVersion;
-    std::vector<std::string> services;  // first segments that its root links
+    std::vector<std::string> rootLinks;  // what its root links, below /redfish/v1/ on the satellite
     bool linked = false;                // there is a way to its connector
     bool announced = false;             // it has told what it has
     bool bmcReachable = false;

@@ -30,8 +30,8 @@ public:
     virtual void release(Connection& connection) = 0;
 };
 
-// One client connection: greeting, then request after request, one exchange at a time. The server calls it; it calls the
-// owner's events from the loop only. Alive while the server or an outstanding operation holds it.
+// One client connection: greeting, then request after request, one exchange at a time. The server calls it; it calls
+// the owner's events from the loop only. Alive while the server or an outstanding operation holds it.
 class Connection final : public std::enable_shared_from_this<Connection>, private http::RequestParser::Events {
 public:
     // `refuse`: the server is full; the first request is answered with 503.
@@ -53,9 +53,9 @@ public:
     void close();
 
 private:
-    // head: waiting for or reading a head. body: collecting the first piece of the body. exchange: the owner has the request.
-    // answering: our own last answer is being written. discarding: the answer is out, the rest of the request is not in.
-    // lingering: everything was said, the client may read it and close.
+    // head: waiting for or reading a head. body: collecting the first piece of the body. exchange: the owner has the
+    // request. answering: our own last answer is being written. discarding: the answer is out, the rest of the request
+    // is not in. lingering: everything was said, the client may read it and close.
     enum class Phase { greeting, head, body, exchange, answering, discarding, lingering, closed };
 
     // Greeting.
@@ -109,7 +109,7 @@ private:
 
     Phase phase = Phase::greeting;
     bool redirecting = false, draining = false, reading = false, writing = false, pumpPosted = false;
-    std::uint64_t readDeadline = 0;   // tick; 0: none
+    std::uint64_t readDeadline = 0;  // tick; 0: none
     std::uint64_t writeDeadline = 0;
 
     InputBuffer input;
@@ -118,11 +118,11 @@ private:
     bool headStarted = true;  // its time runs
     bool headSeen = false;
     std::optional<std::uint64_t> contentLength;
-    std::uint64_t bodyBytes = 0;   // received of the current body
+    std::uint64_t bodyBytes = 0;  // received of the current body
     std::size_t discarded = 0;
-    std::string waitingBody;       // received, not delivered; at most inlineBodyBytes + httpBufferBytes
-    std::size_t granted = 0;       // that the owner can take
-    bool bodyDelivered = false;    // the last piece, too
+    std::string waitingBody;    // received, not delivered; at most inlineBodyBytes + httpBufferBytes
+    std::size_t granted = 0;    // that the owner can take
+    bool bodyDelivered = false;  // the last piece, too
     bool continueSent = false;
 
     ExchangeId exchange = 0;  // 0: none

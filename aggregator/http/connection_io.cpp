@@ -14,7 +14,8 @@ bool Connection::wantsToRead() const
         case Phase::body:
         case Phase::discarding:
         case Phase::lingering: return true;
-        // With the request complete, a read shows that the client goes away, and gets the next request when it does not.
+        // With the request complete, a read shows that the client goes away, and gets the next request when it does
+        // not.
         case Phase::exchange: return parser.done() || granted > waitingBody.size();
         case Phase::greeting:
         case Phase::answering:
@@ -253,9 +254,8 @@ void Connection::write()
     const std::size_t count = output.front(buffers);
     writing = true;
     writeDeadline = owner.tickAfter(owner.settings().idleTimeout);
-    stream->write(std::span(buffers).first(count), [self = shared_from_this()](error_code error, std::size_t size) {
-        self->onWritten(error, size);
-    });
+    stream->write(std::span(buffers).first(count),
+                  [self = shared_from_this()](error_code error, std::size_t size) { self->onWritten(error, size); });
 }
 
 void Connection::onWritten(error_code error, std::size_t size)
@@ -316,8 +316,7 @@ void Connection::nextRequest()
     continueSent = false;
     phase = Phase::head;
     headStarted = !input.empty();
-    readDeadline =
-        owner.tickAfter(headStarted ? owner.settings().headerTimeout : owner.settings().idleTimeout);
+    readDeadline = owner.tickAfter(headStarted ? owner.settings().headerTimeout : owner.settings().idleTimeout);
     processInput();
 }
 

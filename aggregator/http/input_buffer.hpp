@@ -7,8 +7,8 @@
 
 namespace mesh::aggregator {
 
-// Bytes received and not yet parsed, at most limits::httpBufferBytes. What is small stays small: an idle connection holds
-// 4 KiB. The span of prepare() stays valid until the next prepare(), whatever is consumed meanwhile.
+// Bytes received and not yet parsed, at most limits::httpBufferBytes. What is small stays small: an idle connection
+// holds 4 KiB. The span of prepare() stays valid until the next prepare(), whatever is consumed meanwhile.
 class InputBuffer {
 public:
     // Room to read into; grows where `manyComing` or little room is left. Empty when the buffer is full.

@@ -17,8 +17,8 @@ public:
 
     void push(std::string bytes, Kind kind);
     bool empty() const { return segments.empty(); }
-    // Describes the front of the queue, at most limits::httpWriteBytes; returns how many of `into` were filled. What they
-    // point to stays until consume().
+    // Describes the front of the queue, at most limits::httpWriteBytes; returns how many of `into` were filled. What
+    // they point to stays until consume().
     std::size_t front(std::span<boost::asio::const_buffer> into) const;
     // That many bytes were written; returns how many of them were payload.
     std::size_t consume(std::size_t size);

@@ -16,7 +16,8 @@ using Kind = OutputQueue::Kind;
 bool isFraming(const Header& header)
 {
     static constexpr std::array<std::string_view, 8> names = {
-        "Connection", "Content-Length", "Transfer-Encoding", "Keep-Alive", "Proxy-Connection", "Upgrade", "Trailer", "TE"};
+        "Connection",       "Content-Length", "Transfer-Encoding", "Keep-Alive",
+        "Proxy-Connection", "Upgrade",        "Trailer",           "TE"};
     return std::any_of(names.begin(), names.end(),
                        [&](std::string_view name) { return equalsIgnoreCase(name, header.name); });
 }

@@ -207,12 +207,12 @@ void MemberWatch::takeRoot(Now now)
     }
     uuid = std::move(root->uuid);
     redfishVersion = std::move(root->redfishVersion);
-    rootServices.clear();
+    rootLinks.clear();
     for (const std::string& uri : root->links) {
-        const std::string_view path = relativePath(uri);
-        const std::string first(path.substr(0, path.find('/')));
-        if (!first.empty() && std::find(rootServices.begin(), rootServices.end(), first) == rootServices.end()) {
-            rootServices.push_back(first);
+        const std::string path(relativePath(uri));
+        const bool known = std::find(rootLinks.begin(), rootLinks.end(), path) != rootLinks.end();
+        if (!path.empty() && !known && rootLinks.size() < limits::maxRootLinks) {
+            rootLinks.push_back(path);
         }
     }
     for (const auto& [path, uri] : services) {
@@ -306,7 +306,7 @@ shoset::Announce MemberWatch::header() const
     shoset::Announce announce;
     announce.uuid = uuid;
     announce.redfishVersion = redfishVersion;
-    announce.services = rootServices;
+    announce.rootLinks = rootLinks;
     announce.bmcReachable = reachable;
     announce.bmcReason = reason;
     return announce;

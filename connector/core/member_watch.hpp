@@ -85,7 +85,7 @@ private:
 
     std::map<std::string, Known> collections;  // by path
     std::map<std::string, std::string> services;  // path -> uri, those that may have collections below
-    std::vector<std::string> rootServices;
+    std::vector<std::string> rootLinks;
     std::string uuid;
     std::string redfishVersion;
     bool reachable = false;

@@ -84,6 +84,7 @@ constexpr std::uint64_t maxInflateRatio = 256;
 // Members that a connector announces.
 constexpr Duration memberPollInterval = 30s;
 constexpr std::size_t maxMembersPerSatellite = 4096;
+constexpr std::size_t maxRootLinks = 64;                 // of a satellite's ServiceRoot
 constexpr std::size_t maxMemberBodyBytes = 1024 * 1024;
 constexpr std::size_t maxUriBytes = 2048;
 

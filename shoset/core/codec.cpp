@@ -224,8 +224,8 @@ void put(wire::Header& to, const Announce& from)
     out.set_bmc_state(from.bmcReachable ? 1 : 2);
     out.set_bmc_reason(from.bmcReason);
     out.set_redfish_version(from.redfishVersion);
-    for (const std::string& service : from.services) {
-        out.add_services(service);
+    for (const std::string& link : from.rootLinks) {
+        out.add_root_links(link);
     }
     for (const AnnouncedCollection& collection : from.collections) {
         wire::Collection* item = out.add_collections();
@@ -247,7 +247,7 @@ Result<Announce> take(wire::Announce& from)
     out.bmcReachable = from.bmc_state() == 1;
     out.bmcReason = std::move(*from.mutable_bmc_reason());
     out.redfishVersion = std::move(*from.mutable_redfish_version());
-    out.services = takeStrings(*from.mutable_services());
+    out.rootLinks = takeStrings(*from.mutable_root_links());
     for (wire::Collection& item : *from.mutable_collections()) {
         if (item.state() < 1 || item.state() > 3) {
             return Error{Code::corrupt, "an unknown collection state"};

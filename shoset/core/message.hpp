@@ -132,7 +132,7 @@ struct Announce {
     std::vector<AnnouncedCollection> collections;
     bool bmcReachable = false;
     std::string bmcReason;
-    std::vector<std::string> services;
+    std::vector<std::string> rootLinks;  // what the ServiceRoot links, below /redfish/v1/
     std::string redfishVersion;
     bool operator==(const Announce&) const = default;
 };

@@ -23,8 +23,8 @@ public:
     BlockingWorker(const BlockingWorker&) = delete;
     BlockingWorker& operator=(const BlockingWorker&) = delete;
 
-    // Loop thread. Runs `job` on the worker, then `doneOnLoop` (which may be empty) on the loop. False, and nothing will
-    // run, when `maxJobs` are waiting or after stop(). Jobs must not throw.
+    // Loop thread. Runs `job` on the worker, then `doneOnLoop` (which may be empty) on the loop. False, and nothing
+    // will run, when `maxJobs` are waiting or after stop(). Jobs must not throw.
     bool submit(std::function<void()> job, std::function<void()> doneOnLoop);
     // Loop thread. Takes nothing more, returns when every job accepted so far has run. Their doneOnLoop run if the loop
     // goes on. Called by the destructor.

@@ -143,7 +143,8 @@ void write(Level level, std::string_view event, std::initializer_list<Field> fie
     const std::int64_t now = wallMillis();
     const std::uint64_t missing = dropped;
     if (missing != announced) {
-        const auto news = formatLine(current.format, now, Level::warning, "log_dropped", {{"count", missing - announced}});
+        const auto news =
+            formatLine(current.format, now, Level::warning, "log_dropped", {{"count", missing - announced}});
         if (writeLine(news)) {
             announced = missing;
         }

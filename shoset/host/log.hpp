@@ -6,9 +6,10 @@
 #include <string>
 #include <string_view>
 
-// Structured log lines on stderr: `time=2024-05-01T12:00:00.000Z level=info event=link_up peer=agg-b`, or one JSON object
-// per line. Any thread. Never waits: a line that stderr cannot take at once is dropped and counted, and the next line that
-// gets through is preceded by an event=log_dropped with the count. Secrets are the caller's duty to leave out.
+// Structured log lines on stderr: `time=2024-05-01T12:00:00.000Z level=info event=link_up peer=agg-b`, or one JSON
+// object per line. Any thread. Never waits: a line that stderr cannot take at once is dropped and counted, and the next
+// line that gets through is preceded by an event=log_dropped with the count. Secrets are the caller's duty to leave
+// out.
 namespace mesh::log {
 
 enum class Level { debug, info, warning, error };
@@ -30,7 +31,9 @@ public:
     Value(const char* from) : text(from), number(false) {}
     Value(bool truth) : text(truth ? "true" : "false"), number(true) {}
     template <std::integral T>
-    Value(T value) : text(std::to_string(value)), number(true) {}
+    Value(T value) : text(std::to_string(value)), number(true)
+    {
+    }
 
     std::string text;
     bool number;  // bare in JSON, never quoted

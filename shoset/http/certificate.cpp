@@ -106,8 +106,8 @@ int writeKey(BIO* out, const EVP_PKEY* key)
 
 }  // namespace
 
-Result<CertificateAndKey> makeSelfSigned(const std::vector<std::string>& names, const std::vector<std::string>& addresses,
-                                         int days)
+Result<CertificateAndKey> makeSelfSigned(const std::vector<std::string>& names,
+                                         const std::vector<std::string>& addresses, int days)
 {
     const auto alternatives = alternativeNames(names, addresses);
     if (!alternatives) {
@@ -119,15 +119,14 @@ Result<CertificateAndKey> makeSelfSigned(const std::vector<std::string>& names, 
     const OpenSslPointer<EVP_PKEY> key(EVP_EC_gen("P-256"));
     const OpenSslPointer<X509> certificate(X509_new());
     X509* made = certificate.get();
-    const bool filled = key && made != nullptr && X509_set_version(made, X509_VERSION_3) == 1 && setSerial(made) &&
-                        setNames(made, names.empty() ? addresses.front() : names.front()) &&
-                        X509_gmtime_adj(X509_getm_notBefore(made), -hour) != nullptr &&
-                        X509_gmtime_adj(X509_getm_notAfter(made), days * day) != nullptr &&
-                        X509_set_pubkey(made, key.get()) == 1 &&
-                        addExtension(made, NID_basic_constraints, "critical,CA:FALSE") &&
-                        addExtension(made, NID_key_usage, "critical,digitalSignature") &&
-                        addExtension(made, NID_ext_key_usage, "serverAuth") &&
-                        addExtension(made, NID_subject_key_identifier, "hash");
+    const bool filled =
+        key && made != nullptr && X509_set_version(made, X509_VERSION_3) == 1 && setSerial(made) &&
+        setNames(made, names.empty() ? addresses.front() : names.front()) &&
+        X509_gmtime_adj(X509_getm_notBefore(made), -hour) != nullptr &&
+        X509_gmtime_adj(X509_getm_notAfter(made), days * day) != nullptr && X509_set_pubkey(made, key.get()) == 1 &&
+        addExtension(made, NID_basic_constraints, "critical,CA:FALSE") &&
+        addExtension(made, NID_key_usage, "critical,digitalSignature") &&
+        addExtension(made, NID_ext_key_usage, "serverAuth") && addExtension(made, NID_subject_key_identifier, "hash");
     if (!filled) {
         return failed("a certificate cannot be made");
     }
@@ -146,7 +145,8 @@ Result<std::string> certificateFingerprint(const std::string& certificatePem)
     const OpenSslPointer<X509> certificate(PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr));
     std::string digest(EVP_MAX_MD_SIZE, '\0');
     unsigned size = 0;
-    if (!certificate || X509_digest(certificate.get(), EVP_sha256(), reinterpret_cast<unsigned char*>(digest.data()), &size) != 1) {
+    if (!certificate ||
+        X509_digest(certificate.get(), EVP_sha256(), reinterpret_cast<unsigned char*>(digest.data()), &size) != 1) {
         return failed("not a certificate");
     }
     return toHex(std::string_view(digest).substr(0, size));

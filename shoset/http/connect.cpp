@@ -23,8 +23,12 @@ class Connecting : public std::enable_shared_from_this<Connecting> {
 public:
     Connecting(const boost::asio::any_io_executor& executor, std::string toHost, std::string toPort,
                std::shared_ptr<ClientTls> withTls, StreamHandler whenDone)
-        : host(std::move(toHost)), port(std::move(toPort)), tls(std::move(withTls)), handler(std::move(whenDone)),
-          resolver(executor), socket(executor)
+        : host(std::move(toHost)),
+          port(std::move(toPort)),
+          tls(std::move(withTls)),
+          handler(std::move(whenDone)),
+          resolver(executor),
+          socket(executor)
     {
     }
 
@@ -36,9 +40,8 @@ public:
         if (!notAnAddress) {
             error_code error;
             const auto endpoints = resolver.resolve(host, port, tcp::resolver::numeric_host, error);
-            boost::asio::post(socket.get_executor(), [self = shared_from_this(), error, endpoints] {
-                self->onResolved(error, endpoints);
-            });
+            boost::asio::post(socket.get_executor(),
+                              [self = shared_from_this(), error, endpoints] { self->onResolved(error, endpoints); });
             return;
         }
         resolver.async_resolve(host, port,
@@ -64,8 +67,9 @@ private:
         if (cancelled || error) {
             return fail("cannot be resolved", error);
         }
-        boost::asio::async_connect(
-            socket, found, [self = shared_from_this()](error_code failed, const tcp::endpoint&) { self->onConnected(failed); });
+        boost::asio::async_connect(socket, found, [self = shared_from_this()](error_code failed, const tcp::endpoint&) {
+            self->onConnected(failed);
+        });
     }
 
     void onConnected(error_code error)
@@ -124,8 +128,7 @@ std::function<void()> acceptStream(tcp::socket socket, std::shared_ptr<ServerTls
 std::function<void()> connectStream(boost::asio::any_io_executor executor, const std::string& host,
                                     const std::string& port, std::shared_ptr<ClientTls> tls, StreamHandler handler)
 {
-    const auto connecting =
-        std::make_shared<Connecting>(executor, host, port, std::move(tls), std::move(handler));
+    const auto connecting = std::make_shared<Connecting>(executor, host, port, std::move(tls), std::move(handler));
     connecting->start();
     return [weak = std::weak_ptr(connecting)] {
         if (const auto alive = weak.lock()) {

@@ -10,7 +10,8 @@ namespace mesh::http {
 
 // The bytes of a message head including the empty line. Framing headers are the caller's: Content-Length or
 // Transfer-Encoding must be among `headers` already. Never emits what could split the message: in values CR, LF and NUL
-// become spaces (RFC 9110, 5.5), in a target spaces and controls become %XX, a header whose name is not a token is left out.
+// become spaces (RFC 9110, 5.5), in a target spaces and controls become %XX, a header whose name is not a token is left
+// out.
 std::string formatRequest(const RequestHead& head);
 std::string formatResponse(const ResponseHead& head);
 // formatResponse to the end of `out`.

@@ -236,8 +236,8 @@ struct Parser<Head>::Impl final : bhttp::basic_parser<std::is_same_v<Head, Reque
         events->onEnd();
     }
 
-    // Within a chunked body Beast asserts that it gets this much when it is called again after asking for more. A body that
-    // is not over has at least as much to come, so waiting for it delays nothing for good.
+    // Within a chunked body Beast asserts that it gets this much when it is called again after asking for more. A body
+    // that is not over has at least as much to come, so waiting for it delays nothing for good.
     std::size_t parseBody(std::string_view bytes, bool& needMore)
     {
         if (bodyNeedsMore && bytes.size() < shortestChunkedEnd) {
@@ -275,12 +275,12 @@ struct Parser<Head>::Impl final : bhttp::basic_parser<std::is_same_v<Head, Reque
             bodyNeedsMore = needMore;
             return used;
         }
-        // Once it asked for more, Beast looks at nothing before it sees the end of the head. What can be known to be wrong
-        // already is found here, so that the answer does not depend on how the head was cut.
+        // Once it asked for more, Beast looks at nothing before it sees the end of the head. What can be known to be
+        // wrong already is found here, so that the answer does not depend on how the head was cut.
         const std::string_view rest = window.substr(used);
         const std::string_view line = rest.substr(0, limits::maxHttpTargetBytes + startLineRest);
-        const bool lineTooLong = line.size() == limits::maxHttpTargetBytes + startLineRest &&
-                                 line.find('\n') == std::string_view::npos;
+        const bool lineTooLong =
+            line.size() == limits::maxHttpTargetBytes + startLineRest && line.find('\n') == std::string_view::npos;
         const std::size_t checked = std::exchange(checkedBytes, rest.size());
         if (!linesEndProperly(rest, used > 0 ? 0 : std::min(checked, rest.size()))) {
             failure = malformed("a line must end with CR LF");

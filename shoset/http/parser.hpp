@@ -16,10 +16,10 @@ namespace mesh::http {
 // Limits are those of limits.hpp; a message over one is Code::tooLarge, a transfer coding other than "chunked"
 // Code::unsupported, anything malformed Code::invalidArgument. After an error every call gives the same error.
 // Strict where leniency lets two parsers disagree on where a message ends (request smuggling): lone LF or CR, obs-fold,
-// white space before a colon, control characters, both Content-Length and Transfer-Encoding, differing or repeated ones,
-// Transfer-Encoding in HTTP/1.0, and in requests a missing, repeated or malformed Host are all errors. One empty line
-// before a request is skipped (RFC 9112, 2.2). A target in absolute-form becomes origin-form, its authority the Host
-// (3.2.2). Trailers and chunk extensions are checked and dropped.
+// white space before a colon, control characters, both Content-Length and Transfer-Encoding, differing or repeated
+// ones, Transfer-Encoding in HTTP/1.0, and in requests a missing, repeated or malformed Host are all errors. One empty
+// line before a request is skipped (RFC 9112, 2.2). A target in absolute-form becomes origin-form, its authority the
+// Host (3.2.2). Trailers and chunk extensions are checked and dropped.
 template <class Head>
 class Parser {
 public:
@@ -48,12 +48,12 @@ public:
     // A response to HEAD (or a 1xx/204/304) has no body whatever its headers say. Call before consume().
     void expectNoBody();
 
-    bool started() const;    // at least one byte of the message was consumed
-    bool done() const;       // the message ended
-    bool headDone() const;   // onHead was called
+    bool started() const;   // at least one byte of the message was consumed
+    bool done() const;      // the message ended
+    bool headDone() const;  // onHead was called
     bool keepAlive() const;  // valid once the head was seen
     bool expectsContinue() const;
-    bool http10() const;         // HTTP/1.0, valid once the head was seen
+    bool http10() const;        // HTTP/1.0, valid once the head was seen
     bool targetTooLong() const;  // Code::tooLarge was for the request's target, not for its headers
 
 private:

@@ -61,7 +61,8 @@ private:
     Error handshakeError(int sslError) const;
     void readStep();
     void readDone(error_code error, std::size_t size);
-    // Writes as much as the socket takes. True when all is written or `failure` is set; else `wanted` says what to wait for.
+    // Writes as much as the socket takes. True when all is written or `failure` is set; else `wanted` says what to wait
+    // for.
     bool writeSome(error_code& failure, int& wanted);
     void writeStep();
     void writeDone(error_code error);
@@ -248,8 +249,8 @@ bool Connection::writeSome(error_code& failure, int& wanted)
     return true;
 }
 
-// Small buffers are gathered, so that head and body share a record. The same position gives the same bytes: OpenSSL wants
-// that of a write repeated.
+// Small buffers are gathered, so that head and body share a record. The same position gives the same bytes: OpenSSL
+// wants that of a write repeated.
 const_buffer Connection::nextRecord(std::span<char> scratch) const
 {
     const const_buffer& first = writing[firstWriting];
@@ -315,7 +316,8 @@ error_code Connection::ioError(int sslError) const
     if (sslError == SSL_ERROR_ZERO_RETURN) {
         return errors::eof;
     }
-    const bool cut = sslError == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    const bool cut =
+        sslError == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
     ERR_clear_error();
     if (cut) {
         return errors::connection_aborted;

@@ -267,6 +267,7 @@ bool JsonScanner::open(bool isObject)
         return false;
     }
     object = isObject;
+    namedItself[depth] = false;
     objects[depth++] = isObject;
     separator = isObject ? '{' : '[';
     if (isObject) {
@@ -295,6 +296,9 @@ const char* JsonScanner::scanValue(const char* quote)
     restart(p, 0);
     mode = Mode::text;
     textIsUri = property == Property::uri;
+    if (property == Property::odataId && depth > 0) {
+        namedItself[depth - 1] = true;
+    }
     switch (property) {
         case Property::plain:
         case Property::odataId: return scanText(p);

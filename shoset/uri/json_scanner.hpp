@@ -28,7 +28,8 @@ enum class Property : std::uint8_t { plain, uri, id, odataId, httpHeaders };
 // Memory is bounded. What must be seen whole to be decided is held back until it is: a property name
 // (maxPropertyNameBytes), the path of a URI (maxUriBytes), an Id (maxPropertyNameBytes), and an object whose Id comes
 // before its @odata.id (maxHeldBytes). What is longer passes unchanged, in pieces; the strings around it have no limit.
-// The scheme of an absolute URL that is itself written with escapes ("h\u0074tp") is not recognised.
+// The scheme of an absolute URL, and "Location:" in Payload.HttpHeaders, are not recognised where their letters are
+// written as escapes ("h\u0074tp").
 class JsonScanner {
 public:
     // `map` must outlive the scanner.
@@ -132,6 +133,7 @@ private:
     std::size_t depth = 0;
     bool object = false;  // what is open at `depth` is an object
     std::bitset<limits::maxJsonDepth> objects;
+    std::bitset<limits::maxJsonDepth> namedItself;  // the object at that depth has had its @odata.id
     std::array<Member, limits::maxNestedMembers> members;
     std::size_t memberCount = 0;
     // An Id that waits for its object's @odata.id; `held` is the output from the Id's first character on.

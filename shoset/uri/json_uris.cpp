@@ -362,7 +362,7 @@ bool JsonScanner::beginId(const char* p)
     const std::size_t erase = back ? rawLength(raw, map.idPrefix().size()) : 0;
     const bool named = memberCount > 0 && members[memberCount - 1].depth == depth;
     if (depth > 1 && !named) {
-        if (!holding) {
+        if (!holding && !namedItself[depth - 1]) {
             hold(p, id, erase);
         }
         return true;

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -37,6 +38,7 @@ def main():
     unknown = set(options.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # through the sections' clean-up
     figures, broken = Figures(), []
     for name in options.sections or SECTIONS:
         print(f"# {name}", file=sys.stderr, flush=True)

@@ -13,6 +13,7 @@ from lab import SIMULATOR
 
 _PIECE = 1 << 20
 _EXTRA = "<= 8"
+_STALL = 20.0  # seconds in which not a byte moves
 
 
 class Watch:
@@ -57,14 +58,6 @@ def run(lab, figures):
         for _ in range(50):
             client.get(mapping.own_uri(base))  # what the first requests allocate is not this one's
     header = lab.login_header(node)
-    with Watch(processes) as watch:
-        sent, seconds = _upload(lab, node, push, header)
-    with Client(control) as client:
-        seen = client.get("/uploads").json()
-    received = _last_upload(seen)
-    if received["sha256"] != sent or received["size"] != lab.length.upload:
-        raise Problem(f"the satellite received {received}, not {lab.length.upload} bytes of SHA-256 {sent}")
-    _report(figures, "upload", lab.length.upload, seconds, watch)
     with Client(control) as client:
         right = client.get(f"/download-sha256?bytes={lab.length.download}").json()
     with Watch(processes) as watch:
@@ -72,6 +65,17 @@ def run(lab, figures):
     if digest not in json.dumps(right):
         raise Problem(f"fetched bytes of SHA-256 {digest}, right is {right}")
     _report(figures, "download", lab.length.download, seconds, watch)
+    with Watch(processes) as watch:
+        try:
+            sent, seconds = _upload(lab, node, push, header)
+        except TimeoutError:
+            raise Problem(f"the upload stood still for {_STALL:.0f} s") from None
+    with Client(control) as client:
+        seen = client.get("/uploads").json()
+    received = _last_upload(seen)
+    if received["sha256"] != sent or received["size"] != lab.length.upload:
+        raise Problem(f"the satellite received {received}, not {lab.length.upload} bytes of SHA-256 {sent}")
+    _report(figures, "upload", lab.length.upload, seconds, watch)
 
 
 def _simulator(lab):
@@ -94,7 +98,7 @@ def _simulator(lab):
 
 def _connection(lab, node):
     context = ssl.create_default_context(cafile=str(lab.files.authority.certificate))
-    return http.client.HTTPSConnection("127.0.0.1", node.facade_port, timeout=120, context=context)
+    return http.client.HTTPSConnection("127.0.0.1", node.facade_port, timeout=_STALL, context=context)
 
 
 def _upload(lab, node, uri, header):

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
-import time
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +33,14 @@ class Length:
     seconds: int = 4
     failovers: int = 7
     connectors: int = 1000
+    messages: int = 300_000
     upload: int = 200_000_000
     download: int = 50_000_000
 
     @staticmethod
     def quick():
-        return Length(rounds=3, seconds=2, failovers=3, connectors=200, upload=40_000_000, download=20_000_000)
+        return Length(rounds=3, seconds=2, failovers=3, connectors=200, messages=50_000,
+                      upload=40_000_000, download=20_000_000)
 
 
 @dataclass
@@ -192,4 +194,4 @@ def send_signal(child, number):
 
 def settle(seconds):
     """Lets a state last for a while, which is the thing measured."""
-    time.sleep(seconds)
+    threading.Event().wait(seconds)

@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -56,7 +57,7 @@ class InMemoryBmc final : public BmcPort {
 public:
     InMemoryBmc(host::Loop& ownLoop, std::size_t number) : loop(ownLoop)
     {
-        char uuid[40];
+        char uuid[64];
         std::snprintf(uuid, sizeof uuid, "00000000-0000-4000-8000-%012zu", number + 1);
         root = std::string(R"({"@odata.id":"/redfish/v1/","UUID":")") + uuid +
                R"(","RedfishVersion":"1.15.0","Systems":{"@odata.id":"/redfish/v1/Systems"}})";

@@ -156,7 +156,7 @@ class Start(unittest.TestCase):
     def test_dies_with_its_parent(self):
         with tempfile.TemporaryDirectory() as folder:
             ready = os.path.join(folder, "ready")
-            script = ("import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(60)")
+            script = ("import signal, subprocess, sys; subprocess.Popen(sys.argv[1:]); signal.pause()")
             parent = subprocess.Popen([sys.executable, "-c", script, os.path.join(HERE, "bmcsim"), "--satellite",
                                        "generate=1,https=0", "--ready-file", ready, "--die-with-parent"])
             try:

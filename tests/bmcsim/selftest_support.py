@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 from urllib.parse import quote, urlsplit
@@ -34,7 +35,7 @@ def wait_for(condition, what):
         value = condition()
         if value:
             return value
-        time.sleep(0.01)
+        threading.Event().wait(0.01)
     raise AssertionError(f"not in {DEADLINE} s: {what}")
 
 

@@ -153,7 +153,7 @@ class Mapping:
 
 # A path of the tree, alone or at the end of a URL; it ends where prose or markup begins.
 _CANDIDATE = re.compile(r"(?:(?:https?)://(?P<host>[^/\s\"'<>]*))?(?P<path>/redfish/v1(?![^/\s\"'<>,;)\]\\?#.:])[^\s\"'<>,;)\]\\]*)", re.I)
-_IN_TREE = re.compile(r"/redfish(/|$)", re.I)
+_IN_TREE = re.compile(r"/redfish/v1(/|$)", re.I)
 
 _TOKEN = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"|(?P<mark>[{}\[\],:])', re.S)
 _ESCAPE = re.compile(r'\\u[0-9a-fA-F]{4}|\\.|.', re.S)

@@ -134,7 +134,7 @@ protected:
         said.uuid = "11111111-2222-3333-4444-555555555555";
         said.complete = true;
         said.bmcReachable = true;
-        said.services = std::move(services);
+        said.rootLinks = std::move(services);
         said.collections = std::move(collections);
         satellites.setLinked(shoset::connectorAddress(tenant, name), true);
         satellites.onAnnounce(shoset::connectorAddress(tenant, name), std::move(said));

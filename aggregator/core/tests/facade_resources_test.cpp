@@ -217,7 +217,8 @@ TEST_F(FacadeResourcesTest, ServiceDocumentListsTheRootAndItsChildren)
         EXPECT_EQ(entry["kind"], "Singleton");
         urls.push_back(entry["url"]);
     }
-    for (const auto& [name, value] : get("", "/redfish/v1").body.items()) {
+    const Asked root = get("", "/redfish/v1");
+    for (const auto& [name, value] : root.body.items()) {
         if (value.is_object() && value.contains("@odata.id")) {
             EXPECT_EQ(std::count(urls.begin(), urls.end(), value["@odata.id"]), 1) << name;
         }

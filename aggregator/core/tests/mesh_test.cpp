@@ -35,6 +35,13 @@ struct Heard final : MeshEvents {
     int chunks = 0, credits = 0;
 };
 
+shoset::Reply answered()
+{
+    shoset::Reply reply;
+    reply.http.status = 204;
+    return reply;
+}
+
 // One node with links to somebody played by the test: `say` makes the other side's records.
 struct MeshTest : testing::Test {
     Now now{Instant{} + 1h, WallTime{} + 24h * 20000};
@@ -82,8 +89,8 @@ TEST_F(MeshTest, AConnectorThatGreetedIsReachable)
 TEST_F(MeshTest, AConnectorMayAnswerUnderItsOwnNameOnly)
 {
     greet(1, "acme/s1");
-    mesh.onFrame(1, frameOf({id(), "acme/s1", "agg-b", shoset::Reply{}}), now);
-    mesh.onFrame(1, frameOf({id(), "zeta/s9", "agg-b", shoset::Reply{}}), now);
+    mesh.onFrame(1, frameOf({id(), "acme/s1", "agg-b", answered()}), now);
+    mesh.onFrame(1, frameOf({id(), "zeta/s9", "agg-b", answered()}), now);
     EXPECT_EQ(heard.replies, std::vector<shoset::Address>{"acme/s1"});
     EXPECT_EQ(mesh.counters().wrongSource, 1U);
 }
@@ -104,7 +111,7 @@ TEST_F(MeshTest, AConnectorsReplyIsNeverPassedOnToAnotherConnector)
 {
     greet(1, "acme/s1");
     greet(2, "zeta/s1");
-    mesh.onFrame(1, frameOf({id(), "acme/s1", "zeta/s1", shoset::Reply{}}), now);
+    mesh.onFrame(1, frameOf({id(), "acme/s1", "zeta/s1", answered()}), now);
     EXPECT_EQ(framesTo(2), 0U);
     EXPECT_EQ(mesh.counters().notAllowed, 1U);
 }
@@ -187,7 +194,9 @@ TEST_F(MeshTest, AManyRoutesAreToldInSeveralRecords)
         for (auto record = reader.next(); record && record->has_value(); record = reader.next()) {
             if ((*record)->prelude.kind == shoset::Kind::routes) {
                 const auto message = shoset::decodeHeader(shoset::Kind::routes, (*record)->header);
-                told += std::get<shoset::Routes>(message->content).routes.size();
+                for (const shoset::Route& route : std::get<shoset::Routes>(message->content).routes) {
+                    told += route.distance != 0 ? 1 : 0;  // 0 withdraws
+                }
             }
         }
     }

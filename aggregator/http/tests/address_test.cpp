@@ -17,8 +17,8 @@ TEST(Address, BothFamiliesRoundTrip)
 
 TEST(Address, WhatIsNeitherIsRefusedByName)
 {
-    for (const std::string text : {"", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1",
-                                   "::1:80", "[::1]", "[127.0.0.1]:80", "localhost:80", "[::1]:80 "}) {
+    for (const std::string text : {"", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536",
+                                   "127.0.0.1:-1", "::1:80", "[::1]", "[127.0.0.1]:80", "localhost:80", "[::1]:80 "}) {
         const auto endpoint = parseEndpoint(text);
         ASSERT_FALSE(endpoint) << text;
         EXPECT_NE(endpoint.error().message.find("\"" + text + "\""), std::string::npos);

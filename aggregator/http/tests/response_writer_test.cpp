@@ -48,8 +48,12 @@ TEST(ResponseWriter, WholeAnswersCarryTheirLengthWhateverTheHeadSaid)
 
 TEST(ResponseWriter, HopByHopHeadersAreOurs)
 {
-    const Headers given = {{"Connection", "keep-alive"}, {"Transfer-Encoding", "chunked"}, {"Keep-Alive", "1"}, {"Upgrade", "h2c"},
-                           {"Trailer", "X"}, {"X", "kept"}};
+    const Headers given = {{"Connection", "keep-alive"},
+                           {"Transfer-Encoding", "chunked"},
+                           {"Keep-Alive", "1"},
+                           {"Upgrade", "h2c"},
+                           {"Trailer", "X"},
+                           {"X", "kept"}};
     EXPECT_EQ(whole({false, false, false}, {200, given}, "b"),
               "HTTP/1.1 200 OK\r\nX: kept\r\nContent-Length: 1\r\nConnection: close\r\n\r\nb");
 }

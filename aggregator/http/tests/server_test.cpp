@@ -28,7 +28,8 @@ TEST_F(ServerBasics, RequestArrivesWholeAndItsAnswerGoesBack)
     EXPECT_EQ(*findHeader(info.head.headers, "x-auth-token"), "t");
     EXPECT_FALSE(info.bodyFollows);
     EXPECT_EQ(info.remote.rfind("127.0.0.1:", 0), 0u);
-    EXPECT_EQ(client.raw, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\nfor /redfish/v1?x=1");
+    EXPECT_EQ(client.raw,
+              "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\nfor /redfish/v1?x=1");
 }
 
 TEST_F(ServerBasics, ConnectionIsKeptForFurtherRequests)
@@ -51,7 +52,8 @@ TEST_F(ServerBasics, PipelinedRequestsAreAnsweredInOrderOneAtATime)
     Client client = connect();
     std::string all;
     for (int i = 0; i < 50; ++i) {
-        all += "PUT /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\n" + std::string(2000, 'b');
+        all += "PUT /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\n" +
+               std::string(2000, 'b');
     }
     client.send(all);
     for (std::size_t i = 0; i < 50; ++i) {

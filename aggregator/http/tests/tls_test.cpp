@@ -102,7 +102,9 @@ TEST_F(ServerTls, NewCertificateServesNewConnectionsAndOldOnesGoOn)
 
 TEST_F(ServerTls, LargeAnswerPassesWhole)
 {
-    recorder.handler = [this](Recorder::Exchange& exchange) { respond(exchange.id, {200, {}}, std::string(900'000, 'z')); };
+    recorder.handler = [this](Recorder::Exchange& exchange) {
+        respond(exchange.id, {200, {}}, std::string(900'000, 'z'));
+    };
     Client client(context, server->port(), trusting(certificate));
     client.send(get);
     ASSERT_TRUE(runUntil([&] { return client.answers.size() == 1; }));

@@ -49,7 +49,7 @@ TEST_F(MemberWatchTest, FindsTheCollectionsFromTheRootAndReadsThem)
     EXPECT_EQ(systems().members, std::vector<std::string>{"/redfish/v1/Systems/1"});
     EXPECT_EQ(all.uuid, "u-1");
     EXPECT_TRUE(all.bmcReachable);
-    EXPECT_EQ(all.services, std::vector<std::string>{"Systems"});
+    EXPECT_EQ(all.rootLinks, std::vector<std::string>{"Systems"});
 }
 
 TEST_F(MemberWatchTest, FindsCollectionsBelowServices)

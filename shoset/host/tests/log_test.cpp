@@ -43,13 +43,14 @@ TEST(Log, Utf8StaysAndWhatIsNotUtf8IsEscaped)
     EXPECT_NE(logfmt({{"k", "Zürich"}}).find(" k=\"Zürich\""), std::string::npos);
     EXPECT_NE(logfmt({{"k", "\xff\xc3"}}).find(R"( k="\u00ff\u00c3")"), std::string::npos);
     EXPECT_NE(logfmt({{"k", "\xc2\x9b"}}).find(R"( k="\u009b")"), std::string::npos);  // CSI of a terminal
-    EXPECT_NE(logfmt({{"k", "\xed\xa0\x80"}}).find(R"(\u00ed)"), std::string::npos);   // a surrogate
+    EXPECT_NE(logfmt({{"k", "\xed\xa0\x80"}}).find(R"(\u00ed)"), std::string::npos);  // a surrogate
 }
 
 TEST(Log, JsonLinesAreObjects)
 {
-    EXPECT_EQ(json({{"peer", "a\"b"}, {"count", 3}, {"up", false}}),
-              R"({"time":"2024-05-01T12:00:00.123Z","level":"error","event":"event_name","peer":"a\"b","count":3,"up":false})");
+    EXPECT_EQ(
+        json({{"peer", "a\"b"}, {"count", 3}, {"up", false}}),
+        R"({"time":"2024-05-01T12:00:00.123Z","level":"error","event":"event_name","peer":"a\"b","count":3,"up":false})");
 }
 
 TEST(Log, LongLinesLoseWholeFieldsAndSayTheyWereCut)

@@ -39,7 +39,8 @@ TEST(ParserLimits, TargetLimitIsExactAndNamesItself)
         return parsedEveryWay("GET /" + std::string(size - 1, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n");
     };
     EXPECT_EQ(withTarget(limits::maxHttpTargetBytes).messages.size(), 1u);
-    for (const std::size_t size : {limits::maxHttpTargetBytes + 1, limits::maxHttpTargetBytes + 100, std::size_t(60000)}) {
+    for (const std::size_t size :
+         {limits::maxHttpTargetBytes + 1, limits::maxHttpTargetBytes + 100, std::size_t(60000)}) {
         const auto run = withTarget(size);
         ASSERT_TRUE(run.error) << size;
         EXPECT_EQ(run.error->code, Code::tooLarge) << size;
@@ -61,7 +62,8 @@ TEST(ParserLimits, HeadLimitIsExactOverManyHeadersAndOverOne)
         }
         return text + "X: " + std::string(headSize - text.size() - 7, 'v') + "\r\n\r\n";
     };
-    for (const auto& make : {std::function<std::string(std::size_t)>(oneHeader), std::function<std::string(std::size_t)>(manyHeaders)}) {
+    for (const auto& make :
+         {std::function<std::string(std::size_t)>(oneHeader), std::function<std::string(std::size_t)>(manyHeaders)}) {
         ASSERT_EQ(make(limits::maxHttpHeaderBytes).size(), limits::maxHttpHeaderBytes);
         EXPECT_EQ(parsedEveryWay(make(limits::maxHttpHeaderBytes)).messages.size(), 1u);
         for (const std::size_t size : {limits::maxHttpHeaderBytes + 1, std::size_t(100000)}) {
@@ -96,9 +98,10 @@ TEST(ParserLimits, TrailersAndChunkHeadersCannotGrowWithoutEnd)
 TEST(ParserLimits, ABufferOfTheNamedSizeAlwaysSuffices)
 {
     // A connection holds at most httpBufferBytes; whatever comes, the parser either takes something or fails.
-    for (const std::string& start : {std::string("GET /"), std::string("GET / HTTP/1.1\r\nHost: h\r\nX: "),
-                                     std::string("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;"),
-                                     std::string("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ")}) {
+    for (const std::string& start :
+         {std::string("GET /"), std::string("GET / HTTP/1.1\r\nHost: h\r\nX: "),
+          std::string("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;"),
+          std::string("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ")}) {
         RequestParser parser;
         Recorder<RequestHead> recorder;
         std::string kept = start;

@@ -6,7 +6,8 @@ namespace mesh::http {
 namespace {
 
 const std::string twoRequests =
-    "POST /redfish/v1/Systems?a=%20b HTTP/1.1\r\nHost: bmc\r\nX-Empty:\r\nX-Pad:  a b \t\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "POST /redfish/v1/Systems?a=%20b HTTP/1.1\r\nHost: bmc\r\nX-Empty:\r\nX-Pad:  a b \t\r\nTransfer-Encoding: "
+    "chunked\r\n\r\n"
     "5\r\nhello\r\n6;name=\"v;x\"\r\n world\r\n0\r\nX-Trailer: t\r\n\r\n"
     "\r\nPUT /x HTTP/1.1\r\nHost: [::1]:8443\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc";
 
@@ -17,8 +18,8 @@ void expectTwoRequests(const Request& run, const std::string& how)
     const auto& first = run.messages[0];
     EXPECT_EQ(first.head.method, "POST") << how;
     EXPECT_EQ(first.head.target, "/redfish/v1/Systems?a=%20b") << how;
-    EXPECT_EQ(first.head.headers, (Headers{{"Host", "bmc"}, {"X-Empty", ""}, {"X-Pad", "a b"},
-                                          {"Transfer-Encoding", "chunked"}}))
+    EXPECT_EQ(first.head.headers,
+              (Headers{{"Host", "bmc"}, {"X-Empty", ""}, {"X-Pad", "a b"}, {"Transfer-Encoding", "chunked"}}))
         << how;
     EXPECT_EQ(first.body, "hello world") << how;
     EXPECT_FALSE(first.contentLength) << how;
@@ -45,7 +46,8 @@ TEST(RequestParser, PipelinedRequestsComeOutAlikeHoweverTheyAreCut)
 
 TEST(ResponseParser, EveryCutOfAChunkedResponseGivesTheSameBody)
 {
-    const std::string text = "HTTP/1.1 200 Fine indeed\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\na\r\nA\r\n0123456789\r\n0\r\n\r\n";
+    const std::string text =
+        "HTTP/1.1 200 Fine indeed\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\na\r\nA\r\n0123456789\r\n0\r\n\r\n";
     for (std::size_t cut = 1; cut < text.size(); ++cut) {
         const auto run = parseAll<ResponseHead>({text.substr(0, cut), text.substr(cut)});
         ASSERT_EQ(run.messages.size(), 1u) << cut;
@@ -71,7 +73,9 @@ TEST(RequestParser, AbsoluteTargetsBecomeOriginFormAndTheirAuthorityTheHost)
 {
     const auto parsed = [](const std::string& target) {
         const auto run = requests("GET " + target + " HTTP/1.1\r\nHost: other\r\n\r\n");
-        return run.messages.empty() ? "error" : *findHeader(run.messages[0].head.headers, "host") + " " + run.messages[0].head.target;
+        return run.messages.empty()
+                   ? "error"
+                   : *findHeader(run.messages[0].head.headers, "host") + " " + run.messages[0].head.target;
     };
     EXPECT_EQ(parsed("https://bmc:8443/redfish/v1?x=1"), "bmc:8443 /redfish/v1?x=1");
     EXPECT_EQ(parsed("HTTP://bmc"), "bmc /");
@@ -92,9 +96,8 @@ TEST(RequestParser, ExpectationIsSeenOnlyWhereItIsOne)
     const auto expects = [](const std::string& version, const std::string& value) {
         RequestParser parser;
         Recorder<RequestHead> recorder;
-        EXPECT_TRUE(parser.consume("PUT / HTTP/" + version + "\r\nHost: h\r\nExpect: " + value +
-                                       "\r\nContent-Length: 3\r\n\r\n",
-                                   recorder));
+        EXPECT_TRUE(parser.consume(
+            "PUT / HTTP/" + version + "\r\nHost: h\r\nExpect: " + value + "\r\nContent-Length: 3\r\n\r\n", recorder));
         EXPECT_TRUE(parser.headDone());
         EXPECT_EQ(parser.http10(), version == "1.0");
         return parser.expectsContinue();
@@ -142,7 +145,8 @@ TEST(ResponseParser, ResponsesWithoutABodyEndWithTheirHead)
 {
     const std::string sized = "\r\nContent-Length: 100\r\n\r\n";
     EXPECT_EQ(responses("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 Not Modified" + sized).messages.size(), 2u);
-    EXPECT_EQ(responses("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").messages.size(), 2u);
+    EXPECT_EQ(responses("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").messages.size(),
+              2u);
 
     ResponseParser parser;
     Recorder<ResponseHead> recorder;
@@ -159,7 +163,8 @@ TEST(Parser, LargeBodiesPassWithoutALimitOfTheirOwn)
     const std::string piece(65536, 'x');
     ResponseParser parser;
     Recorder<ResponseHead> recorder;
-    ASSERT_TRUE(parser.consume("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(400 * piece.size()) + "\r\n\r\n", recorder));
+    ASSERT_TRUE(parser.consume("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(400 * piece.size()) + "\r\n\r\n",
+                               recorder));
     for (int i = 0; i < 400; ++i) {
         ASSERT_EQ(*parser.consume(piece, recorder), piece.size());
         recorder.message.body.clear();

@@ -38,7 +38,8 @@ struct Run {
     bool targetTooLong = false;
 };
 
-// Feeds `pieces` one after the other as a connection would: what is not taken is kept, a message that ends starts the next.
+// Feeds `pieces` one after the other as a connection would: what is not taken is kept, a message that ends starts the
+// next.
 template <class Head>
 Run<Head> parseAll(const std::vector<std::string>& pieces)
 {

@@ -29,8 +29,8 @@ TEST(Smuggling, BothLengthAndTransferEncodingAreRefused)
 
 TEST(Smuggling, ContentLengthsThatDifferOrAreNotNumbersAreRefused)
 {
-    for (const std::string value : {"3\r\nContent-Length: 4", "3, 4", "3,", "+3", "-1", "0x3", "3 4", "", "99999999999999999999",
-                                    "3;", "3\t\v"}) {
+    for (const std::string value : {"3\r\nContent-Length: 4", "3, 4", "3,", "+3", "-1", "0x3", "3 4", "",
+                                    "99999999999999999999", "3;", "3\t\v"}) {
         expectRefused(start + "Content-Length: " + value + "\r\n\r\nabcd");
     }
     EXPECT_EQ(requests(start + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc").messages.size(), 1u);
@@ -38,7 +38,8 @@ TEST(Smuggling, ContentLengthsThatDifferOrAreNotNumbersAreRefused)
 
 TEST(Smuggling, TransferEncodingIsChunkedOrRefused)
 {
-    for (const std::string value : {"gzip", "gzip, chunked", "chunked, gzip", "identity", "xchunked", "chunked;q=1", "\"chunked\""}) {
+    for (const std::string value :
+         {"gzip", "gzip, chunked", "chunked, gzip", "identity", "xchunked", "chunked;q=1", "\"chunked\""}) {
         expectRefused(start + "Transfer-Encoding: " + value + "\r\n\r\n0\r\n\r\n", Code::unsupported);
     }
     expectRefused(start + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
@@ -88,8 +89,9 @@ TEST(Smuggling, BadNamesAndControlCharactersAreRefused)
 
 TEST(Smuggling, RequestLinesMustBeExact)
 {
-    for (const std::string line : {"GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET /", "GET / HTTP/1.2", "GET / HTTP/2.0",
-                                   "GET / http/1.1", "GET /a b HTTP/1.1", "G@T / HTTP/1.1", "GET\t/ HTTP/1.1", "/ HTTP/1.1"}) {
+    for (const std::string line :
+         {"GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET /", "GET / HTTP/1.2", "GET / HTTP/2.0",
+          "GET / http/1.1", "GET /a b HTTP/1.1", "G@T / HTTP/1.1", "GET\t/ HTTP/1.1", "/ HTTP/1.1"}) {
         expectRefused(line + "\r\nHost: h\r\n\r\n");
     }
     expectRefused("\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -110,8 +112,9 @@ TEST(Smuggling, HostMustBeThereOnceAndBeAHost)
 TEST(Smuggling, ChunksMustBeExact)
 {
     const std::string chunked = start + "Transfer-Encoding: chunked\r\n\r\n";
-    for (const std::string body : {"-1\r\n", "g\r\na\r\n", "\r\na\r\n", " 1\r\na\r\n", "0x1\r\na\r\n", "1 a\r\n", "1\r\nab\r\n",
-                                   "11111111111111111\r\n", "1;\"x\r\na\r\n", "1;a=\"x\ny\"\r\na\r\n", "1;a=\"x\"y\r\na\r\n"}) {
+    for (const std::string body :
+         {"-1\r\n", "g\r\na\r\n", "\r\na\r\n", " 1\r\na\r\n", "0x1\r\na\r\n", "1 a\r\n", "1\r\nab\r\n",
+          "11111111111111111\r\n", "1;\"x\r\na\r\n", "1;a=\"x\ny\"\r\na\r\n", "1;a=\"x\"y\r\na\r\n"}) {
         expectRefused(chunked + body + "0\r\n\r\n");
     }
     expectRefused(chunked + "1;" + std::string(300, 'x') + "\r\na\r\n0\r\n\r\n");
@@ -121,14 +124,15 @@ TEST(Smuggling, ChunksMustBeExact)
 
 TEST(Smuggling, ResponsesAreHeldToTheSameRules)
 {
-    for (const std::string head : {"Content-Length: 1\r\nTransfer-Encoding: chunked", "Content-Length: 1\r\nContent-Length: 2",
-                                   "Transfer-Encoding: gzip", "X: a\r\n b", "X : a", "X: a\nY: b"}) {
+    for (const std::string head :
+         {"Content-Length: 1\r\nTransfer-Encoding: chunked", "Content-Length: 1\r\nContent-Length: 2",
+          "Transfer-Encoding: gzip", "X: a\r\n b", "X : a", "X: a\nY: b"}) {
         const auto run = responses("HTTP/1.1 200 OK\r\n" + head + "\r\n\r\n0\r\n\r\n");
         EXPECT_TRUE(run.error) << head;
         EXPECT_TRUE(run.messages.empty()) << head;
     }
-    for (const std::string line : {"HTTP/1.1 099 X", "HTTP/1.1 600 X", "HTTP/1.1 20 X", "HTTP/1.1 2000 X", "HTTP/2.0 200 X", "HTTP/1.1  200 X",
-                                   "HTTP/1.1 200\rX"}) {
+    for (const std::string line : {"HTTP/1.1 099 X", "HTTP/1.1 600 X", "HTTP/1.1 20 X", "HTTP/1.1 2000 X",
+                                   "HTTP/2.0 200 X", "HTTP/1.1  200 X", "HTTP/1.1 200\rX"}) {
         EXPECT_TRUE(responses(line + "\r\nContent-Length: 0\r\n\r\n").error) << line;
     }
 }

@@ -156,7 +156,8 @@ TEST_F(Connect, RefusedIsNotSentAndNamesTheTarget)
 {
     const std::string closedPort = port();
     acceptor.close();
-    connectStream(context.get_executor(), "127.0.0.1", closedPort, nullptr, [this](auto outcome) { connected.emplace(std::move(outcome)); });
+    connectStream(context.get_executor(), "127.0.0.1", closedPort, nullptr,
+                  [this](auto outcome) { connected.emplace(std::move(outcome)); });
     ASSERT_TRUE(runUntil([this] { return connected.has_value(); }));
     ASSERT_FALSE(*connected);
     EXPECT_EQ(connected->error().code, Code::notSent);
@@ -168,7 +169,8 @@ TEST_F(Connect, NamesAreResolvedAndUnknownOnesAreNotSent)
     connectBoth(nullptr, nullptr, "localhost");
     EXPECT_TRUE(*connected);
     connected.reset();
-    connectStream(context.get_executor(), "no such host", port(), nullptr, [this](auto outcome) { connected.emplace(std::move(outcome)); });
+    connectStream(context.get_executor(), "no such host", port(), nullptr,
+                  [this](auto outcome) { connected.emplace(std::move(outcome)); });
     ASSERT_TRUE(runUntil([this] { return connected.has_value(); }));
     ASSERT_FALSE(*connected);
     EXPECT_EQ(connected->error().code, Code::notSent);
@@ -178,7 +180,8 @@ TEST_F(Connect, CancelEndsInUnavailable)
 {
     const auto tls = *makeClientTls({"", "", true});
     // Accepted by the kernel, but nobody answers the handshake.
-    auto cancel = connectStream(context.get_executor(), "127.0.0.1", port(), tls, [this](auto outcome) { connected.emplace(std::move(outcome)); });
+    auto cancel = connectStream(context.get_executor(), "127.0.0.1", port(), tls,
+                                [this](auto outcome) { connected.emplace(std::move(outcome)); });
     bool accepted = false;
     boost::asio::ip::tcp::socket held(context);
     acceptor.async_accept(held, [&](auto) { accepted = true; });

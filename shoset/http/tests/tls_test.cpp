@@ -15,7 +15,8 @@ protected:
     {
         own = *makeSelfSigned({"bmc.example", "localhost"}, {"127.0.0.1"}, 1);
         serverTls = *makeServerTls(own.certificatePem, own.keyPem);
-        caFile = testing::TempDir() + "mesh-tls-" + testing::UnitTest::GetInstance()->current_test_info()->name() + ".pem";
+        caFile =
+            testing::TempDir() + "mesh-tls-" + testing::UnitTest::GetInstance()->current_test_info()->name() + ".pem";
         std::ofstream(caFile) << own.certificatePem;
     }
     void TearDown() override { std::remove(caFile.c_str()); }

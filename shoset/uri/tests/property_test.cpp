@@ -18,7 +18,6 @@ const std::vector<Asked> askedFor{{},
                                   {"/redfish/v1/Systems", "/redfish/v1/P_Systems"},
                                   {"/redfish/v1/UpdateService", "/redfish/v1/P_UpdateService"}};
 
-// Whatever the seed, the sequence is printed with the failure.
 TEST(LocaliserProperty, AgreesWithTheReferenceAndIsUndoneByTheWayBack)
 {
     const UriMap map("P");

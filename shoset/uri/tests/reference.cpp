@@ -254,6 +254,13 @@ std::string Reference::memberId(const json& object, int depth) const
     } else if (const auto it = object.find("@odata.id"); it != object.end() && it->is_string()) {
         uri = it->get<std::string>();
     }
+    if (const std::size_t colon = uri.find("://"); colon != std::string::npos) {
+        const std::size_t hostEnd = std::min(uri.find('/', colon + 3), uri.size());
+        if (schemeLength(uri, 0, colon + 1) != colon + 1 || !isOwn(lower(uri.substr(colon + 3, hostEnd - colon - 3)), colon == 5)) {
+            return "";
+        }
+        uri.erase(0, hostEnd);
+    }
     while (uri.ends_with('/')) {
         uri.pop_back();
     }

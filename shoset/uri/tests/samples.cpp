@@ -78,7 +78,7 @@ std::string Samples::quote(const std::string& text, bool plain)
 
 std::string Samples::string(const std::string& name)
 {
-    // Schemes are not recognised when their letters are escaped: escape nothing but slashes there.
+    // Schemes and names of headers are not recognised when their letters are escaped: no escapes but of slashes there.
     std::string content;
     if (name == "Id") {
         content = pick(ids);
@@ -93,7 +93,7 @@ std::string Samples::string(const std::string& name)
         static const char* const headers[] = {"Location:", "location: ", "Content-Location:  ", "Host: "};
         return quote(pick(headers) + content, true);
     }
-    return quote(content, hosts || rng.below(3) != 0);
+    return quote(content, hosts || name == "HttpHeaders" || rng.below(3) != 0);
 }
 
 std::string Samples::value(int depth)

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-// The first byte says how the rest is cut. However it is cut, the same requests must come out complete: two ways of reading
-// one stream of bytes are what request smuggling lives on.
+// The first byte says how the rest is cut. However it is cut, the same requests must come out complete: two ways of
+// reading one stream of bytes are what request smuggling lives on.
 namespace {
 
 using namespace mesh;
