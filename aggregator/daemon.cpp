@@ -50,7 +50,8 @@ std::string makeUuid(const Config& config, const std::string& ownKey)
 
 Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::string state, host::Notify systemd)
     : loop(ownLoop), config(std::move(given)), configPath(std::move(configFile)), stateDirectory(std::move(state)),
-      notify(std::move(systemd)), worker(loop.context()), timer(loop.context()), stopTimer(loop.context())
+      notify(std::move(systemd)), worker(loop.context()), timer(loop.context()), stopTimer(loop.context()),
+      watchdogTimer(loop.context())
 {
 }
 
@@ -97,6 +98,7 @@ Result<void> Daemon::start()
                         {"peers", links->peersEndpoint()}});
     armTimer();
     notify.ready();
+    feedWatchdog();
     return {};
 }
 
@@ -333,6 +335,22 @@ void Daemon::endTurn()
         turnPosted = false;
         node->flush();
         armTimer();
+    });
+}
+
+// The loop says that it lives; systemd restarts a service that falls silent.
+void Daemon::feedWatchdog()
+{
+    const std::optional<Duration> interval = notify.watchdogInterval();
+    if (!interval) {
+        return;
+    }
+    notify.watchdog();
+    watchdogTimer.expires_after(*interval);
+    watchdogTimer.async_wait([this](const boost::system::error_code& error) {
+        if (!error) {
+            feedWatchdog();
+        }
     });
 }
 

@@ -52,6 +52,7 @@ private:
 
     void endTurn();
     void armTimer();
+    void feedWatchdog();
 
     host::Loop& loop;
     Config config;
@@ -66,6 +67,7 @@ private:
     std::unique_ptr<Node> node;
     boost::asio::steady_timer timer;
     boost::asio::steady_timer stopTimer;
+    boost::asio::steady_timer watchdogTimer;
     Instant armedFor = never;
     Instant stopBy = never;
     bool turnPosted = false;

@@ -49,7 +49,7 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, shoset::Context zmq, std::stri
               }),
       bmcTurn(std::make_unique<BmcTurn>(*this)),
       bmc(loop.context(), config.target, *bmcTurn, [this] { return loop.now(); }),
-      core(config.settings, *this, bmc, journal, rng), timer(loop.context())
+      core(config.settings, *this, bmc, journal, rng), timer(loop.context()), watchdogTimer(loop.context())
 {
 }
 
@@ -81,6 +81,7 @@ Result<void> Daemon::start()
     core.start(loop.now());
     endTurn();
     notify.ready();
+    feedWatchdog();
     return {};
 }
 
@@ -151,6 +152,22 @@ void Daemon::endTurn()
             lastLinksUp = up;
         }
         armTimer();
+    });
+}
+
+// The loop says that it lives; systemd restarts a service that falls silent.
+void Daemon::feedWatchdog()
+{
+    const std::optional<Duration> interval = notify.watchdogInterval();
+    if (!interval) {
+        return;
+    }
+    notify.watchdog();
+    watchdogTimer.expires_after(*interval);
+    watchdogTimer.async_wait([this](const boost::system::error_code& error) {
+        if (!error) {
+            feedWatchdog();
+        }
     });
 }
 

@@ -38,6 +38,7 @@ private:
     Result<void> dial(const shoset::KeyPair& keys);
     void endTurn();
     void armTimer();
+    void feedWatchdog();
     void logLink(shoset::LinkId link, const char* event, const std::string& reason);
 
     host::Loop& loop;
@@ -53,6 +54,7 @@ private:
     Connector core;
     std::vector<std::unique_ptr<shoset::MeshDialer>> dialers;  // LinkId is the index
     boost::asio::steady_timer timer;
+    boost::asio::steady_timer watchdogTimer;
     Instant armedFor = never;
     std::size_t lastLinksUp = 0;
     bool turnPosted = false;

@@ -8,7 +8,9 @@
 
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <optional>
 
@@ -298,6 +300,62 @@ TEST_F(LocalEngineTest, MayBeDestroyedByAHandler)
     loop.runUntil([&] { return calls == 1 && loop.idle(); });
     open();
     EXPECT_EQ(engine->state().accounts.size(), 3U);
+}
+
+TEST_F(LocalEngineTest, AHandlerThatProposesCannotMakeARewriteOvertakeItsBatch)
+{
+    open();
+    const std::string json(limits::maxPropertyBytes - 10, 'x');
+    int answered = 0;
+    int late = 0;
+    constexpr int count = 100;
+    for (int i = 0; i < count; ++i) {
+        engine->propose(command(PutProperty{"/p" + std::to_string(i % 10), anyRevision, json + std::to_string(i)}),
+                        never, [&](const Result<Applied>&) {
+                            ++answered;
+                            engine->propose(command(RaiseGeneration{}), Instant{},
+                                            [&](const Result<Applied>&) { ++late; });
+                        });
+    }
+    loop.runUntil([&] { return answered == count && late == count && engine->counters().compactions > 0; });
+    const std::string hash = engine->hash();
+    open();
+    EXPECT_EQ(engine->hash(), hash);
+}
+
+int syncsToFail = 0;
+
+int failingSync(int fd)
+{
+    if (syncsToFail > 0) {
+        --syncsToFail;
+        errno = EIO;
+        return -1;
+    }
+    return ::fdatasync(fd);
+}
+
+TEST_F(LocalEngineTest, AfterAFailedSyncTheFileIsRewrittenBeforeTheNextChange)
+{
+    syncsToFail = 0;
+    FileCalls calls = FileCalls::system();
+    calls.sync = failingSync;
+    auto opened = LocalEngine::open({path, "agg-a", calls}, loop.environment());
+    ASSERT_TRUE(opened.ok());
+    engine = std::move(*opened);
+    EXPECT_TRUE(propose(account("alice")).ok());
+    syncsToFail = 1;
+    const auto lost = propose(account("bob"));
+    ASSERT_FALSE(lost.ok());
+    EXPECT_EQ(lost.error().code, Code::ioError);
+    const auto kept = propose(account("carol"));
+    ASSERT_TRUE(kept.ok()) << kept.error().message;
+    EXPECT_EQ(engine->counters().compactions, 1U);
+    EXPECT_EQ(engine->status().reason, "");
+    const std::string hash = engine->hash();
+    open();
+    EXPECT_EQ(engine->hash(), hash);
+    EXPECT_EQ(findAccountByName(engine->state(), "bob"), nullptr);
 }
 
 TEST_F(LocalEngineTest, ServesAToolWithoutALoop)
