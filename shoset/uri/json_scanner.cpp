@@ -138,7 +138,9 @@ Result<std::size_t> JsonScanner::scan(std::string_view in, bool last, std::strin
         return Error{Code::tooLarge, "JSON is nested deeper than " + std::to_string(limits::maxJsonDepth) + " levels"};
     }
     copyUpTo(p);
-    previous = charBefore(p);
+    if (p != in.data()) {  // else nothing was taken, and what came before is still what came before
+        previous = charBefore(p);
+    }
     if (direction == Direction::toSatellite && memberName.data() != nullptr) {
         propertyName = memberName;
     }
