@@ -50,8 +50,8 @@ std::string makeUuid(const Config& config, const std::string& ownKey)
 
 Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::string state, host::Notify systemd)
     : loop(ownLoop), config(std::move(given)), configPath(std::move(configFile)), stateDirectory(std::move(state)),
-      notify(std::move(systemd)), worker(loop.context()), timer(loop.context()), stopTimer(loop.context()),
-      watchdogTimer(loop.context())
+      notify(std::move(systemd)), worker(loop.context()), turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { node->onTimer(loop.now()); }}),
+      watchdog(loop, notify), stopTimer(loop.context())
 {
 }
 
@@ -96,9 +96,9 @@ Result<void> Daemon::start()
                         {"facade_port", server->port()},
                         {"mesh", links->meshEndpoint()},
                         {"peers", links->peersEndpoint()}});
-    armTimer();
+    endTurn();
     notify.ready();
-    feedWatchdog();
+    watchdog.start();
     return {};
 }
 
@@ -322,55 +322,6 @@ std::vector<Counter> Daemon::shellMetrics() const
     out.push_back({"bmcmesh_blocking_refused_total", "Jobs refused by the full blocking queue", worker.refused(), false});
     out.push_back({"bmcmesh_log_lines_dropped_total", "Log lines that stderr did not take", log::droppedLines(), false});
     return out;
-}
-
-// What one turn of the loop gave rise to leaves together: records for one peer share a frame.
-void Daemon::endTurn()
-{
-    if (turnPosted) {
-        return;
-    }
-    turnPosted = true;
-    boost::asio::post(loop.context(), [this] {
-        turnPosted = false;
-        node->flush();
-        armTimer();
-    });
-}
-
-// The loop says that it lives; systemd restarts a service that falls silent.
-void Daemon::feedWatchdog()
-{
-    const std::optional<Duration> interval = notify.watchdogInterval();
-    if (!interval) {
-        return;
-    }
-    notify.watchdog();
-    watchdogTimer.expires_after(*interval);
-    watchdogTimer.async_wait([this](const boost::system::error_code& error) {
-        if (!error) {
-            feedWatchdog();
-        }
-    });
-}
-
-// Armed again only for an earlier moment: a timer that fires too soon costs one wake-up, setting one costs two calls.
-void Daemon::armTimer()
-{
-    const Instant next = node->nextDeadline();
-    if (next >= armedFor) {
-        return;
-    }
-    armedFor = next;
-    timer.expires_after(std::max<Duration>(next - loop.now().mono, 0ns));
-    timer.async_wait([this](const boost::system::error_code& error) {
-        if (error) {
-            return;
-        }
-        armedFor = never;
-        node->onTimer(loop.now());
-        endTurn();
-    });
 }
 
 }  // namespace mesh::aggregator

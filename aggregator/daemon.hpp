@@ -9,6 +9,7 @@
 #include "shoset/host/loop.hpp"
 #include "shoset/host/notify.hpp"
 #include "shoset/host/system_rng.hpp"
+#include "shoset/host/turns.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -50,9 +51,7 @@ private:
     void turn() override { endTurn(); }
     Now now() const override { return loop.now(); }
 
-    void endTurn();
-    void armTimer();
-    void feedWatchdog();
+    void endTurn() { turns.end(); }
 
     host::Loop& loop;
     Config config;
@@ -65,12 +64,10 @@ private:
     std::unique_ptr<Links> links;
     std::unique_ptr<Server> server;
     std::unique_ptr<Node> node;
-    boost::asio::steady_timer timer;
+    host::Turns turns;
+    host::Watchdog watchdog;
     boost::asio::steady_timer stopTimer;
-    boost::asio::steady_timer watchdogTimer;
-    Instant armedFor = never;
     Instant stopBy = never;
-    bool turnPosted = false;
     bool stopping = false;
 };
 

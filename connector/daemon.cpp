@@ -49,7 +49,9 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, shoset::Context zmq, std::stri
               }),
       bmcTurn(std::make_unique<BmcTurn>(*this)),
       bmc(loop.context(), config.target, *bmcTurn, [this] { return loop.now(); }),
-      core(config.settings, *this, bmc, journal, rng), timer(loop.context()), watchdogTimer(loop.context())
+      core(config.settings, *this, bmc, journal, rng),
+      turns(loop, {[this] { flush(); }, [this] { return core.nextDeadline(); }, [this] { core.onTimer(loop.now()); }}),
+      watchdog(loop, notify)
 {
 }
 
@@ -81,7 +83,7 @@ Result<void> Daemon::start()
     core.start(loop.now());
     endTurn();
     notify.ready();
-    feedWatchdog();
+    watchdog.start();
     return {};
 }
 
@@ -137,57 +139,13 @@ void Daemon::logLink(LinkId link, const char* event, const std::string& reason)
     log::warning(event, {{"aggregator", config.aggregators[link].name}, {"reason", reason}});
 }
 
-// What one turn of the loop gave rise to leaves together: records for one aggregator share a frame.
-void Daemon::endTurn()
+void Daemon::flush()
 {
-    if (turnPosted) {
-        return;
+    core.flush();
+    if (const std::size_t up = core.linksUp(); up != lastLinksUp) {
+        log::info("links", {{"up", up}, {"of", dialers.size()}});
+        lastLinksUp = up;
     }
-    turnPosted = true;
-    boost::asio::post(loop.context(), [this] {
-        turnPosted = false;
-        core.flush();
-        if (const std::size_t up = core.linksUp(); up != lastLinksUp) {
-            log::info("links", {{"up", up}, {"of", dialers.size()}});
-            lastLinksUp = up;
-        }
-        armTimer();
-    });
-}
-
-// The loop says that it lives; systemd restarts a service that falls silent.
-void Daemon::feedWatchdog()
-{
-    const std::optional<Duration> interval = notify.watchdogInterval();
-    if (!interval) {
-        return;
-    }
-    notify.watchdog();
-    watchdogTimer.expires_after(*interval);
-    watchdogTimer.async_wait([this](const boost::system::error_code& error) {
-        if (!error) {
-            feedWatchdog();
-        }
-    });
-}
-
-// Armed again only for an earlier moment: a timer that fires too soon costs one wake-up, setting one costs two calls.
-void Daemon::armTimer()
-{
-    const Instant next = core.nextDeadline();
-    if (stopping || next >= armedFor) {
-        return;
-    }
-    armedFor = next;
-    timer.expires_after(std::max<Duration>(next - loop.now().mono, 0ns));
-    timer.async_wait([this](const boost::system::error_code& error) {
-        if (error) {
-            return;
-        }
-        armedFor = never;
-        core.onTimer(loop.now());
-        endTurn();
-    });
 }
 
 void Daemon::stop()
@@ -197,6 +155,7 @@ void Daemon::stop()
     }
     stopping = true;
     notify.stopping();
+    turns.stop();
     core.bye("stopping", loop.now());
     bmc.stop([this] { loop.stop(); });
 }

@@ -8,10 +8,9 @@
 #include "shoset/host/loop.hpp"
 #include "shoset/host/notify.hpp"
 #include "shoset/host/system_rng.hpp"
+#include "shoset/host/turns.hpp"
 #include "shoset/zmq/context.hpp"
 #include "shoset/zmq/dialer.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <memory>
 #include <string>
@@ -36,9 +35,8 @@ public:
 private:
     class BmcTurn;
     Result<void> dial(const shoset::KeyPair& keys);
-    void endTurn();
-    void armTimer();
-    void feedWatchdog();
+    void endTurn() { turns.end(); }
+    void flush();
     void logLink(shoset::LinkId link, const char* event, const std::string& reason);
 
     host::Loop& loop;
@@ -53,11 +51,9 @@ private:
     RedfishClient bmc;
     Connector core;
     std::vector<std::unique_ptr<shoset::MeshDialer>> dialers;  // LinkId is the index
-    boost::asio::steady_timer timer;
-    boost::asio::steady_timer watchdogTimer;
-    Instant armedFor = never;
+    host::Turns turns;
+    host::Watchdog watchdog;
     std::size_t lastLinksUp = 0;
-    bool turnPosted = false;
     bool stopping = false;
     std::uint64_t framesDropped = 0;
 };
