@@ -150,8 +150,8 @@ bool FacadeResources::isOpen(const std::string& method, const std::string& path)
     const std::string_view bare = uri::withoutTrailingSlashes(path);
     std::string id;
     for (const Route& route : routes()) {
-        if (bare.size() > 1 && matches(route.pattern, bare.substr(1), id)) {
-            return allowsMethod(route.openMethods, method);
+        if (allowsMethod(route.openMethods, method) && bare.size() > 1 && matches(route.pattern, bare.substr(1), id)) {
+            return true;
         }
     }
     return false;

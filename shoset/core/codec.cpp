@@ -4,9 +4,13 @@
 
 #include "proto/mesh.pb.h"
 
+#include <google/protobuf/arena.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/wire_format_lite.h>
+
+#include <array>
+#include <cstddef>
 
 namespace mesh::shoset {
 
@@ -312,6 +316,17 @@ Result<Content> takeContent(Kind kind, wire::Header& from)
     return Error{Code::unsupported, "record kind"};
 }
 
+// A header while it is encoded or decoded. All its parts come from one piece of the stack, or from the heap where that is
+// too small: a command or reply is some thirty objects.
+class Scratch {
+public:
+    wire::Header& header() { return *google::protobuf::Arena::CreateMessage<wire::Header>(&arena); }
+
+private:
+    alignas(std::max_align_t) std::array<char, 4096> block;
+    google::protobuf::Arena arena{block.data(), block.size()};
+};
+
 // A content of defaults only is still there, with length 0: only cancel has none.
 bool contentFits(Kind kind, const wire::Header& header)
 {
@@ -362,7 +377,8 @@ Result<Envelope> peekEnvelope(std::string_view header)
 
 std::string encodeHeader(const Message& message)
 {
-    wire::Header out;
+    Scratch scratch;
+    wire::Header& out = scratch.header();
     if (!message.id.isNil()) {
         out.set_id(message.id.bytes().data(), MessageId::size);
     }
@@ -375,7 +391,8 @@ std::string encodeHeader(const Message& message)
 Result<Message> decodeHeader(Kind kind, std::string_view header)
 {
     const google::protobuf::LogSilencer silence;  // a peer's bad text is an error value, not lines on our stderr
-    wire::Header in;
+    Scratch scratch;
+    wire::Header& in = scratch.header();
     if (header.size() > limits::maxHeaderBytes ||
         !in.ParseFromArray(header.data(), static_cast<int>(header.size()))) {
         return Error{Code::corrupt, "a header that is no protobuf"};

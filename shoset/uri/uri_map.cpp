@@ -221,7 +221,8 @@ std::string applyMapping(const Mapping& mapping, std::string_view path)
 
 std::string_view pathOf(std::string_view uri)
 {
-    return uri.substr(0, uri.find_first_of("?#"));
+    const auto end = std::find_if(uri.begin(), uri.end(), [](char c) { return c == '?' || c == '#'; });
+    return uri.substr(0, static_cast<std::size_t>(end - uri.begin()));
 }
 
 AskedRules::AskedRules(const UriMap& map, Direction direction, const Asked& asked)
