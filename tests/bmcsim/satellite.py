@@ -30,6 +30,7 @@ from tasks import Tasks
 from tree import ROOT, Tree, clean, load_mockup
 
 MOST_BODY = 16 * 1024 * 1024    # of requests that are not uploads
+MOST_SHOWN = 4096               # of a request's body in its record
 MOST_RECORDS = 100000
 MOST_REQUESTS = 2000
 METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
@@ -73,6 +74,10 @@ class Call:
             self.body_size = size
             self.body_sha256 = hashlib.sha256(self._body).hexdigest()
         return self._body
+
+    def shown_body(self):
+        """What has been read of it, as text; None for what is long, and of uploads, which are not kept."""
+        return self._body.decode(errors="replace") if self._body is not None and len(self._body) <= MOST_SHOWN else None
 
     async def json(self):
         body = await self.body()
@@ -275,6 +280,7 @@ class Satellite:
             raise
         finally:
             record["body_sha256"], record["body_size"] = call.body_sha256, call.body_size
+            record["body"] = call.shown_body()
 
     async def _change(self, call):
         if call.method == "POST":

@@ -232,6 +232,7 @@ class Changing(Case):
         records = self.executed()
         self.assertEqual(["1", "2"], [record["headers"]["X-Command-Id"] for record in records])
         self.assertEqual({hashlib.sha256(body).hexdigest()}, {record["body_sha256"] for record in records})
+        self.assertEqual({body.decode()}, {record["body"] for record in records})
         self.assertEqual([200, 200], [record["status"] for record in records])
         counts = self.counts()
         self.assertEqual((3, 2, 1), (counts["total"], counts["by"][f"PATCH {SYSTEM}"], counts["connections"]))

@@ -84,6 +84,8 @@ class Sim:
     mockup: str = ""
     auth: str = "session"
     own_process: bool = False  # so that it can be killed or stopped alone
+    tenant: str = "local"
+    target: dict = field(default_factory=dict)  # further settings of its connector's target
     options: dict = field(default_factory=dict)
 
 
@@ -96,7 +98,8 @@ class Mesh:
         self._wait_for_ready, self._sims = ready, sims
         ports = iter(free_ports(3 * aggregators + len(sims)))
         self.aggregators = [Aggregator(f"agg-{n}", next(ports), next(ports), next(ports)) for n in range(1, aggregators + 1)]
-        self.satellites = [Satellite(sim.name, auth=sim.auth, user="" if sim.auth == "none" else "root") for sim in sims]
+        self.satellites = [Satellite(sim.name, auth=sim.auth, user="" if sim.auth == "none" else "root", tenant=sim.tenant,
+                                     extra={"target": sim.target}) for sim in sims]
         self._sim_ports = {sim.name: next(ports) for sim in sims}
         self.process, self.control = {}, {}
         self._ended = []  # processes that were replaced by a later one of the same name
