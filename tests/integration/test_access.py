@@ -1,0 +1,251 @@
+"""Who may do what: roles and tenants, at the facade and, for what is refused, at the BMC, which must not see it."""
+
+import json
+import unittest
+from urllib.parse import urlsplit
+
+from harness import ROOT, Client, MeshTest, Sim, eventually
+
+PASSWORD = "a long enough Pass-w0rd"
+ROLES = ("Administrator", "Operator", "ReadOnly")
+ALL, COMPONENTS, MANAGER, NOBODY = ROLES, ROLES[:2], ROLES[:1], ()
+SYSTEM = ROOT + "/Systems/system1"
+ENTRIES = SYSTEM + "/LogServices/SEL/Entries"
+SUBSCRIPTION = {"Destination": "http://127.0.0.1:9/", "Protocol": "Redfish"}
+# What is asked of the satellite, and which roles may. {n} differs between the roles.
+REQUESTS = (
+    ("GET", SYSTEM, None, ALL),
+    ("HEAD", SYSTEM, None, ALL),
+    ("GET", ROOT + "/UpdateService", None, ALL),
+    ("GET", ROOT + "/OemThing", None, ALL),
+    ("PATCH", SYSTEM, {"AssetTag": "t{n}"}, COMPONENTS),
+    ("PATCH", SYSTEM + "/Bios/Settings", {"Attributes": {"Delay": 7}}, COMPONENTS),
+    ("POST", SYSTEM + "/Actions/ComputerSystem.Reset", {"ResetType": "ForceRestart"}, COMPONENTS),
+    ("DELETE", ENTRIES + "/{n}", None, COMPONENTS),
+    ("POST", ROOT + "/EventService/Subscriptions", SUBSCRIPTION, COMPONENTS),
+    ("DELETE", ROOT + "/EventService/Subscriptions/s{n}", None, MANAGER),
+    ("PATCH", ROOT + "/Managers/bmc", {"DateTimeLocalOffset": "+0{n}:00"}, MANAGER),
+    ("POST", SYSTEM + "/Actions/Oem/OemSim.Blink", {"Times": 1}, MANAGER),
+    ("PATCH", ROOT + "/OemThing", {"AssetTag": "t{n}"}, MANAGER),
+    ("GET", "/FWUpdate", None, MANAGER),
+    ("GET", ROOT + "/AccountService", None, ALL),
+    ("GET", ROOT + "/AccountService/Accounts/1", None, MANAGER),
+    ("POST", ROOT + "/AccountService/Accounts", {"UserName": "user{n}", "Password": PASSWORD, "RoleId": "ReadOnly"}, MANAGER),
+    ("PATCH", ROOT + "/AccountService/Accounts/1", {"Enabled": True}, MANAGER),
+    ("POST", ROOT + "/SessionService/Sessions", {"UserName": "root", "Password": PASSWORD}, NOBODY),
+    ("POST", ROOT + "/SessionService/Sessions/Members", {"UserName": "root", "Password": PASSWORD}, NOBODY))
+
+
+class AccessTest(MeshTest):
+    aggregators = 1
+
+    def setUp(self):
+        self.administrator = self.mesh.client()
+        self.addCleanup(self.administrator.close)
+
+    def put(self, satellite, path, body):
+        self.mesh.tell(satellite, "PUT", "/resource", {"satellite": satellite.name, "path": path, "body": body})
+
+    def asked(self, satellite, method, path):
+        """How often the BMC has got this request; for HEAD it is asked to GET, so that the length is that of the mapped body."""
+        method = "GET" if method == "HEAD" else method
+        counts = self.mesh.tell(satellite, "GET", f"/counts?satellite={satellite.name}")[satellite.name]
+        return counts["by"].get(f"{method} {path}", 0)
+
+    def account(self, role, name, tenant=""):
+        """(client, URI) of a new account."""
+        body = {"UserName": name, "Password": PASSWORD, "RoleId": role}
+        if tenant:
+            body["Oem"] = {"Bmcmesh": {"Tenant": tenant}}
+        answer = self.administrator.post(ROOT + "/AccountService/Accounts", body)
+        self.assertEqual(answer.status, 201, answer.body)
+        uri = answer.header("Location")
+        self.addCleanup(lambda: self.administrator.request("DELETE", uri))
+        client = Client(self.mesh.aggregators[0].facade, name, PASSWORD, self.mesh.ca, timeout=40)
+        self.addCleanup(client.close)
+        return client, uri
+
+
+class Roles(AccessTest):
+    sims = (Sim("machine"),)
+
+    def setUp(self):
+        super().setUp()
+        self.satellite = self.mesh.satellites[0]
+        self.put(self.satellite, ROOT + "/OemThing", {"@odata.id": ROOT + "/OemThing", "@odata.type": "#OemThing.v1_0_0.OemThing"})
+        self.put(self.satellite, "/FWUpdate", {"a": 1})
+        for number in range(1, len(ROLES) + 1):
+            self.put(self.satellite, f"{ROOT}/EventService/Subscriptions/s{number}", {
+                "@odata.id": f"{ROOT}/EventService/Subscriptions/s{number}", "@odata.type": "#EventDestination.v1_0_0.EventDestination",
+                **SUBSCRIPTION})
+
+    def assertMay(self, client, request, number, allowed):
+        method, path, body, _ = request
+        path = path.replace("{n}", str(number))
+        body = None if body is None else json.loads(json.dumps(body).replace("{n}", str(number)))
+        before = self.asked(self.satellite, method, path)
+        answer = client.request(method, self.mesh.mapping(self.satellite).own_uri(path), body)
+        after = self.asked(self.satellite, method, path)
+        if allowed:
+            self.assertIn(answer.status, (200, 201, 202, 204), answer.body)
+            self.assertEqual(after - before, 1, "requests at the BMC")
+            return
+        if method != "HEAD":
+            self.assertRedfishError(answer, 403, "InsufficientPrivilege")
+        self.assertEqual(after, before, "a refused request reached the BMC")
+
+    def test_what_the_roles_may_ask_of_a_satellite(self):
+        for number, role in enumerate(ROLES, 1):
+            client, _ = self.account(role, "u" + role)
+            for request in REQUESTS:
+                with self.subTest(role=role, request=request[:2]):
+                    self.assertMay(client, request, number, role in request[3])
+
+    def test_managing_users_alone_does_not_open_a_satellites_accounts(self):
+        """Who makes accounts there could make an administrator, and be one."""
+        answer = self.administrator.post(ROOT + "/AccountService/Roles",
+                                         {"RoleId": "Users", "AssignedPrivileges": ["Login", "ConfigureUsers"]})
+        self.assertEqual(answer.status, 201, answer.body)
+        self.addCleanup(lambda: self.administrator.request("DELETE", answer.header("Location")))
+        client, _ = self.account("Users", "usermanager")
+        for request in REQUESTS:
+            if "/AccountService/" in request[1] and request[0] != "GET":
+                with self.subTest(request=request[:2]):
+                    self.assertMay(client, request, 9, False)
+
+    def test_what_the_roles_may_do_with_accounts(self):
+        accounts = ROOT + "/AccountService/Accounts"
+        _, other = self.account("ReadOnly", "somebody")
+        for role in ROLES:
+            client, own = self.account(role, "u" + role)
+            is_administrator = role == "Administrator"
+            with self.subTest(role=role):
+                self.assertEqual(client.get(own).status, 200)
+                self.assertEqual(client.get(other).status, 200 if is_administrator else 403)
+                listed = self.members(client, accounts)
+                self.assertIn(own, listed)
+                self.assertEqual(other in listed, is_administrator)
+                self.assertEqual(client.request("PATCH", other, {"Password": PASSWORD + "x"}).status, 200 if is_administrator else 403)
+                self.assertEqual(client.request("PATCH", own, {"RoleId": role}).status, 200 if is_administrator else 403)
+                made = client.post(accounts, {"UserName": "new", "Password": PASSWORD, "RoleId": "ReadOnly"})
+                self.assertEqual(made.status, 201 if is_administrator else 403, made.body)
+                self.assertEqual(client.request("DELETE", made.header("Location") or other).status, 204 if is_administrator else 403)
+
+    def test_everybody_changes_the_own_password(self):
+        for role in ROLES:
+            client, own = self.account(role, "u" + role)
+            with self.subTest(role=role):
+                answer = client.request("PATCH", own, {"Password": PASSWORD + " new"})
+                self.assertEqual(answer.status, 200, answer.body)
+                with self.mesh.stranger() as stranger:
+                    self.assertEqual(stranger.log_in("u" + role, PASSWORD).status, 401)
+                    login = stranger.log_in("u" + role, PASSWORD + " new")
+                    self.assertEqual(login.status, 201)
+                    self.assertEqual(stranger.log_out(login.header("Location")).status, 204)
+
+    def test_metrics_are_the_administrators(self):
+        for role in ROLES:
+            client, _ = self.account(role, "u" + role)
+            with self.subTest(role=role):
+                self.assertEqual(client.get("/metrics").status, 200 if role == "Administrator" else 403)
+
+    def test_whoever_must_change_the_password_can_do_nothing_else(self):
+        client, own = self.account("Administrator", "fresh")
+        self.assertEqual(self.administrator.request("PATCH", own, {"PasswordChangeRequired": True}).status, 200)
+        uri = self.mesh.mapping(self.satellite).own_uri(SYSTEM)
+        before = self.asked(self.satellite, "GET", SYSTEM)
+        for path in (uri, ROOT + "/Systems", ROOT + "/AccountService/Accounts"):
+            self.assertRedfishError(client.get(path), 403, "PasswordChangeRequired")
+        self.assertEqual(self.asked(self.satellite, "GET", SYSTEM), before)
+        self.assertEqual(client.request("PATCH", own, {"Password": PASSWORD + "y"}).status, 200)
+        with Client(self.mesh.aggregators[0].facade, "fresh", PASSWORD + "y", self.mesh.ca, timeout=40) as changed:
+            self.assertEqual(changed.get(uri).status, 200)
+
+
+class Tenants(AccessTest):
+    sims = (Sim("red-1", tenant="red"), Sim("blue-1", tenant="blue"))
+
+    def setUp(self):
+        super().setUp()
+        self.red, self.blue = self.mesh.satellites
+        self.client, self.uri = self.account("Administrator", "redadmin", "red")
+
+    def test_the_own_satellites_are_served(self):
+        self.assertSameBody(self.client, self.red, SYSTEM)
+        self.assertEqual(self.client.request("PATCH", self.mesh.mapping(self.red).uri(SYSTEM), {"AssetTag": "red"}).status, 200)
+
+    def test_what_is_anothers_is_as_if_it_were_not_there(self):
+        before = self.mesh.tell(self.blue, "GET", "/counts?satellite=blue-1")["blue-1"]["by"]
+        for path in ("/Systems/{p}_system1", "/Systems/{p}_nothing", "/{p}_UpdateService", "/{p}_Systems", "/{p}_-/FWUpdate",
+                     "/{p}_AccountService/Accounts", "/AggregationService/AggregationSources/{p}", "/{p}_SessionService/Sessions"):
+            for method in ("GET", "PATCH", "POST", "DELETE"):
+                with self.subTest(method=method, path=path):
+                    there, nowhere = (self.client.request(method, ROOT + path.format(p=prefix), {"a": 1} if method in ("PATCH", "POST") else None)
+                                      for prefix in (self.blue.prefix, "FFFFFF"))
+                    # the facade's own resources are not for writing, whether there is one or not
+                    self.assertRedfishError(there, 405 if method != "GET" and "Sources" in path else 404)
+                    self.assertEqual(there.body, nowhere.body.replace(b"FFFFFF", self.blue.prefix.encode()))
+                    kept = [{name: value for name, value in answer.headers.items() if name != "Date"} for answer in (there, nowhere)]
+                    self.assertEqual(kept[0], kept[1])
+        after = self.mesh.tell(self.blue, "GET", "/counts?satellite=blue-1")["blue-1"]["by"]
+        new = {key: count for key, count in after.items() if count != before.get(key) and "system1" in key or "nothing" in key}
+        self.assertEqual(new, {}, "it reached the BMC")
+
+    def test_no_collection_lists_anothers(self):
+        for collection in ("/Systems", "/Chassis", "/Managers", "/UpdateService/FirmwareInventory", "/Registries",
+                           "/AggregationService/AggregationSources", "/TaskService/Tasks", "/EventService/Subscriptions"):
+            with self.subTest(collection=collection):
+                mine, every = self.client.get(ROOT + collection), self.administrator.get(ROOT + collection)
+                self.assertEqual((mine.status, every.status), (200, 200))
+                self.assertNotIn(self.blue.prefix, mine.body.decode())
+                self.assertNotIn("blue", mine.body.decode())
+        for collection in ("/Systems", "/Chassis", "/Managers", "/AggregationService/AggregationSources"):
+            self.assertIn(self.blue.prefix, self.administrator.get(ROOT + collection).body.decode())
+
+    def test_the_status_shows_the_own_alone(self):
+        status = self.client.get("/mesh/v1/status")
+        self.assertEqual(status.status, 200)
+        self.assertNotIn("blue", status.body.decode())
+        self.assertIn("red-1", status.body.decode())
+        self.assertEqual(self.client.get("/metrics").status, 403, "it counts what all tenants do")
+
+    def test_that_anothers_satellite_is_missing_shows_in_nothing(self):
+        before = self.client.get(ROOT + "/Systems")
+        self.mesh.kill(self.blue.name, 15)
+        try:
+            eventually(lambda: "blue-1" in self.administrator.get(ROOT + "/Systems").body.decode(), "the administrator sees it")
+            after = self.client.get(ROOT + "/Systems")
+            self.assertEqual((after.body, after.header("ETag")), (before.body, before.header("ETag")))
+        finally:
+            self.mesh.start(self.blue)
+            self.mesh.await_ready()
+
+    def test_anothers_uri_in_a_body_is_refused(self):
+        uri = self.mesh.mapping(self.blue).uri(SYSTEM)
+        answer = self.client.request("PATCH", self.mesh.mapping(self.red).uri(SYSTEM), {"Oem": {"a": {"@odata.id": uri}}})
+        self.assertRedfishError(answer, 400, "PropertyValueNotInList")
+
+    def test_accounts_and_sessions_of_others_are_not_there(self):
+        _, blue_uri = self.account("Administrator", "blueadmin", "blue")
+        listed = self.members(self.client, ROOT + "/AccountService/Accounts")
+        self.assertEqual(listed, [self.uri], "neither the system's accounts nor another tenant's")
+        for method, body in (("GET", None), ("PATCH", {"Enabled": False}), ("DELETE", None)):
+            self.assertRedfishError(self.client.request(method, blue_uri, body), 404)
+        with self.mesh.stranger() as stranger:
+            login = stranger.log_in("blueadmin", PASSWORD)
+            session = urlsplit(login.header("Location")).path
+            self.assertNotIn(session, self.members(self.client, ROOT + "/SessionService/Sessions"))
+            self.assertRedfishError(self.client.request("DELETE", session), 404)
+            self.assertEqual(stranger.log_out(session).status, 204)
+
+    def test_no_account_is_made_for_another_tenant_or_the_whole_system(self):
+        body = {"UserName": "climber", "Password": PASSWORD, "RoleId": "ReadOnly"}
+        answer = self.client.post(ROOT + "/AccountService/Accounts", body | {"Oem": {"Bmcmesh": {"Tenant": "blue"}}})
+        self.assertIn(answer.status, (400, 403), answer.body)
+        answer = self.client.post(ROOT + "/AccountService/Accounts", body)
+        self.assertEqual((answer.status, answer.json().get("Oem", {}).get("Bmcmesh", {}).get("Tenant")), (201, "red"), answer.body)
+        self.assertEqual(self.client.request("DELETE", answer.header("Location")).status, 204)
+
+
+if __name__ == "__main__":
+    unittest.main()
