@@ -1,10 +1,11 @@
 """Who may do what: roles and tenants, at the facade and, for what is refused, at the BMC, which must not see it."""
 
+import base64
 import json
 import unittest
 from urllib.parse import urlsplit
 
-from harness import ROOT, Client, MeshTest, Sim, eventually
+from harness import ROOT, USER, Client, MeshTest, Sim, eventually
 
 PASSWORD = "a long enough Pass-w0rd"
 ROLES = ("Administrator", "Operator", "ReadOnly")
@@ -160,6 +161,83 @@ class Roles(AccessTest):
         self.assertEqual(client.request("PATCH", own, {"Password": PASSWORD + "y"}).status, 200)
         with Client(self.mesh.aggregators[0].facade, "fresh", PASSWORD + "y", self.mesh.ca, timeout=40) as changed:
             self.assertEqual(changed.get(uri).status, 200)
+
+
+class Credentials(AccessTest):
+    """Whose they are: the client's stay at the facade, the BMC's at its connector."""
+
+    sims = (Sim("machine"),)
+    PASSED = {"If-None-Match": '"x"', "Prefer": "respond-async", "X-Custom": "a, b", "OData-Version": "4.0", "Cache-Control": "no-cache"}
+
+    def setUp(self):
+        super().setUp()
+        self.satellite = self.mesh.satellites[0]
+        self.uri = self.mesh.mapping(self.satellite).own_uri(SYSTEM)
+        self.addCleanup(self.mesh.heal, self.satellite)
+
+    def last_request(self):
+        requests = self.mesh.tell(self.satellite, "GET", "/requests?satellite=machine&last=20")["machine"]
+        return [each for each in requests if each["target"] == SYSTEM][-1]["headers"]
+
+    def test_a_clients_never_reach_the_bmc(self):
+        with self.mesh.stranger() as client:
+            login = client.log_in(USER, self.mesh.password)
+            token = login.header("X-Auth-Token")
+            given = {"Cookie": "c=secret-cookie", "Proxy-Authorization": "Basic secret-proxy", "Connection": "X-Hop", "X-Hop": "secret-hop",
+                     "TE": "trailers", "Range": "bytes=0-1"}
+            answer = client.get(self.uri, headers={**self.PASSED, **given})
+            self.assertEqual(answer.status, 200)
+            client.log_out(login.header("Location"))
+        received = self.last_request()
+        text = json.dumps(received)
+        for secret in (token, "secret-", self.mesh.aggregators[0].facade.split("//")[1]):
+            self.assertNotIn(secret, text)
+        for name in ("Cookie", "Proxy-Authorization", "X-Hop", "TE", "Range"):
+            self.assertNotIn(name, received)
+        for name, value in self.PASSED.items():
+            self.assertEqual(received.get(name), value, name)
+
+    def test_a_basic_login_never_reaches_the_bmc(self):
+        self.assertEqual(self.administrator.get(self.uri).status, 200)
+        login = base64.b64encode(f"{USER}:{self.mesh.password}".encode()).decode()
+        self.assertNotIn(login, json.dumps(self.last_request()))
+
+    def test_a_bmcs_never_reach_the_client(self):
+        never = {"Set-Cookie": "a=b", "X-Auth-Token": "t", "WWW-Authenticate": "Basic", "Strict-Transport-Security": "max-age=1",
+                 "Connection": "keep-alive, X-Hop", "X-Hop": "1", "Keep-Alive": "timeout=5", "Proxy-Authenticate": "Basic"}
+        passed = {"X-Custom": "yes", "Retry-After": "7", "Warning": "199 - x", "Cache-Control": "max-age=3", "Preference-Applied": "p"}
+        self.mesh.fault(self.satellite, "headers", path=SYSTEM + "$", set={**never, **passed})
+        answer = self.administrator.get(self.uri)
+        self.assertEqual(answer.status, 200)
+        for name, value in never.items():
+            self.assertNotEqual(answer.header(name), value, name)
+        for name in ("Set-Cookie", "X-Auth-Token", "WWW-Authenticate", "X-Hop"):
+            self.assertIsNone(answer.header(name), name)
+        for name, value in passed.items():
+            self.assertEqual(answer.headers.get_all(name), [value], name)
+        for name in ("ETag", "Allow", "Content-Type", "OData-Version", "Content-Length"):
+            self.assertEqual(len(answer.headers.get_all(name)), 1, name)
+
+    def test_etags_and_preconditions_pass(self):
+        etag = self.administrator.get(self.uri).header("ETag")
+        self.assertEqual(self.administrator.get(self.uri, headers={"If-None-Match": etag}).status, 304)
+        self.assertEqual(self.administrator.request("PATCH", self.uri, {"AssetTag": "x"}, {"If-Match": '"other"'}).status, 412)
+        self.assertEqual(self.administrator.request("PATCH", self.uri, {"AssetTag": "x"}, {"If-Match": etag}).status, 200)
+
+    def test_a_bmc_that_refuses_its_connector_is_502_and_named(self):
+        self.mesh.fault(self.satellite, "unauthorized", path=SYSTEM + "$")
+        answer = self.administrator.get(self.uri)
+        error = self.assertRedfishError(answer, 502)
+        self.assertIn("machine", json.dumps(error))
+        self.assertIsNone(answer.header("WWW-Authenticate"))
+
+    def test_a_request_that_has_been_here_before_ends(self):
+        uuid = self.administrator.get(ROOT + "/").json()["UUID"]
+        before = self.asked(self.satellite, "GET", SYSTEM)
+        self.assertRedfishError(self.administrator.get(self.uri, headers={"Via": f"1.1 elsewhere, 1.1 {uuid}"}), 508)
+        self.assertEqual(self.asked(self.satellite, "GET", SYSTEM), before)
+        self.assertEqual(self.administrator.get(self.uri, headers={"Via": "1.1 elsewhere"}).status, 200)
+        self.assertEqual(self.last_request()["Via"], f"1.1 elsewhere, 1.1 {uuid}")
 
 
 class Tenants(AccessTest):

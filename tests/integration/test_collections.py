@@ -157,6 +157,25 @@ class Merged(CollectionTest):
         self.assertNotIn(mapped, self.members(self.client, ROOT + "/Chassis"))
 
 
+    def test_a_task_is_listed_at_once_and_its_monitor_works_from_any_facade(self):
+        self.mesh.tell(self.bravo, "POST", "/options", {"satellite": "bravo", "hold_tasks": True})
+        self.addCleanup(self.mesh.tell, self.bravo, "POST", "/options", {"satellite": "bravo", "hold_tasks": False})
+        system = self.own(self.bravo, ROOT + "/Systems")[0]
+        begun = self.client.post(system + "/Actions/Oem/OemSim.Blink", {"Times": 1})
+        self.assertEqual(begun.status, 202, begun.body)
+        self.assertTrue(begun.header("Retry-After"))
+        monitor, task = begun.header("Location"), begun.json()["@odata.id"]
+        self.assertTrue(monitor.startswith(f"{ROOT}/TaskService/TaskMonitors/{self.bravo.prefix}_"), monitor)
+        self.assertIn(task, self.members(self.client, ROOT + "/TaskService/Tasks"))
+        for _, client in self.each_facade():
+            answer = client.get(monitor)
+            self.assertEqual((answer.status, answer.header("Location"), bool(answer.header("Retry-After"))), (202, monitor, True))
+        self.mesh.tell(self.bravo, "POST", "/finish-tasks", {"satellite": "bravo"})
+        for _, client in self.each_facade():
+            self.assertIn(client.get(monitor).status, (200, 204))
+            self.assertEqual(client.get(task).json()["TaskState"], "Completed")
+
+
 class MissingSatellites(CollectionTest):
     """Connectors are ended and started again: what is then known, linked and tagged."""
 
