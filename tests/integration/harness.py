@@ -40,13 +40,14 @@ _DAMAGE = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", 
 def free_ports(count):
     """Ports that nobody listens on, all different."""
     held, ports = [], []
+    candidates = iter(random.sample(_PORTS, len(_PORTS)))  # SO_REUSEADDR would let two probes have the same
     try:
         while len(ports) < count:
             probe = socket.socket()
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             held.append(probe)
             try:
-                probe.bind(("127.0.0.1", random.choice(_PORTS)))
+                probe.bind(("127.0.0.1", next(candidates)))
             except OSError:
                 continue
             ports.append(probe.getsockname()[1])
