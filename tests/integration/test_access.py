@@ -5,7 +5,7 @@ import json
 import unittest
 from urllib.parse import urlsplit
 
-from harness import ROOT, USER, Client, MeshTest, Sim, eventually
+from harness import ROOT, SLOW, USER, Client, MeshTest, Sim, eventually
 
 PASSWORD = "a long enough Pass-w0rd"
 ROLES = ("Administrator", "Operator", "ReadOnly")
@@ -62,7 +62,7 @@ class AccessTest(MeshTest):
         self.assertEqual(answer.status, 201, answer.body)
         uri = answer.header("Location")
         self.addCleanup(lambda: self.administrator.request("DELETE", uri))
-        client = Client(self.mesh.aggregators[0].facade, name, PASSWORD, self.mesh.ca, timeout=40)
+        client = Client(self.mesh.aggregators[0].facade, name, PASSWORD, self.mesh.ca, timeout=40 * SLOW)
         self.addCleanup(client.close)
         return client, uri
 
@@ -77,8 +77,8 @@ class Roles(AccessTest):
         self.put(self.satellite, "/FWUpdate", {"a": 1})
         for number in range(1, len(ROLES) + 1):
             self.put(self.satellite, f"{ROOT}/EventService/Subscriptions/s{number}", {
-                "@odata.id": f"{ROOT}/EventService/Subscriptions/s{number}", "@odata.type": "#EventDestination.v1_0_0.EventDestination",
-                **SUBSCRIPTION})
+                "@odata.id": f"{ROOT}/EventService/Subscriptions/s{number}",
+                "@odata.type": "#EventDestination.v1_0_0.EventDestination", **SUBSCRIPTION})
 
     def assertMay(self, client, request, number, allowed):
         method, path, body, _ = request
@@ -126,11 +126,13 @@ class Roles(AccessTest):
                 listed = self.members(client, accounts)
                 self.assertIn(own, listed)
                 self.assertEqual(other in listed, is_administrator)
-                self.assertEqual(client.request("PATCH", other, {"Password": PASSWORD + "x"}).status, 200 if is_administrator else 403)
+                self.assertEqual(client.request("PATCH", other, {"Password": PASSWORD + "x"}).status,
+                                 200 if is_administrator else 403)
                 self.assertEqual(client.request("PATCH", own, {"RoleId": role}).status, 200 if is_administrator else 403)
                 made = client.post(accounts, {"UserName": "new", "Password": PASSWORD, "RoleId": "ReadOnly"})
                 self.assertEqual(made.status, 201 if is_administrator else 403, made.body)
-                self.assertEqual(client.request("DELETE", made.header("Location") or other).status, 204 if is_administrator else 403)
+                self.assertEqual(client.request("DELETE", made.header("Location") or other).status,
+                                 204 if is_administrator else 403)
 
     def test_everybody_changes_the_own_password(self):
         for role in ROLES:
@@ -159,7 +161,7 @@ class Roles(AccessTest):
             self.assertRedfishError(client.get(path), 403, "PasswordChangeRequired")
         self.assertEqual(self.asked(self.satellite, "GET", SYSTEM), before)
         self.assertEqual(client.request("PATCH", own, {"Password": PASSWORD + "y"}).status, 200)
-        with Client(self.mesh.aggregators[0].facade, "fresh", PASSWORD + "y", self.mesh.ca, timeout=40) as changed:
+        with Client(self.mesh.aggregators[0].facade, "fresh", PASSWORD + "y", self.mesh.ca, timeout=40 * SLOW) as changed:
             self.assertEqual(changed.get(uri).status, 200)
 
 
@@ -167,7 +169,8 @@ class Credentials(AccessTest):
     """Whose they are: the client's stay at the facade, the BMC's at its connector."""
 
     sims = (Sim("machine"),)
-    PASSED = {"If-None-Match": '"x"', "Prefer": "respond-async", "X-Custom": "a, b", "OData-Version": "4.0", "Cache-Control": "no-cache"}
+    PASSED = {"If-None-Match": '"x"', "Prefer": "respond-async", "X-Custom": "a, b", "OData-Version": "4.0",
+              "Cache-Control": "no-cache"}
 
     def setUp(self):
         super().setUp()
@@ -183,8 +186,8 @@ class Credentials(AccessTest):
         with self.mesh.stranger() as client:
             login = client.log_in(USER, self.mesh.password)
             token = login.header("X-Auth-Token")
-            given = {"Cookie": "c=secret-cookie", "Proxy-Authorization": "Basic secret-proxy", "Connection": "X-Hop", "X-Hop": "secret-hop",
-                     "TE": "trailers", "Range": "bytes=0-1"}
+            given = {"Cookie": "c=secret-cookie", "Proxy-Authorization": "Basic secret-proxy", "Connection": "X-Hop",
+                     "X-Hop": "secret-hop", "TE": "trailers", "Range": "bytes=0-1"}
             answer = client.get(self.uri, headers={**self.PASSED, **given})
             self.assertEqual(answer.status, 200)
             client.log_out(login.header("Location"))
@@ -205,7 +208,8 @@ class Credentials(AccessTest):
     def test_a_bmcs_never_reach_the_client(self):
         never = {"Set-Cookie": "a=b", "X-Auth-Token": "t", "WWW-Authenticate": "Basic", "Strict-Transport-Security": "max-age=1",
                  "Connection": "keep-alive, X-Hop", "X-Hop": "1", "Keep-Alive": "timeout=5", "Proxy-Authenticate": "Basic"}
-        passed = {"X-Custom": "yes", "Retry-After": "7", "Warning": "199 - x", "Cache-Control": "max-age=3", "Preference-Applied": "p"}
+        passed = {"X-Custom": "yes", "Retry-After": "7", "Warning": "199 - x", "Cache-Control": "max-age=3",
+                  "Preference-Applied": "p"}
         self.mesh.fault(self.satellite, "headers", path=SYSTEM + "$", set={**never, **passed})
         answer = self.administrator.get(self.uri)
         self.assertEqual(answer.status, 200)
@@ -258,12 +262,14 @@ class Tenants(AccessTest):
                      "/{p}_AccountService/Accounts", "/AggregationService/AggregationSources/{p}", "/{p}_SessionService/Sessions"):
             for method in ("GET", "PATCH", "POST", "DELETE"):
                 with self.subTest(method=method, path=path):
-                    there, nowhere = (self.client.request(method, ROOT + path.format(p=prefix), {"a": 1} if method in ("PATCH", "POST") else None)
+                    body = {"a": 1} if method in ("PATCH", "POST") else None
+                    there, nowhere = (self.client.request(method, ROOT + path.format(p=prefix), body)
                                       for prefix in (self.blue.prefix, "FFFFFF"))
                     # the facade's own resources are not for writing, whether there is one or not
                     self.assertRedfishError(there, 405 if method != "GET" and "Sources" in path else 404)
                     self.assertEqual(there.body, nowhere.body.replace(b"FFFFFF", self.blue.prefix.encode()))
-                    kept = [{name: value for name, value in answer.headers.items() if name != "Date"} for answer in (there, nowhere)]
+                    kept = [{name: value for name, value in answer.headers.items() if name != "Date"}
+                            for answer in (there, nowhere)]
                     self.assertEqual(kept[0], kept[1])
         after = self.mesh.tell(self.blue, "GET", "/counts?satellite=blue-1")["blue-1"]["by"]
         new = {key: count for key, count in after.items() if count != before.get(key) and "system1" in key or "nothing" in key}

@@ -192,7 +192,8 @@ class MissingSatellites(CollectionTest):
 
     def etags(self, count):
         """The ETag that the facades agree on while so many satellites are missing."""
-        tags = {answer.header("ETag") for answer in self.shows("as many are missing", lambda shown: len(self.missing(shown)) == count)}
+        answers = self.shows("as many are missing", lambda shown: len(self.missing(shown)) == count)
+        tags = {answer.header("ETag") for answer in answers}
         self.assertEqual(len(tags), 1, tags)
         return tags.pop()
 
@@ -235,8 +236,8 @@ class MissingSatellites(CollectionTest):
                                                             "ConnectionMethods": {"@odata.id": methods}})
         for collection, member in ((ROOT + "/Cables", "c1"), (methods, "m1")):
             self.put(self.bravo, collection, {"@odata.id": collection, "Name": "x", "Members": [], "Members@odata.count": 0})
-            self.put(self.bravo, f"{collection}/{member}", {"@odata.id": f"{collection}/{member}", "@odata.type": "#Cable.v1_0_0.Cable",
-                                                              "Id": member, "Name": "x"})
+            self.put(self.bravo, f"{collection}/{member}", {"@odata.id": f"{collection}/{member}",
+                                                              "@odata.type": "#Cable.v1_0_0.Cable", "Id": member, "Name": "x"})
         self.end(self.bravo)
         self.begin(self.bravo)
         for _, client in self.each_facade():

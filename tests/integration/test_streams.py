@@ -200,7 +200,8 @@ class Pages(StreamTest):
     def test_a_collection_that_the_bmc_pages_is_merged_whole(self):
         with self.mesh.client() as client:
             self.assertNotIn("Members@odata.nextLink", client.get(ROOT + "/Systems").json())
-            self.assertEqual(self.members(client, ROOT + "/Systems"), [self.mapping.uri(f"{ROOT}/Systems/system{n}") for n in range(1, 6)])
+            self.assertEqual(self.members(client, ROOT + "/Systems"),
+                             [self.mapping.uri(f"{ROOT}/Systems/system{n}") for n in range(1, 6)])
 
 
 class Memory:
@@ -246,7 +247,7 @@ class LargeBodies(StreamTest):
         with Memory({name: self.mesh.process[name] for name in names}) as memory:
             yield
         print(f"{what}: RssAnon grew by " + ", ".join(f"{memory.growth[name] / MIB:.1f} MiB in {name}" for name in names))
-        for name in names:
+        for name in names if SLOW == 1 else ():  # instrumented builds keep what was freed
             self.assertLess(memory.growth[name], MOST_GROWTH, f"{what}: {name}")
 
     def update(self, size):
