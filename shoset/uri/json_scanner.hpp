@@ -112,7 +112,7 @@ private:
     void editExtent(const char* p, const Extent& extent, std::size_t offset, const Mapping& mapping);
     const char* starve(const char* p);
     std::string_view from(const char* p) const { return {p, static_cast<std::size_t>(end - p)}; }
-    char charBefore(const char* p) const { return p == anchor ? previous : p[-1]; }
+    char charBefore(const char* p) const { return p == anchor ? previous : p[-1] == 0 ? '\x01' : p[-1]; }
     bool atTextStart(const char* p) const { return p == anchor && previous == 0; }
     void restart(const char* p, char before);
     std::string_view unescape(std::string_view raw);  // in `scratch`
@@ -126,7 +126,7 @@ private:
     std::string carry;  // begins with what could not be decided
     Mode mode = Mode::gap;
     char separator = 0;  // the last structural character: a string after ':' in an object is a value
-    char previous = 0;   // the character before `anchor`; 0 at the beginning of a string
+    char previous = 0;   // the character before `anchor`, NUL as '\x01'; 0 at the beginning of a string
     Property property = Property::plain;
     bool textIsUri = false;  // what the current text begins with is a URI, also if it is outside the tree
     std::string propertyName;  // of earlier pieces; kept towards the satellite only

@@ -285,6 +285,14 @@ TEST(Localiser, PassesBrokenJsonThrough)
     }
 }
 
+TEST(Localiser, ANulByteIsNotTheBeginningOfAString)
+{
+    const std::string body("{\"Uri\":\"\0http://bmc.local/x\"}", 29);
+    const auto result = everyCut(there, Format::json, body, system1);
+    ASSERT_TRUE(result.ok());
+    EXPECT_EQ(*result, body);
+}
+
 TEST(Localiser, LocalisesTheDataOfEventStreams)
 {
     expectThereAndBack(": hello /redfish/v1/Systems/1\nid: 1\nevent: \"/redfish/v1/Systems/1\"\n"
