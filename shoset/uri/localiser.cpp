@@ -91,20 +91,19 @@ Result<void> Localiser::feedEvents(std::string_view in, std::string& out)
             in.remove_prefix(1);
             continue;
         }
-        if (line == Line::start || line == Line::field) {
-            const bool endOfLine = in[0] == '\n' || in[0] == '\r';
-            if (line == Line::start && endOfLine) {
-                json.reset();
-            }
-            if (!endOfLine) {
-                matched = line == Line::start ? 0 : matched;
-                const bool fits = in[0] == dataField[matched];
-                matched += fits ? 1 : 0;
-                line = !fits ? Line::other : matched == dataField.size() ? Line::data : Line::field;
-                out.push_back(in[0]);
-                in.remove_prefix(1);
+        if (line == Line::field) {
+            const std::string_view expected = dataField.substr(matched, in.size());
+            if (in.starts_with(expected)) {
+                matched += expected.size();
+                line = matched == dataField.size() ? Line::data : Line::field;
+                out.append(expected);
+                in.remove_prefix(expected.size());
                 continue;
             }
+            if (matched == 0 && (in[0] == '\n' || in[0] == '\r')) {
+                json.reset();
+            }
+            line = Line::other;
         }
         const auto stop = static_cast<std::size_t>(findLineEnd(in.data(), in.data() + in.size()) - in.data());
         const bool ended = stop < in.size();
@@ -121,7 +120,8 @@ Result<void> Localiser::feedEvents(std::string_view in, std::string& out)
             out.append(piece);
         }
         if (ended) {
-            line = Line::start;
+            line = Line::field;
+            matched = 0;
             afterReturn = piece.back() == '\r';
         }
         in.remove_prefix(piece.size());

@@ -51,9 +51,9 @@ private:
     JsonScanner json;
 
     // Event streams: where in its line the stream is.
-    enum class Line : std::uint8_t { start, field, data, other };
-    Line line = Line::start;
-    std::size_t matched = 0;   // field: characters of "data:" so far
+    enum class Line : std::uint8_t { field, data, other };
+    Line line = Line::field;
+    std::size_t matched = 0;   // field: characters of "data:" so far, 0 at the start of the line
     bool afterReturn = false;  // the last byte was '\r': a '\n' belongs to it
 
     // XML: what may be the beginning of an attribute.
