@@ -1,5 +1,6 @@
 #include "shoset/host/log.hpp"
 
+#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@ namespace {
 
 // A pipe that polls writable takes this much without blocking (PIPE_BUF), and no other writer's line gets in between.
 constexpr std::size_t maxLineBytes = 4096;
+// Of it, but for braces, newline, and a field that says that the line was cut.
+constexpr std::size_t maxFieldsBytes = maxLineBytes - 32;
 
 Options current;
 std::atomic<std::uint64_t> dropped{0};
@@ -39,56 +42,10 @@ std::string formatTime(std::int64_t wallMillis)
     return text.data();
 }
 
-// How many bytes the UTF-8 character at `at` has; 0 if it is not valid UTF-8.
-std::size_t utf8Length(std::string_view text, std::size_t at)
+// In ASCII, so that no terminal acts on it; readers of logfmt know JSON's escapes as well.
+std::string inQuotes(std::string_view text)
 {
-    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    const unsigned first = byte(at);
-    const unsigned second = byte(at + 1);
-    std::size_t length = first < 0x80 ? 1 : first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : 4;
-    const bool overlongOrSurrogate = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-                                     (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
-    if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || overlongOrSurrogate) {
-        return 0;
-    }
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(at + i) & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return length;
-}
-
-// Escapes of JSON, which logfmt readers know as well. DEL, the C1 controls and what is not UTF-8 go too: a terminal may
-// act on them.
-void appendQuoted(std::string& out, std::string_view text)
-{
-    static constexpr std::string_view digits = "0123456789abcdef";
-    out += '"';
-    for (std::size_t i = 0; i < text.size();) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        const std::size_t length = utf8Length(text, i);
-        const bool c1 = length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-        if (byte == '"' || byte == '\\') {
-            out += '\\';
-            out += text[i];
-        } else if (byte == '\n') {
-            out += "\\n";
-        } else if (byte == '\r') {
-            out += "\\r";
-        } else if (byte == '\t') {
-            out += "\\t";
-        } else if (byte < 0x20 || byte == 0x7f || length == 0 || c1) {
-            const auto shown = static_cast<unsigned char>(text[c1 ? i + 1 : i]);
-            out += "\\u00";
-            out += digits[shown >> 4];
-            out += digits[shown & 15];
-        } else {
-            out += text.substr(i, length);
-        }
-        i += std::max<std::size_t>(length, 1);
-    }
-    out += '"';
+    return nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
 bool plain(std::string_view text)
@@ -98,25 +55,11 @@ bool plain(std::string_view text)
     });
 }
 
-void appendField(std::string& out, Format format, std::string_view key, std::string_view text, bool bare)
+std::string fieldText(Format format, std::string_view key, const Value& value)
 {
-    if (format == Format::json) {
-        out += out.empty() ? '{' : ',';
-        appendQuoted(out, key);
-        out += ':';
-    } else {
-        if (!out.empty()) {
-            out += ' ';
-        }
-        out += key;
-        out += '=';
-        bare = plain(text);
-    }
-    if (bare) {
-        out += text;
-    } else {
-        appendQuoted(out, text);
-    }
+    const bool json = format == Format::json;
+    const bool bare = json ? value.number : plain(value.text);
+    return (json ? inQuotes(key) + ':' : std::string(key) + '=') + (bare ? value.text : inQuotes(value.text));
 }
 
 bool writeLine(std::string line)
@@ -174,25 +117,20 @@ std::uint64_t droppedLines()
 std::string formatLine(Format format, std::int64_t wallMillis, Level level, std::string_view event,
                        std::initializer_list<Field> fields)
 {
-    static constexpr std::string_view cutMark = "...";
-    std::string line;
-    appendField(line, format, "time", formatTime(wallMillis), false);
-    appendField(line, format, "level", levelName(level), false);
-    appendField(line, format, "event", event, false);
+    const bool json = format == Format::json;
+    const char separator = json ? ',' : ' ';
+    std::string line = fieldText(format, "time", formatTime(wallMillis)) + separator +
+                       fieldText(format, "level", levelName(level)) + separator + fieldText(format, "event", event);
     for (const Field& field : fields) {
-        const std::size_t before = line.size();
-        appendField(line, format, field.key, field.value.text, field.value.number);
-        if (line.size() + cutMark.size() + 16 > maxLineBytes) {
+        const std::string next = separator + fieldText(format, field.key, field.value);
+        if (line.size() + next.size() > maxFieldsBytes) {
             // A field is shown whole or, from here on, not at all: a cut value could read as another one.
-            line.resize(before);
-            appendField(line, format, "cut", cutMark, false);
+            line += separator + fieldText(format, "cut", "...");
             break;
         }
+        line += next;
     }
-    if (format == Format::json) {
-        line += '}';
-    }
-    return line;
+    return json ? '{' + line + '}' : line;
 }
 
 void debug(std::string_view event, std::initializer_list<Field> fields)

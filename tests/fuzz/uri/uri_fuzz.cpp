@@ -105,9 +105,12 @@ void checkBody(const Case& test, std::string_view body, const std::array<std::si
     require(whole.out.size() <= maxGrowth * all);
     require(whole.code == Code::ok || test.direction == Direction::toSatellite || test.multipart || whole.code == Code::tooLarge);
     if (test.format == Format::json && whole.code == Code::ok && !test.multipart && body.size() <= limits::maxUriBytes) {
-        const auto there = localise(plainMap, Direction::toFacade, test.format, body, test.asked);
+        // Of a satellite's Ids "1" and "5B247A_1" in one resource the facade shows the same, so they have one way back.
+        const bool mayHoldMappedIds = body.find("5B247A_") != body.npos || body.find('\\') != body.npos;
+        const Asked asked = mayHoldMappedIds ? Asked{} : test.asked;
+        const auto there = localise(plainMap, Direction::toFacade, test.format, body, asked);
         require(there.ok());
-        const auto back = localise(plainMap, Direction::toSatellite, test.format, *there, test.asked);
+        const auto back = localise(plainMap, Direction::toSatellite, test.format, *there, asked);
         require(back.ok() && *back == body);
     }
 }
