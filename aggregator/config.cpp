@@ -1,9 +1,7 @@
 #include "aggregator/config.hpp"
 
-#include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/config/reader.hpp"
-#include "shoset/host/files.hpp"
 #include "shoset/zmq/keys.hpp"
 
 namespace mesh::aggregator {
@@ -53,19 +51,12 @@ void readFacade(config::Reader& reader, config::Section facade, Config& out)
 
 Result<Config> loadConfig(const std::string& path)
 {
-    Result<std::string> text = host::readFile(path, limits::maxConfigBytes);
-    if (!text) {
-        return text.error();
-    }
     Config out;
-    config::Reader reader(path, *text);
+    config::Reader reader(path);
     config::Section root = reader.root();
     config::Section node = root.section("node");
-    out.name = node.text("name");
+    out.name = node.name("name");
     out.keyFile = node.text("key");
-    if (!out.name.empty() && !isValidName(out.name)) {
-        reader.complain(node, "expected a name of letters, digits, '.', '_' and '-', at most 63, for 'name'");
-    }
     out.meshBind = root.section("mesh").text("bind", "tcp://0.0.0.0:5670");
     readPeers(reader, root.section("peers"), out);
     readFacade(reader, root.section("facade"), out);

@@ -1,6 +1,5 @@
 #include "connector/config.hpp"
 
-#include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/config/reader.hpp"
 #include "shoset/host/files.hpp"
@@ -52,11 +51,7 @@ std::string readTarget(config::Reader& reader, config::Section target, Config& o
 
 Result<LocalPolicy> loadPolicy(const std::string& path)
 {
-    Result<std::string> text = host::readFile(path, limits::maxConfigBytes);
-    if (!text) {
-        return text.error();
-    }
-    config::Reader reader(path, *text);
+    config::Reader reader(path);
     std::vector<LocalPolicy::Rule> rules;
     for (config::Section entry : reader.root().sections("refuse")) {
         rules.push_back({entry.texts("methods"), entry.text("path")});
@@ -84,19 +79,12 @@ Result<void> readPassword(const std::string& path, BmcTarget& target)
 
 Result<Config> loadConfig(const std::string& path)
 {
-    Result<std::string> text = host::readFile(path, limits::maxConfigBytes);
-    if (!text) {
-        return text.error();
-    }
     Config out;
-    config::Reader reader(path, *text);
+    config::Reader reader(path);
     config::Section root = reader.root();
     config::Section connector = root.section("connector");
-    out.name = connector.text("name");
+    out.name = connector.name("name");
     out.keyFile = connector.text("key");
-    if (!out.name.empty() && !isValidName(out.name)) {
-        reader.complain(connector, "expected a name of letters, digits, '.', '_' and '-', at most 63, for 'name'");
-    }
     readAggregators(reader, root, out);
     const std::string passwordFile = readTarget(reader, root.section("target"), out);
     const std::string policyFile = root.section("policy").text("file", "");

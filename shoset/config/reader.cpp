@@ -1,5 +1,9 @@
 #include "shoset/config/reader.hpp"
 
+#include "shoset/base/ids.hpp"
+#include "shoset/base/limits.hpp"
+#include "shoset/host/files.hpp"
+
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
@@ -55,9 +59,24 @@ bool parseWithUnit(const std::string& text, std::initializer_list<Unit> units, s
 
 }  // namespace
 
+Reader::Reader(const std::string& path) : state(std::make_shared<State>())
+{
+    state->path = path;
+    if (const Result<std::string> text = host::readFile(path, limits::maxConfigBytes)) {
+        parse(*text);
+    } else {
+        state->problem = text.error().message;
+    }
+}
+
 Reader::Reader(std::string path, const std::string& text) : state(std::make_shared<State>())
 {
     state->path = std::move(path);
+    parse(text);
+}
+
+void Reader::parse(const std::string& text)
+{
     try {
         state->document = YAML::Load(text);
     } catch (const YAML::Exception& failure) {
@@ -141,6 +160,15 @@ std::string Section::text(const std::string& key)
         return {};
     }
     return text(key, "");
+}
+
+std::string Section::name(const std::string& key)
+{
+    std::string value = text(key);
+    if (!value.empty() && !isValidName(value)) {
+        reader->complain(line(), "expected a name of letters, digits, '.', '_' and '-', at most 63, for '" + key + "'");
+    }
+    return value;
 }
 
 std::string Section::text(const std::string& key, const std::string& fallback)

@@ -13,7 +13,7 @@ namespace mesh::config {
 // Strict reading of a YAML file: every key must be known, every value of the right form. The first problem is kept, with
 // file, line and what was expected; after it everything reads as its default. Start-up and reload only.
 //
-//     Reader reader(path, text);
+//     Reader reader(path);
 //     Section node = reader.root().section("node");
 //     settings.name = node.text("name");
 //     ...
@@ -22,6 +22,8 @@ class Section;
 
 class Reader {
 public:
+    // A file of at most limits::maxConfigBytes; that it cannot be read is its first problem.
+    explicit Reader(const std::string& path);
     // `text` is the file's content; `path` is for messages only.
     Reader(std::string path, const std::string& text);
     ~Reader();
@@ -37,6 +39,7 @@ public:
 private:
     friend class Section;
     struct State;
+    void parse(const std::string& text);
     std::shared_ptr<State> state;
 };
 
@@ -51,6 +54,8 @@ public:
     // Required.
     std::string text(const std::string& key);
     std::string text(const std::string& key, const std::string& fallback);
+    // Required, a name of a node, connector or tenant.
+    std::string name(const std::string& key);
     bool flag(const std::string& key, bool fallback);
     // "2s", "500ms", "10m".
     Duration duration(const std::string& key, Duration fallback);

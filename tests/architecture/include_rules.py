@@ -17,7 +17,7 @@ MODULES = {
     "connector/core": Module("pure", ("shoset/base", "shoset/uri", "shoset/core")),
     "aggregator/core": Module("pure", ("shoset/base", "shoset/uri", "shoset/core", "tenants", "cluster/core")),
     "shoset/host": Module("shell", ("shoset/base",)),
-    "shoset/config": Module("shell", ("shoset/base",)),
+    "shoset/config": Module("shell", ("shoset/base", "shoset/host")),
     "shoset/http": Module("shell", ("shoset/base", "shoset/host")),
     "shoset/zmq": Module("shell", ("shoset/base", "shoset/core", "shoset/host")),
     "cluster/local": Module("shell", ("shoset/base", "cluster/core", "shoset/host")),

@@ -77,5 +77,24 @@ TEST(Reader, AbsentSectionsReadAsDefaults)
     EXPECT_EQ(problemOf(reader), "");
 }
 
+TEST(Reader, RefusesWhatIsNoName)
+{
+    Reader reader("a.yaml", "name: a/b\n");
+    reader.root().name("name");
+    EXPECT_EQ(problemOf(reader),
+              "a.yaml:1: expected a name of letters, digits, '.', '_' and '-', at most 63, for 'name'");
+    Reader good("a.yaml", "name: agg-a\n");
+    EXPECT_EQ(good.root().name("name"), "agg-a");
+    EXPECT_EQ(problemOf(good), "");
+}
+
+TEST(Reader, AFileThatCannotBeReadIsItsFirstProblem)
+{
+    Reader reader("/nowhere/a.yaml");
+    EXPECT_EQ(reader.root().text("name"), "");
+    EXPECT_NE(problemOf(reader).find("/nowhere/a.yaml"), std::string::npos);
+    EXPECT_EQ(problemOf(reader).find("expected"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace mesh::config

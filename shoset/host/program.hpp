@@ -1,0 +1,30 @@
+#pragma once
+
+#include "shoset/base/result.hpp"
+
+#include <functional>
+#include <string>
+
+namespace mesh::host {
+
+struct Program {
+    std::string name;
+    std::string purpose;
+    std::string version;
+    std::string config;        // where its configuration is unless the operator says otherwise
+    std::string statePurpose;  // what it keeps in its state directory
+};
+
+struct ProgramOptions {
+    std::string config;
+    std::string state = "/var/lib/bmcmesh";
+    bool check = false;  // end once the configuration is known to be good
+};
+
+// What main() of a daemon is: reads the command line (flag before environment before default), configures the log, and
+// calls `run`. Returns the exit status: 2 for a wrong command line, 1 for an error of `run`, which is logged as
+// start_failed. Before threads start.
+int runProgram(const Program& program, int argc, char** argv,
+               const std::function<Result<void>(const ProgramOptions&)>& run);
+
+}  // namespace mesh::host
