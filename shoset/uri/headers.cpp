@@ -39,10 +39,10 @@ std::string_view pathInText(std::string_view text)
 
 std::string mapUri(const UriMap& map, const AskedRules& rules, Direction direction, std::string_view uri)
 {
-    if (direction == Direction::toSatellite) {
-        return map.toSatellite(uri).value_or(std::string(uri));
-    }
     const std::string_view local = uri.substr(map.ownHost(uri));
+    if (direction == Direction::toSatellite) {
+        return map.toSatellite(local).value_or(std::string(uri));
+    }
     if (const std::string_view path = pathOf(local); rules.isSelf(path)) {
         return applyMapping(map.own(path), local);
     }

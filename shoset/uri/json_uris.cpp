@@ -156,11 +156,11 @@ const char* JsonScanner::redfishPath(const char* p)
     return leaveUri(p, extent);
 }
 
-// At a slash after a colon. An absolute URL of one of the satellite's own hosts becomes a path, any other one passes as
-// it is, with whatever is in it.
+// At a slash after a colon. An absolute URL of one of the own hosts (the satellite's, or on the way back the facade's)
+// becomes a path, any other one passes as it is, with whatever is in it.
 const char* JsonScanner::absolute(const char* p, std::size_t length)
 {
-    const char* const begin = direction == Direction::toFacade && map.hasHosts() ? schemeBefore(p) : nullptr;
+    const char* const begin = map.hasHosts() ? schemeBefore(p) : nullptr;
     const char* const second = p + length;
     if (second == end) {
         return final ? afterSlash(p, length) : starve(begin == nullptr ? p : begin);
@@ -193,6 +193,8 @@ const char* JsonScanner::absolute(const char* p, std::size_t length)
     edit(begin, extent.escaped ? rawLength({begin, extent.raw}, host) : host, {});
     if (mapping.owner == Owner::satellite) {
         editExtent(begin, extent, host, mapping);
+    } else {
+        noteForeign(mapping.owner, extent);
     }
     return leaveUri(begin, extent);
 }
@@ -214,13 +216,14 @@ const char* JsonScanner::schemeBefore(const char* p) const
 Mapping JsonScanner::mapOwnUrl(std::string_view path, bool whole) const
 {
     const Mapping mapping = mapPath(path);
-    return mapping.owner == Owner::nobody && whole && textIsUri ? map.outside(path) : mapping;
+    const bool mayBeOutside = direction == Direction::toFacade && whole && textIsUri;
+    return mapping.owner == Owner::nobody && mayBeOutside ? map.outside(path) : mapping;
 }
 
 // Where the text before `p` begins to be what may be the scheme of an absolute URL, which waits for the rest; else `p`.
 const char* JsonScanner::schemePart(const char* p) const
 {
-    if (direction != Direction::toFacade || !map.hasHosts()) {
+    if (!map.hasHosts()) {
         return p;
     }
     const std::string_view text{anchor, static_cast<std::size_t>(p - anchor)};

@@ -158,6 +158,12 @@ Mapping UriMap::back(std::string_view path) const
     return mapping;
 }
 
+// In any case, like all that is classified in a path.
+bool UriMap::startsWithOwn(std::string_view segment) const
+{
+    return !underscored.empty() && equalsIgnoreCase(segment.substr(0, underscored.size()), underscored);
+}
+
 Mapping UriMap::outside(std::string_view path) const
 {
     Mapping mapping;

@@ -66,7 +66,7 @@ public:
     std::string_view idPrefix() const { return underscored; }
 
 private:
-    bool startsWithOwn(std::string_view segment) const { return !underscored.empty() && segment.starts_with(underscored); }
+    bool startsWithOwn(std::string_view segment) const;
 
     std::string underscored;      // "5B247A_"
     std::string outsideSegment;   // "/redfish/v1/5B247A_-"

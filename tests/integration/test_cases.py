@@ -334,6 +334,15 @@ class FromTheClient(CaseTest):
                 records = self.executed()[before:]
                 self.assertEqual([(each["method"], each["body"]) for each in records], [("PATCH", self.real(there))])
 
+    def test_the_facades_own_host_in_a_body(self):
+        body = '{"Oem":{"host":"%s/redfish/v1/Systems/%s_1"}}' % (self.mesh.aggregators[0].facade, self.satellite.prefix)
+        self.client.request("PATCH", self.own_uri(ROOT + "/Systems/system1"), body.encode(), {"Content-Type": "application/json"})
+        self.assertEqual(self.executed()[-1]["body"], '{"Oem":{"host":"/redfish/v1/Systems/1"}}')
+
+    def test_a_prefix_in_another_case(self):
+        self.client.get(f"{ROOT}/Systems/{self.satellite.prefix.lower()}_X")
+        self.reaches(ROOT + "/Systems/X")
+
     def test_uris_in_headers(self):
         uri = self.own_uri(ROOT + "/Systems/system1")
         self.client.request("PATCH", uri, {"AssetTag": "x"}, {

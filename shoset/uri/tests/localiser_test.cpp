@@ -231,6 +231,19 @@ TEST(Localiser, NamesForeignUrisOnTheWayBack)
     EXPECT_NE(out.find(R"("/redfish/v1/Systems/1")"), std::string::npos);
 }
 
+TEST(Localiser, KnowsTheFacadesOwnHostOnTheWayBack)
+{
+    const auto mapped = everyCut(back, Format::json,
+                                 R"({"a":"https://bmc.local/redfish/v1/Systems/5B247A_1","b":"at http://bmc.local/redfish/v1/Systems.",
+        "c":"https://bmc.local/files/x","d":"https:\/\/bmc.local\/redfish\/v1\/5B247A_-\/x"})");
+    ASSERT_TRUE(mapped.ok()) << mapped.error().message;
+    EXPECT_EQ(*mapped, R"({"a":"/redfish/v1/Systems/1","b":"at /redfish/v1/Systems.",
+        "c":"https://bmc.local/files/x","d":"\/x"})");
+    for (const std::string foreign : {"https://bmc.local/redfish/v1/Systems/ABC_1", "https://bmc.local/redfish/v1/Managers/agg-a"}) {
+        EXPECT_FALSE(everyCut(back, Format::json, R"({"Targets":[")" + foreign + R"("]})").ok()) << foreign;
+    }
+}
+
 TEST(Localiser, RemembersOnlySoManyForeignUris)
 {
     std::string body = "[";

@@ -154,7 +154,7 @@ TEST(UriMap, SaysWhoseAUriOfTheFacadeIs)
     const UriMap map("5B247A");
     const std::vector<std::pair<const char*, Owner>> rows{
         {"Systems/ABC_1", Owner::otherSatellite},
-        {"Systems/5b247a_1", Owner::otherSatellite},  // prefixes are compared exactly
+        {"Systems/5b247a_1", Owner::satellite},
         {"ABC_UpdateService", Owner::otherSatellite},
         {"ABC_-/FWUpdate", Owner::otherSatellite},
         {"Managers/agg-a", Owner::facade},
@@ -170,6 +170,13 @@ TEST(UriMap, SaysWhoseAUriOfTheFacadeIs)
         EXPECT_EQ(map.ownerOf(base + path), owner) << path;
         EXPECT_EQ(map.toSatellite(base + path).has_value(), owner == Owner::satellite || owner == Owner::shared);
     }
+}
+
+TEST(UriMap, KnowsItsPrefixInAnyCase)
+{
+    const UriMap map("5B247A");
+    EXPECT_EQ(map.toSatellite("/redfish/v1/systems/5b247a_1"), "/redfish/v1/systems/1");
+    EXPECT_EQ(map.toFacade("/redfish/v1/Systems/5b247a_1"), "/redfish/v1/Systems/5B247A_5b247a_1");
 }
 
 TEST(UriMap, GivesSharedResourcesOfTheSatelliteAnAddressOfTheirOwn)
