@@ -76,7 +76,7 @@ Result<void> Daemon::start()
     if (Result<void> started = startServer(); !started) {
         return started;
     }
-    NodeSettings settings{config.name, "bmcmesh " MESH_VERSION, {}};
+    NodeSettings settings{config.name, "bmcmesh " MESH_VERSION, {}, config.collectionDeadline};
     for (const PeerAddress& peer : config.peers) {
         settings.peers.push_back(peer.name);
     }

@@ -4,6 +4,7 @@
 #include "aggregator/core/header_rules.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/uri/classify.hpp"
+#include "shoset/uri/registries.hpp"
 #include "tenants/policy.hpp"
 #include "tenants/privileges.hpp"
 
@@ -28,6 +29,13 @@ std::string_view pathForPrivileges(std::string_view onSatellite)
     return onSatellite.size() >= tree.size() && equalsIgnoreCase(onSatellite.substr(0, tree.size()), tree)
                ? onSatellite.substr(tree.size())
                : std::string_view("-");
+}
+
+Answer readOnlyRefusal()
+{
+    Answer refusal = errorAnswer(405, {"OperationNotAllowed", {}, {}});
+    refusal.head.headers.push_back({"Allow", "GET, HEAD"});
+    return refusal;
 }
 
 Answer notFound(const std::string& path)
@@ -122,6 +130,10 @@ void Facade::dispatch(ExchangeId id, Exchange& exchange)
         toSatellite(id, exchange, *satellite);
         return;
     }
+    if (const std::string_view registry = uri::publishedRegistry(exchange.path); !registry.empty() && principal != nullptr) {
+        toRegistry(id, exchange, registry);
+        return;
+    }
     if (place.kind == uri::PathKind::topCollection && principal != nullptr &&
         !own.ownsCollection(std::string(place.collection))) {
         toCollection(id, exchange, place.collection);
@@ -132,8 +144,6 @@ void Facade::dispatch(ExchangeId id, Exchange& exchange)
 
 void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& satellite)
 {
-    const Principal& who = std::get<Principal>(exchange.who);
-    RequestHead& head = exchange.request.head;
     const uri::UriMap map(satellite.prefix);
     const std::optional<std::string> onSatellite = map.toSatellite(exchange.path);
     if (!onSatellite || map.ownerOf(exchange.path) != uri::Owner::satellite) {
@@ -141,14 +151,46 @@ void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& sat
         answer(id, notFound(exchange.path));
         return;
     }
-    const tenants::Requirement requirement =
-        tenants::requiredPrivilege(tenants::Owner::satellite, head.method, pathForPrivileges(*onSatellite));
-    if (who.passwordChangeRequired || !tenants::allows(who.privileges, requirement)) {
-        ++count.forbidden;
-        answer(id, who.passwordChangeRequired ? passwordChangeRequired(who)
-                                              : errorAnswer(403, {"InsufficientPrivilege", {}, {}}));
-        return;
+    if (mayAsk(id, exchange, pathForPrivileges(*onSatellite))) {
+        forward(id, exchange, satellite);
     }
+}
+
+// A published registry without prefix: any satellite that has it may answer.
+void Facade::toRegistry(ExchangeId id, Exchange& exchange, std::string_view registry)
+{
+    const std::vector<const Satellite*> holders =
+        satellites.registryHolders(registry, std::get<Principal>(exchange.who).tenant);
+    if (holders.empty()) {
+        toOwn(id, exchange);
+    } else if (!isRead(exchange.request.head.method)) {
+        answer(id, readOnlyRefusal());
+    } else if (mayAsk(id, exchange, pathForPrivileges(exchange.path))) {
+        const bool repeatable = exchange.bodyComplete && exchange.request.body.empty();
+        for (std::size_t left = repeatable ? std::min(holders.size() - 1, limits::maxAlternatives) : 0; left > 0; --left) {
+            exchange.others.push_back(holders[left]->address);
+        }
+        forward(id, exchange, *holders.front());
+    }
+}
+
+// Whether the client may do this on the satellites; else it has been told.
+bool Facade::mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path)
+{
+    const Principal& who = std::get<Principal>(exchange.who);
+    const tenants::Requirement requirement =
+        tenants::requiredPrivilege(tenants::Owner::satellite, exchange.request.head.method, path);
+    if (!who.passwordChangeRequired && tenants::allows(who.privileges, requirement)) {
+        return true;
+    }
+    ++count.forbidden;
+    answer(id, who.passwordChangeRequired ? passwordChangeRequired(who) : errorAnswer(403, {"InsufficientPrivilege", {}, {}}));
+    return false;
+}
+
+void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satellite)
+{
+    const RequestHead& head = exchange.request.head;
     ++count.forwarded;
     exchange.phase = Phase::forwarded;
     exchange.satelliteName = satellite.name;
@@ -156,7 +198,7 @@ void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& sat
     SatelliteRequest request;
     request.connector = satellite.address;
     request.connectorPrefix = satellite.prefix;
-    request.user = who.user;
+    request.user = std::get<Principal>(exchange.who).user;
     if (const std::string* host = findHeader(head.headers, "Host")) {
         request.hosts.push_back(*host);
     }
@@ -167,7 +209,10 @@ void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& sat
                              : static_cast<std::int64_t>(std::max<std::uint64_t>(exchange.request.contentLength,
                                                                                  exchange.request.body.size()));
     request.body = std::move(exchange.request.body);
-    request.deadline = now.mono + (request.bodyFollows ? limits::maxRequestDeadline : limits::defaultRequestDeadline);
+    // While another one could answer, nobody waits long for this one.
+    request.deadline = now.mono + (request.bodyFollows         ? limits::maxRequestDeadline
+                                   : !exchange.others.empty() ? settings.collectionDeadline
+                                                              : limits::defaultRequestDeadline);
     const bool follows = request.bodyFollows;
     const std::size_t first = request.body.size();
     broker->start(id, std::move(request), now);
@@ -183,9 +228,7 @@ void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view co
     const RequestHead& head = exchange.request.head;
     ++count.collections;
     if (!isRead(head.method)) {
-        Answer refusal = errorAnswer(405, {"OperationNotAllowed", {}, {}});
-        refusal.head.headers.push_back({"Allow", "GET, HEAD"});
-        answer(id, std::move(refusal));
+        answer(id, readOnlyRefusal());
         return;
     }
     if (who.passwordChangeRequired) {
@@ -255,104 +298,6 @@ void Facade::onRequestBody(ExchangeId id, std::string piece, bool last)
     if (last && exchange->phase == Phase::collecting) {
         handleOwn(id, *exchange);
     }
-}
-
-void Facade::onWritten(ExchangeId id, std::size_t bytes)
-{
-    broker->consumed(id, bytes, now);
-}
-
-void Facade::onAborted(ExchangeId id)
-{
-    if (const Exchange* exchange = find(id)) {
-        if (exchange->phase == Phase::forwarded) {
-            broker->cancel(id, now);
-        }
-        exchanges.erase(id);
-    }
-}
-
-void Facade::onAnswer(Ticket ticket, ResponseHead head, std::string body, bool last, Now current)
-{
-    now = current;
-    Exchange* exchange = find(ticket);
-    if (exchange == nullptr) {
-        broker->cancel(ticket, now);
-        return;
-    }
-    ResponseHead filtered = filterHead(*exchange, std::move(head));
-    if (last) {
-        exchanges.erase(ticket);
-    } else {
-        exchange->answered = true;
-    }
-    http.respond(ticket, std::move(filtered), std::move(body), last);
-}
-
-ResponseHead Facade::filterHead(const Exchange& exchange, ResponseHead head)
-{
-    head.headers = responseHeadersFromSatellite(std::move(head.headers));
-    const std::string* location = findHeader(head.headers, "Location");
-    if (location != nullptr) {
-        const uri::UriMap map(exchange.satellitePrefix);
-        if (map.ownerOf(*location) != uri::Owner::satellite && location->starts_with('/')) {
-            ++count.forgedLocations;
-            removeHeader(head.headers, "Location");
-        }
-    }
-    return head;
-}
-
-void Facade::onAnswerBody(Ticket ticket, std::string piece, bool last, Now current)
-{
-    now = current;
-    if (find(ticket) == nullptr) {
-        broker->cancel(ticket, now);
-        return;
-    }
-    if (last) {
-        exchanges.erase(ticket);
-    }
-    http.writeBody(ticket, std::move(piece), last);
-}
-
-void Facade::onAnswerFailed(Ticket ticket, Error error, bool started, Now current)
-{
-    now = current;
-    const Exchange* exchange = find(ticket);
-    if (exchange == nullptr) {
-        return;
-    }
-    if (started) {
-        ++count.cutAnswers;
-        exchanges.erase(ticket);
-        http.abort(ticket);
-        return;
-    }
-    answer(ticket, satelliteFailure(error, exchange->satelliteName, exchange->path));
-}
-
-void Facade::onBodyWanted(Ticket ticket, std::size_t bytes, Now current)
-{
-    now = current;
-    if (find(ticket) != nullptr) {
-        http.grant(ticket, bytes);
-    }
-}
-
-void Facade::answer(ExchangeId id, Answer result)
-{
-    const auto found = exchanges.find(id);
-    if (found == exchanges.end()) {
-        return;
-    }
-    const bool headOnly = found->second.request.head.method == "HEAD";
-    exchanges.erase(found);
-    if (headOnly) {
-        setHeader(result.head.headers, "Content-Length", std::to_string(result.body.size()));
-        result.body.clear();
-    }
-    http.respond(id, std::move(result.head), std::move(result.body), true);
 }
 
 }  // namespace mesh::aggregator

@@ -5,15 +5,18 @@
 #include "aggregator/core/http_port.hpp"
 #include "aggregator/core/own_resources.hpp"
 #include "aggregator/core/satellites.hpp"
+#include "shoset/base/limits.hpp"
 
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace mesh::aggregator {
 
 struct FacadeSettings {
     std::string serviceUuid;  // stands in Via, so that two services that aggregate each other do not loop
+    Duration collectionDeadline = limits::collectionDeadline;  // of one satellite, where others can answer without it
 };
 
 struct FacadeCounters {
@@ -55,6 +58,7 @@ private:
         Identified who = Anonymous{};
         std::string satelliteName;
         std::string satellitePrefix;
+        std::vector<shoset::Address> others;  // that could answer as well, the next one last
         bool bodyComplete = true;
         bool answered = false;
     };
@@ -63,6 +67,10 @@ private:
     void identified(ExchangeId id, Identified who);
     void dispatch(ExchangeId id, Exchange& exchange);
     void toSatellite(ExchangeId id, Exchange& exchange, const Satellite& satellite);
+    void toRegistry(ExchangeId id, Exchange& exchange, std::string_view registry);
+    bool mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path);
+    void forward(ExchangeId id, Exchange& exchange, const Satellite& satellite);
+    bool askAnother(ExchangeId id, Exchange& exchange);
     void toCollection(ExchangeId id, Exchange& exchange, std::string_view collection);
     void toOwn(ExchangeId id, Exchange& exchange);
     void handleOwn(ExchangeId id, Exchange& exchange);

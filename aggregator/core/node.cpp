@@ -14,7 +14,7 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
       links({settings.name, rng.next(), shoset::capabilityRedfish | shoset::capabilityStreams, settings.software}, frames,
             *this),
       logins(engine, passwords, rng), resources(engine, logins, passwords, machines, *this, rng),
-      front({engine.state().serviceUuid}, http, logins, resources, machines), requests(links, front, rng)
+      front({engine.state().serviceUuid, settings.collectionDeadline}, http, logins, resources, machines), requests(links, front, rng)
 {
     front.setBroker(requests);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });

@@ -8,6 +8,7 @@
 #include "aggregator/core/node_view.hpp"
 #include "aggregator/core/satellites.hpp"
 #include "cluster/core/state_engine.hpp"
+#include "shoset/base/limits.hpp"
 #include "tenants/registry.hpp"
 
 #include <string>
@@ -19,6 +20,7 @@ struct NodeSettings {
     std::string name;
     std::string software;
     std::vector<std::string> peers;  // names of the other aggregators
+    Duration collectionDeadline = limits::collectionDeadline;
 };
 
 // What a shell counts, for the node's metrics.

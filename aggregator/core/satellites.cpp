@@ -1,6 +1,7 @@
 #include "aggregator/core/satellites.hpp"
 
 #include "shoset/base/limits.hpp"
+#include "shoset/uri/registries.hpp"
 #include "tenants/policy.hpp"
 
 #include <algorithm>
@@ -110,12 +111,16 @@ void Satellites::takeCollection(Satellite& satellite, shoset::AnnouncedCollectio
 }
 
 // Whatever a satellite writes, what becomes of it stands below its own prefix; members that a satellite lists under one
-// of our own prefixes would lead back here and are dropped.
+// of our own prefixes would lead back here and are dropped. Published registries are the same everywhere.
 std::vector<std::string> Satellites::mapMembers(const Satellite& satellite, const std::vector<std::string>& members) const
 {
     const uri::UriMap map(satellite.prefix);
     std::vector<std::string> mapped;
     for (const std::string& member : members) {
+        if (const std::string_view id = uri::publishedRegistry(uri::pathOf(member)); !id.empty()) {
+            mapped.push_back("/redfish/v1/Registries/" + std::string(id));
+            continue;
+        }
         const uri::Mapping mapping = map.forward(uri::pathOf(member));
         if (mapping.owner != uri::Owner::satellite) {
             continue;
@@ -141,34 +146,63 @@ const Satellite* Satellites::findByPrefix(std::string_view prefix) const
     return found == byLowerPrefix.end() ? nullptr : find(found->second);
 }
 
-MergedCollection Satellites::merge(std::string_view path, std::string_view tenant) const
+std::vector<CollectionPart> Satellites::parts(std::string_view path, std::string_view tenant) const
 {
-    MergedCollection merged;
-    merged.exists = alwaysExists(path);
-    std::set<std::string> seen;
+    std::vector<CollectionPart> out;
     for (const auto& [address, satellite] : byAddress) {
         if (!tenants::mayReach(tenant, satellite.tenant) || satellite.prefix.empty()) {
             continue;
         }
         const auto found = satellite.collections.find(std::string(path));
         const bool has = found != satellite.collections.end() && found->second.state != CollectionState::absent;
-        if (has) {
+        if (!has && satellite.announced) {
+            continue;
+        }
+        CollectionPart part{&satellite, has ? &found->second : nullptr, satellite.trouble()};
+        if (part.trouble.empty() && has && found->second.state == CollectionState::failing) {
+            part.trouble = found->second.reason;
+        }
+        out.push_back(std::move(part));
+    }
+    return out;
+}
+
+MergedCollection Satellites::merge(std::string_view path, std::string_view tenant) const
+{
+    MergedCollection merged;
+    merged.exists = alwaysExists(path);
+    std::set<std::string> seen;
+    for (CollectionPart& part : parts(path, tenant)) {
+        if (part.known != nullptr) {
             merged.exists = true;
-            for (std::string& member : mapMembers(satellite, found->second.members)) {
+            for (std::string& member : mapMembers(*part.satellite, part.known->members)) {
                 if (seen.insert(member).second) {
                     merged.members.push_back(std::move(member));
                 }
             }
         }
-        std::string reason = satellite.trouble();
-        if (reason.empty() && has && found->second.state == CollectionState::failing) {
-            reason = found->second.reason;
-        }
-        if (!reason.empty() && (has || !satellite.announced)) {
-            merged.missing.push_back({satellite.name, satellite.prefix, std::move(reason)});
+        if (!part.trouble.empty()) {
+            merged.missing.push_back({part.satellite->name, part.satellite->prefix, std::move(part.trouble)});
         }
     }
     return merged;
+}
+
+std::vector<const Satellite*> Satellites::registryHolders(std::string_view id, std::string_view tenant) const
+{
+    std::vector<const Satellite*> holders;
+    std::vector<const Satellite*> troubled;
+    for (const CollectionPart& part : parts("Registries", tenant)) {
+        const bool has = part.known != nullptr &&
+                         std::any_of(part.known->members.begin(), part.known->members.end(), [id](const std::string& member) {
+                             return uri::publishedRegistry(uri::pathOf(member)) == id;
+                         });
+        if (has) {
+            (part.trouble.empty() ? holders : troubled).push_back(part.satellite);
+        }
+    }
+    holders.insert(holders.end(), troubled.begin(), troubled.end());
+    return holders;
 }
 
 bool Satellites::anyHas(std::string_view path, std::string_view tenant) const

@@ -36,9 +36,16 @@ struct MissingSatellite {
     std::string reason;
 };
 
+// What one satellite contributes to a merged collection.
+struct CollectionPart {
+    const Satellite* satellite = nullptr;
+    const shoset::AnnouncedCollection* known = nullptr;  // nullptr: whether it has the collection is not known
+    std::string trouble;                                 // empty: all is well
+};
+
 struct MergedCollection {
     bool exists = false;
-    std::vector<std::string> members;  // facade URIs, by satellite's name, then in the satellite's order
+    std::vector<std::string> members;  // facade URIs, by satellite's name, then in the satellite's order; each once
     std::vector<MissingSatellite> missing;
 };
 
@@ -60,6 +67,10 @@ public:
     std::uint64_t revision() const { return changes; }
 
     // `tenant` "" sees all.
+    // By satellite's name: those that have the collection, and those that have not told yet what they have.
+    std::vector<CollectionPart> parts(std::string_view path, std::string_view tenant) const;
+    // Those that have this published registry, by its id ("Base.1.8.1"); those that are in trouble come last.
+    std::vector<const Satellite*> registryHolders(std::string_view id, std::string_view tenant) const;
     MergedCollection merge(std::string_view path, std::string_view tenant) const;
     // Whether any satellite that the tenant sees has it.
     bool anyHas(std::string_view path, std::string_view tenant) const;

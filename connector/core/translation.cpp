@@ -2,6 +2,7 @@
 
 #include "shoset/uri/classify.hpp"
 #include "shoset/uri/headers.hpp"
+#include "shoset/uri/registries.hpp"
 
 namespace mesh::connector {
 
@@ -11,6 +12,17 @@ std::string contentType(const Headers& headers)
 {
     const std::string* type = findHeader(headers, "Content-Type");
     return type == nullptr ? std::string() : *type;
+}
+
+// What is asked for, as the satellite spells it; nullopt: not this satellite's. A published registry is read without a
+// prefix, too.
+std::optional<std::string> pathOnSatellite(const uri::UriMap& map, const std::string& method, const std::string& path)
+{
+    const bool read = method == "GET" || method == "HEAD";
+    if (read && !uri::publishedRegistry(path).empty()) {
+        return path;
+    }
+    return map.ownerOf(path) == uri::Owner::satellite ? map.toSatellite(path) : std::nullopt;
 }
 
 bool hasNoBody(int status)
@@ -66,8 +78,8 @@ Result<RequestTranslation> RequestTranslation::make(const shoset::Command& comma
     RequestTranslation out;
     out.forward = std::make_shared<const uri::UriMap>(command.prefix, ownHosts);
     out.back = std::make_shared<const uri::UriMap>(command.prefix, command.hosts);
-    const std::optional<std::string> path = out.back->toSatellite(target->path);
-    if (!path || out.back->ownerOf(target->path) != uri::Owner::satellite) {
+    const std::optional<std::string> path = pathOnSatellite(*out.back, command.http.method, target->path);
+    if (!path) {
         return Error{Code::invalidArgument, command.http.target};
     }
     out.asked = {*path, target->path};

@@ -49,6 +49,10 @@ constexpr std::size_t maxRememberedReplyBytes = 1024 * 1024;
 constexpr std::size_t maxJournalEntries = 4096;
 constexpr std::size_t maxJournalBytes = 4 * 1024 * 1024;
 constexpr std::size_t maxConfigBytes = 1024 * 1024;
+constexpr std::size_t maxAlternatives = 3;              // satellites asked in turn where another could not answer
+constexpr std::size_t maxGetFollowers = 64;              // waiting for the answer to one GET, at most inlineBodyBytes for each
+constexpr std::size_t maxGathers = 8;                    // collections that are being fetched from satellites
+constexpr std::size_t maxGatheredBytes = 8 * 1024 * 1024;  // of one of them, what all satellites answered together
 
 // HTTP, both sides.
 constexpr std::size_t maxHttpHeaderBytes = 32 * 1024;

@@ -44,7 +44,7 @@ std::string mapUri(const UriMap& map, const AskedRules& rules, Direction directi
         return map.toSatellite(local).value_or(std::string(uri));
     }
     if (const std::string_view path = pathOf(local); rules.isSelf(path)) {
-        return applyMapping(map.own(path), local);
+        return applyMapping(rules.forward(map, path), local);
     }
     return map.toFacade(uri, Outside::map).value_or(std::string(uri));
 }

@@ -130,7 +130,7 @@ Mapping JsonScanner::mapPath(std::string_view path) const
     if (direction == Direction::toSatellite) {
         return map.back(path);
     }
-    return rules.isSelf(path) ? map.own(path) : map.forward(path);
+    return rules.forward(map, path);
 }
 
 const char* JsonScanner::redfishPath(const char* p)

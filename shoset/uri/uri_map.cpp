@@ -3,6 +3,7 @@
 #include "shoset/base/http.hpp"
 #include "shoset/base/ids.hpp"
 #include "shoset/uri/byte_search.hpp"
+#include "shoset/uri/registries.hpp"
 #include "shoset/uri/text_rules.hpp"
 
 #include <algorithm>
@@ -251,6 +252,24 @@ AskedRules::AskedRules(const UriMap& map, Direction direction, const Asked& aske
         equalsIgnoreCase(applyMapping(map.own(satellite), satellite), facade)) {
         self = satellite;
     }
+    bare = !publishedRegistry(facade).empty() && equalsIgnoreCase(satellite, facade);
+    if (bare && direction == Direction::toFacade) {
+        self = satellite;
+    }
+}
+
+Mapping AskedRules::forward(const UriMap& map, std::string_view path) const
+{
+    if (!isSelf(path)) {
+        return map.forward(path);
+    }
+    if (!bare) {
+        return map.own(path);
+    }
+    Mapping mapping;
+    mapping.owner = Owner::shared;
+    mapping.place = locate(path);
+    return mapping;
 }
 
 bool AskedRules::isSelf(std::string_view path) const

@@ -100,11 +100,15 @@ public:
     // The last segment that the resource's own Id is compared with, in the spelling of the side the message comes from;
     // empty if the resource is not a member of a top-level collection.
     const std::string& ownId() const { return id; }
-    // The satellite's `path` is the resource's own, and it was asked for by a URI that begins with the prefix.
+    // The satellite's `path` is the resource's own, and the URI that it was asked for is not what UriMap::forward() makes
+    // of it: it begins with the prefix, or is that of a published registry and has none.
     bool isSelf(std::string_view path) const;
+    // UriMap::forward(), but the resource itself is named by the URI that it was asked for.
+    Mapping forward(const UriMap& map, std::string_view path) const;
 
 private:
     bool known = false;
+    bool bare = false;  // asked for without the prefix
     std::string id;
     std::string self;
 };

@@ -26,6 +26,10 @@ CASES = """
     Dell/Systems/x                                      5B247A_Dell/Systems/x
     $metadata#Chassis.Chassis                           $metadata#Chassis.Chassis
 """
+# A published registry, asked for with the prefix and without.
+REGISTRY = "/redfish/v1/Registries/Base.1.8.1"
+REGISTRY_BODY = ('{"@odata.id":"%s","Id":"Base.1.8.1","Location":[{"Uri":"%s/en"}],"x":"/redfish/v1/Registries/Update.1.0.0"}'
+                 % (REGISTRY, REGISTRY))
 UNTOUCHED = ("//redfish/v1/Systems/1", ROOT + "//Systems/1", ROOT + "/Systems//1", "/redfish/v11/Systems/1",
              "https://other/redfish/v1/Systems/1", "x/redfish/v1/Systems/1", ROOT, ROOT + "/")
 # Body before, body after, the URI that was asked for.
@@ -64,6 +68,17 @@ class Oracle(unittest.TestCase):
             self.assertEqual(self.mapping.body(before, asked), after)
 
 
+    def test_a_published_registry_is_listed_without_prefix_and_names_itself_as_it_was_asked_for(self):
+        self.assertEqual(self.mapping.listed_uri(REGISTRY), REGISTRY)
+        for private in ("Base", "Base.1", "iLO.2.1.0", "Base.v1_0_0", "Base.1.8.1/x"):
+            self.assertEqual(self.mapping.listed_uri(f"{ROOT}/Registries/{private}"), f"{ROOT}/Registries/5B247A_{private}")
+        rest = REGISTRY_BODY.split(',"Location"')[1].replace("Registries/", "Registries/5B247A_")
+        self.assertEqual(self.mapping.body(REGISTRY_BODY, REGISTRY, listed=True),
+                         '{"@odata.id":"%s","Id":"Base.1.8.1","Location"%s' % (REGISTRY, rest))
+        self.assertEqual(self.mapping.body(REGISTRY_BODY, REGISTRY),
+                         '{"@odata.id":"/redfish/v1/Registries/5B247A_Base.1.8.1","Id":"5B247A_Base.1.8.1","Location"%s' % rest)
+
+
 class MeshCtl(unittest.TestCase):
     def map(self, uris, *options):
         status, out, error = run_program("meshctl", "map", *options, "--prefix", PREFIX, *uris)
@@ -85,6 +100,14 @@ class MeshCtl(unittest.TestCase):
                                                  "--as", mapping.own_uri(asked), input=body)
                 self.assertEqual(status, 0, error)
                 self.assertEqual(out, mapping.body(body, asked))
+
+    def test_localise_knows_published_registries(self):
+        mapping = Mapping(PREFIX, ["own:443"])
+        for listed, shown in ((False, mapping.uri(REGISTRY)), (True, REGISTRY)):
+            status, out, error = run_program("meshctl", "localise", "--prefix", PREFIX, "--uri", REGISTRY, "--as", shown,
+                                             input=REGISTRY_BODY)
+            self.assertEqual(status, 0, error)
+            self.assertEqual(out, mapping.body(REGISTRY_BODY, REGISTRY, listed))
 
     @staticmethod
     def recorded():

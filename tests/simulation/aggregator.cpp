@@ -54,7 +54,7 @@ void SimAggregator::start(const tenants::Registry& registry)
             others.push_back(other);
         }
     }
-    node = std::make_unique<aggregator::Node>(aggregator::NodeSettings{name, "simulated", others}, *this, *this, engine,
+    node = std::make_unique<aggregator::Node>(aggregator::NodeSettings{name, "simulated", others, limits::collectionDeadline}, *this, *this, engine,
                                               *this, *this, world.rng());
     if (const Result<void> accepted = node->setRegistry(registry); !accepted) {
         world.fail("the registry is refused: " + accepted.error().message);

@@ -24,6 +24,9 @@ _SINGLETONS = """AccountService AggregationService CertificateService Compositio
     LicenseService PowerEquipment ServiceConditions SessionService TaskService TelemetryService ThermalEquipment
     UpdateService JsonSchemas odata $metadata"""
 _UNLISTED = ["taskservice/taskmonitors"]  # maps like a collection, never shown as one
+_PUBLISHED = re.compile(
+    r"(Base|Composition|Environmental|EthernetFabric|Fabric|HeartbeatEvent|JobEvent|License|LogService|NetworkDevice|Platform"
+    r"|Power|ResourceEvent|SensorEvent|StorageDevice|TaskEvent|Telemetry|Update)(\.[0-9]+){2,3}")
 _OUTSIDE_NAMES = re.compile(r"(Uri|URI)$|^(uri|extref|Image)$")
 
 
@@ -70,6 +73,13 @@ def is_merged(segments):
     return not segments or name in _SINGLETON_KEYS or name in _COLLECTION_KEYS
 
 
+def is_published_registry(uri):
+    """Exactly a member of Registries by a name of DMTF's and a version: the same on every satellite."""
+    segments = split_path(uri)
+    return (segments is not None and len(segments) == 2 and segments[0].lower() == "registries"
+            and _PUBLISHED.fullmatch(segments[1]) is not None)
+
+
 def path_key(uri):
     """What two URIs of one resource have in common."""
     segments = split_path(uri)
@@ -90,6 +100,10 @@ class Mapping:
             return None
         return uri if spot < 0 else uri[:spot] + self.prefix + "_" + uri[spot:]
 
+    def listed_uri(self, uri):
+        """As uri(), for a member as a merged collection lists it: a published registry is everybody's."""
+        return uri.rstrip("/") if is_published_registry(uri) else self.uri(uri)
+
     def own_uri(self, uri):
         """The address under which exactly this resource of the satellite is asked for, also where uri() is merged."""
         segments = split_path(uri)
@@ -109,16 +123,18 @@ class Mapping:
             return len(ROOT) + 1 + sum(len(segment) + 1 for segment in segments[:depth])
         return -1 if is_merged(segments) else len(ROOT) + 1
 
-    def body(self, raw, asked):
-        """Body text (str) of the answer to GET `asked` (the satellite's URI), as the facade's own_uri(asked) shows it."""
-        return "".join(_JsonMapper(self, raw, asked).pieces())
+    def body(self, raw, asked, listed=False):
+        """Body text (str) of the answer to GET `asked` (the satellite's URI), as the facade's own_uri(asked) shows it, or its
+        listed_uri(asked)."""
+        return "".join(_JsonMapper(self, raw, asked, listed and is_published_registry(asked)).pieces())
 
     def header(self, value):
         """Value of Location, Content-Location or Link."""
         return self._apply(value, self.edits(value, "", None))
 
-    def edits(self, text, name, self_key):
-        """The changes in one decoded string value of property `name`: (begin, end, replacement)."""
+    def edits(self, text, name, self_key, bare=False):
+        """The changes in one decoded string value of property `name`: (begin, end, replacement). `bare`: what was asked for
+        names itself without the prefix."""
         found = []
         for match in _CANDIDATE.finditer(text):
             begin, url_host = match.start("path"), match.group("host")
@@ -137,7 +153,7 @@ class Mapping:
                 found.append((match.start(), begin, ""))
             spot = self._insertion(uri)
             if self_key is not None and path_key(uri) == self_key and split_path(uri):
-                spot = len(ROOT) + 1
+                spot = -1 if bare else len(ROOT) + 1
             if spot >= 0:
                 found.append((begin + spot, begin + spot, self.prefix + "_"))
         if not found and _OUTSIDE_NAMES.search(name) and re.match(r"/(?!/)", text) and not _IN_TREE.match(text):
@@ -179,12 +195,12 @@ def decode(raw):
 class _JsonMapper:
     """One pass over the tokens of a JSON text, copying what is between the changes."""
 
-    def __init__(self, mapping, raw, asked):
-        self.mapping, self.raw = mapping, raw
+    def __init__(self, mapping, raw, asked, bare):
+        self.mapping, self.raw, self.bare = mapping, raw, bare
         segments = split_path(asked) or []
         depth = collection_depth(segments)
-        self.self_key = path_key(asked) if segments and is_merged(segments) else None
-        self.member_id = segments[-1] if depth and len(segments) == depth + 1 else None
+        self.self_key = path_key(asked) if segments and (bare or is_merged(segments)) else None
+        self.member_id = segments[-1] if depth and len(segments) == depth + 1 and not bare else None
 
     def pieces(self):
         copied, stack, key, expects_key = 0, [], "", False
@@ -215,7 +231,7 @@ class _JsonMapper:
         text = decode(spelt)
         if "/" not in text:
             return spelt
-        edits = self.mapping.edits(text, key, self.self_key)
+        edits = self.mapping.edits(text, key, self.self_key, self.bare)
         if not edits:
             return spelt
         units = [unit for _, unit in _units(spelt)]

@@ -25,12 +25,12 @@ from urllib.parse import urlsplit
 import aiohttp
 import yarl
 
-from mapping import ROOT, Mapping, collection_depth, is_merged, path_key, split_path
+from mapping import ROOT, Mapping, collection_depth, is_merged, is_published_registry, path_key, split_path
 
 CONCURRENCY = 12
 MAX_SHOWN = 8  # of each kind of problem
-# Unlike everything else, listed once for all satellites; and a session list that our own requests do not change is rare.
-_SHARED = {"registries", "jsonschemas"}
+# The facade's own, not merged; and a session list that our own requests do not change is rare.
+_SHARED = {"jsonschemas"}
 _VOLATILE = ("sessionservice/sessions",)
 
 
@@ -236,8 +236,10 @@ async def compare_collections(facade, machines, findings):
         if len(set(listed)) != len(listed):
             findings.problem("a merged collection", f"{uri} lists a member twice")
         for machine, _, members in parts:
-            mapped = list(dict.fromkeys(machine.mapping.uri(member) for member in members))
+            mapped = list(dict.fromkeys(machine.mapping.listed_uri(member) for member in members))
             shown = [member for member in listed if member in set(mapped)]
+            if any(map(is_published_registry, mapped)):  # they stand where the first satellite that has them does
+                shown, mapped = sorted(shown), sorted(mapped)
             if shown != mapped and "@odata.nextLink" not in json.dumps(document):
                 missing = [member for member in mapped if member not in shown]
                 findings.problem("a merged collection", f"{uri}: {machine.name}'s members are "
@@ -277,7 +279,8 @@ async def walk_from_the_root(facade, machines, findings):
     for machine in machines:
         required = machine.found.keys() if complete else linked_from_collections(machine)
         for key, (uri, resource) in machine.found.items():
-            mapped = {resource_key(machine.mapping.own_uri(uri)), resource_key(machine.mapping.uri(uri))}
+            mapped = {resource_key(address(uri)) for address in (machine.mapping.own_uri, machine.mapping.uri,
+                                                                 machine.mapping.listed_uri)}
             if resource.status != 200:
                 allowed |= mapped
             elif key in required and not key.startswith(_VOLATILE) and not mapped & ok:

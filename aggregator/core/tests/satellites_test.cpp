@@ -37,6 +37,18 @@ struct SatellitesTest : testing::Test {
         said.collections.push_back({"Cables", state, std::move(members), state == CollectionState::failing ? "HTTP 500" : "", false});
         satellites.onAnnounce(address, said);
     }
+    void announceRegistries(const std::string& address, const std::vector<std::string>& ids, bool reachable = true)
+    {
+        satellites.setLinked(address, true);
+        shoset::Announce said;
+        said.complete = true;
+        said.bmcReachable = reachable;
+        said.collections.push_back({"Registries", CollectionState::known, {}, "", false});
+        for (const std::string& id : ids) {
+            said.collections[0].members.push_back("/redfish/v1/Registries/" + id);
+        }
+        satellites.onAnnounce(address, said);
+    }
     MergedCollection cables(const std::string& tenant = "acme") { return satellites.merge("Cables", tenant); }
 };
 
@@ -101,6 +113,29 @@ TEST_F(SatellitesTest, MembersThatAreNotTheSatellitesOwnAreDropped)
              {"/redfish/v1/Cables/1", "/redfish/v1/Cables", "https://elsewhere/redfish/v1/Cables/1", "/redfish/v1/Cables/B1_1", "/redfish/v1/Cables/1"});
     announce("acme/b", CollectionState::known, {});
     EXPECT_EQ(cables().members, std::vector<std::string>{"/redfish/v1/Cables/A1_1"});
+}
+
+TEST_F(SatellitesTest, PublishedRegistriesAreListedOnceAndOthersPerSatellite)
+{
+    announceRegistries("acme/a", {"Base.1.8.1", "OpenBMC.0.1.0"});
+    announceRegistries("acme/b", {"Base.1.8.1", "Base.1.18.0", "OpenBMC.0.1.0"});
+    announceRegistries("zeta/z", {"Update.1.0.0"});
+    const std::string top = "/redfish/v1/Registries/";
+    const MergedCollection merged = satellites.merge("Registries", "acme");
+    EXPECT_EQ(merged.members, (std::vector<std::string>{top + "Base.1.8.1", top + "A1_OpenBMC.0.1.0", top + "Base.1.18.0", top + "B1_OpenBMC.0.1.0"}));
+    EXPECT_EQ(satellites.merge("Registries", "").members.size(), 5U);
+}
+
+TEST_F(SatellitesTest, ARegistrysHoldersAreTheTenantsAndThoseInTroubleComeLast)
+{
+    announceRegistries("acme/a", {"Base.1.8.1"}, false);
+    announceRegistries("acme/b", {"Base.1.8.1"});
+    announceRegistries("zeta/z", {"Base.1.8.1"});
+    const auto holders = satellites.registryHolders("Base.1.8.1", "acme");
+    ASSERT_EQ(holders.size(), 2U);
+    EXPECT_EQ(holders[0]->name, "b");
+    EXPECT_EQ(holders[1]->name, "a");
+    EXPECT_TRUE(satellites.registryHolders("Base.1.18.0", "acme").empty());
 }
 
 TEST_F(SatellitesTest, AMemberListInPiecesCountsWhenItIsWhole)

@@ -129,6 +129,24 @@ TEST_F(ExecutorTest, ARequestForAnotherPrefixIsRefused)
     EXPECT_EQ(host.reply(0).code, Code::invalidArgument);
 }
 
+TEST_F(ExecutorTest, APublishedRegistryIsReadWithoutPrefixAndNamesItselfSo)
+{
+    give(command("GET", "/redfish/v1/Registries/Base.1.8.1"));
+    EXPECT_EQ(bmc.started[bmc.last].head.target, "/redfish/v1/Registries/Base.1.8.1");
+    executor.onHead(bmc.last, {200, {{"Content-Type", "application/json"}}}, true, now);
+    executor.onBody(bmc.last, R"({"@odata.id":"/redfish/v1/Registries/Base.1.8.1","Id":"Base.1.8.1"})", true, now);
+    EXPECT_EQ(host.sent[0].body, R"({"@odata.id":"/redfish/v1/Registries/Base.1.8.1","Id":"Base.1.8.1"})");
+}
+
+TEST_F(ExecutorTest, NothingElseIsReachedWithoutPrefixAndNoRegistryIsWrittenSo)
+{
+    give(command("GET", "/redfish/v1/Registries/OpenBMC.0.1.0"));
+    give(command("DELETE", "/redfish/v1/Registries/Base.1.8.1"));
+    EXPECT_TRUE(bmc.started.empty());
+    EXPECT_EQ(host.reply(0).code, Code::invalidArgument);
+    EXPECT_EQ(host.reply(1).code, Code::invalidArgument);
+}
+
 TEST_F(ExecutorTest, ALongAnswerStreamsWithinItsCreditAndTheBmcIsHeldBack)
 {
     const shoset::Message get = command("GET", system);

@@ -1,0 +1,83 @@
+#include "aggregator/core/tests/facade_fixture.hpp"
+
+namespace mesh::aggregator {
+namespace {
+
+struct Registries : FacadeRig {
+    const std::string base = "/redfish/v1/Registries/Base.1.8.1";
+    void haveBase(shoset::LinkId link, bool reachable = true) { announce(link, {{"Registries", {"Base.1.8.1"}}}, reachable); }
+};
+
+TEST_F(Registries, APublishedOneIsServedByASatelliteThatHasIt)
+{
+    announce(1, {{"Registries", {"OpenBMC.0.1.0"}}});
+    haveBase(2);
+    const ExchangeId id = get(base);
+    const Sent sent = take(2);
+    EXPECT_EQ(sent.command.http.target, base);
+    EXPECT_EQ(sent.command.prefix, "B1");
+    reply(2, sent, 200, "{}");
+    EXPECT_EQ(given[id].status, 200);
+    EXPECT_TRUE(commands(1).empty());
+}
+
+TEST_F(Registries, OneInTroubleIsNotAskedWhileAnotherCanAnswer)
+{
+    haveBase(1, false);
+    haveBase(2);
+    get(base);
+    EXPECT_EQ(commands(1).size(), 0U);
+    EXPECT_EQ(commands(2).size(), 1U);
+}
+
+TEST_F(Registries, WhereOneFailsTheNextIsAsked)
+{
+    haveBase(1);
+    haveBase(2);
+    const ExchangeId failing = get(base);
+    fail(1, take(1), Code::ioError, "cut");
+    reply(2, take(2), 200, "{}");
+    EXPECT_EQ(given[failing].status, 200);
+    const ExchangeId broken = get(base);
+    reply(1, take(1), 500, "{}");
+    reply(2, take(2), 200, "{}");
+    EXPECT_EQ(given[broken].status, 200);
+    const ExchangeId silent = get(base);
+    take(1);
+    pass(1s);
+    pass(2s);
+    reply(2, take(2), 200, "{}");
+    EXPECT_EQ(given[silent].status, 200);
+    commands(1).clear();  // it was asked again over the same way
+    const ExchangeId both = get(base);
+    reply(1, take(1), 500, "{}");
+    reply(2, take(2), 500, "{}");
+    EXPECT_EQ(given[both].status, 500);
+}
+
+TEST_F(Registries, ItIsReadOnlyAndNobodyElsesTenantsIsShown)
+{
+    haveBase(3);
+    EXPECT_EQ(given[get(base)].status, 404);
+    EXPECT_EQ(given[get("/redfish/v1/Registries/Base.1.99.0", "zeta")].status, 404);
+    const ExchangeId written = ask("DELETE", base, "zeta");
+    EXPECT_EQ(given[written].status, 405);
+    EXPECT_EQ(*findHeader(given[written].headers, "Allow"), "GET, HEAD");
+    haveBase(1);
+    EXPECT_EQ(given[get(base, "nobody")].status, 403);
+    EXPECT_TRUE(commands(1).empty());
+    EXPECT_TRUE(commands(3).empty());
+}
+
+TEST_F(Registries, PrefixedAddressesReachTheirOwnSatelliteOnly)
+{
+    haveBase(1);
+    haveBase(2);
+    const ExchangeId id = get("/redfish/v1/Registries/A1_Base.1.8.1");
+    reply(1, take(1), 500, "{}");
+    EXPECT_EQ(given[id].status, 500);
+    EXPECT_TRUE(commands(2).empty());
+}
+
+}  // namespace
+}  // namespace mesh::aggregator

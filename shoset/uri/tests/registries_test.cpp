@@ -1,0 +1,61 @@
+#include "shoset/uri/registries.hpp"
+
+#include "shoset/uri/headers.hpp"
+#include "shoset/uri/localiser.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mesh::uri {
+namespace {
+
+TEST(Registries, WhatDmtfPublishesIsKnownByNameAndVersion)
+{
+    EXPECT_EQ(publishedRegistry("/redfish/v1/Registries/Base.1.8.1"), "Base.1.8.1");
+    EXPECT_EQ(publishedRegistry("/redfish/v1/registries/TaskEvent.1.0/"), "TaskEvent.1.0");
+}
+
+TEST(Registries, EverythingElseIsTheSatellitesOwn)
+{
+    for (const char* path :
+         {"Base", "Base.", "Base.1", "Base.1.", "Base.1.8.1.0", "Base.v1_8_1", "Base.1.x", "Base.1..1", "base.1.8.1", "BaseX.1.8",
+          "OpenBMC.0.1.0", "iLO.2.13.0", "5B247A_Base.1.8.1", "Base.1.8.1/Base.1.8.1.json", ""}) {
+        EXPECT_EQ(publishedRegistry("/redfish/v1/Registries/" + std::string(path)), "") << path;
+    }
+    EXPECT_EQ(publishedRegistry("/redfish/v1/Cables/Base.1.8.1"), "");
+    EXPECT_EQ(publishedRegistry("/redfish/v1/Registries"), "");
+}
+
+const UriMap map("5B247A", {"bmc"});
+const std::string bare = "/redfish/v1/Registries/Base.1.8.1";
+const std::string prefixed = "/redfish/v1/Registries/5B247A_Base.1.8.1";
+const std::string body = R"({"@odata.id":"/redfish/v1/Registries/Base.1.8.1","Id":"Base.1.8.1",)"
+                         R"("Location":[{"Uri":"/redfish/v1/Registries/Base.1.8.1/en"}],"o":"https://bmc/redfish/v1/Registries/Base.1.8.1",)"
+                         R"("other":"/redfish/v1/Registries/Update.1.0.0"})";
+
+TEST(Registries, NamesItselfWithoutPrefixWhereItWasAskedForWithoutAndElseNothingChanges)
+{
+    EXPECT_EQ(*localise(map, Direction::toFacade, Format::json, body, {bare, bare}),
+              R"({"@odata.id":"/redfish/v1/Registries/Base.1.8.1","Id":"Base.1.8.1",)"
+              R"("Location":[{"Uri":"/redfish/v1/Registries/5B247A_Base.1.8.1/en"}],"o":"/redfish/v1/Registries/Base.1.8.1",)"
+              R"("other":"/redfish/v1/Registries/5B247A_Update.1.0.0"})");
+}
+
+TEST(Registries, NamesItselfWithThePrefixWhereItWasAskedForWithIt)
+{
+    EXPECT_EQ(*localise(map, Direction::toFacade, Format::json, body, {bare, prefixed}),
+              R"({"@odata.id":"/redfish/v1/Registries/5B247A_Base.1.8.1","Id":"5B247A_Base.1.8.1",)"
+              R"("Location":[{"Uri":"/redfish/v1/Registries/5B247A_Base.1.8.1/en"}],"o":"/redfish/v1/Registries/5B247A_Base.1.8.1",)"
+              R"("other":"/redfish/v1/Registries/5B247A_Update.1.0.0"})");
+}
+
+TEST(Registries, ContentLocationFollowsWhatWasAskedFor)
+{
+    for (const std::string& asked : {bare, prefixed}) {
+        Headers headers{{"Content-Location", bare}};
+        localiseHeaders(map, Direction::toFacade, Format::json, headers, {bare, asked});
+        EXPECT_EQ(headers[0].value, asked);
+    }
+}
+
+}  // namespace
+}  // namespace mesh::uri
