@@ -1,5 +1,6 @@
 #include "aggregator/core/collection_body.hpp"
 
+#include "aggregator/core/member_page.hpp"
 #include "aggregator/core/query.hpp"
 #include "shoset/base/ids.hpp"
 
@@ -81,6 +82,12 @@ json missingInfo(const MergedCollection& collection)
     return list;
 }
 
+std::string memberText(const MergedCollection& collection, std::size_t index)
+{
+    const std::string& member = collection.members[index];
+    return collection.inlined ? member : json{{"@odata.id", member}}.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 Headers collectionHeaders(std::string_view type, const std::string& etag)
 {
     return {{"Content-Type", "application/json"},
@@ -108,22 +115,29 @@ Answer collectionAnswer(std::string_view path, const MergedCollection& collectio
         return {{304, std::move(headers)}, {}};
     }
     if (wanted->only && collection.members.size() == 1) {
-        return {{307, {{"Location", collection.members.front()}, {"Cache-Control", "no-cache"}}}, {}};
+        const std::string& member = collection.members.front();
+        const std::string location = collection.inlined ? idOfMember(member) : member;
+        if (!location.empty()) {
+            return {{307, {{"Location", location}, {"Cache-Control", "no-cache"}}}, {}};
+        }
     }
     const std::string uri = "/redfish/v1/" + std::string(path);
     json body{{"@odata.id", uri}, {"@odata.type", "#" + type + "." + type}, {"Name", std::string(path.substr(path.find_last_of('/') + 1)) + " Collection"}};
     const std::size_t first = std::min(wanted->skip, collection.members.size());
     const std::size_t end = first + std::min(wanted->top, collection.members.size() - first);
-    json members = json::array();
-    for (std::size_t i = first; i < end; ++i) {
-        members.push_back({{"@odata.id", collection.members[i]}});
-    }
     body["Members@odata.count"] = collection.members.size();
-    body["Members"] = std::move(members);
     if (!collection.missing.empty()) {
         body["@Message.ExtendedInfo"] = missingInfo(collection);
     }
-    return {{200, std::move(headers)}, body.dump(-1, ' ', false, json::error_handler_t::replace)};
+    // Members that stand in it whole keep their bytes, so the text is put together by hand.
+    std::string text = body.dump(-1, ' ', false, json::error_handler_t::replace);
+    text.pop_back();
+    text += ",\"Members\":[";
+    for (std::size_t i = first; i < end; ++i) {
+        text.append(i == first ? "" : ",").append(memberText(collection, i));
+    }
+    text += "]}";
+    return {{200, std::move(headers)}, std::move(text)};
 }
 
 }  // namespace mesh::aggregator

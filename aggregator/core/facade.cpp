@@ -2,6 +2,7 @@
 
 #include "aggregator/core/collection_body.hpp"
 #include "aggregator/core/header_rules.hpp"
+#include "aggregator/core/query.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/uri/classify.hpp"
 #include "shoset/uri/registries.hpp"
@@ -47,7 +48,8 @@ Answer notFound(const std::string& path)
 
 Facade::Facade(FacadeSettings given, HttpPort& httpPort, Access& accessControl, OwnResources& ownResources,
                const Satellites& known)
-    : settings(std::move(given)), http(httpPort), access(accessControl), own(ownResources), satellites(known)
+    : settings(std::move(given)), http(httpPort), access(accessControl), own(ownResources), satellites(known),
+      gather(settings.collectionDeadline)
 {
 }
 
@@ -235,6 +237,10 @@ void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view co
         answer(id, passwordChangeRequired(who));
         return;
     }
+    if (uri::findTopCollection(collection)->inlined) {
+        toGather(id, exchange, collection);
+        return;
+    }
     MergedCollection merged = satellites.merge(collection, who.tenant);
     for (std::string& member : own.ownMembers(std::string(collection), who)) {
         merged.exists = true;
@@ -246,6 +252,43 @@ void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view co
         return;
     }
     answer(id, collectionAnswer(collection, merged, head, exchange.query));
+}
+
+// Members stand in it whole, so they have to be fetched.
+void Facade::toGather(ExchangeId id, Exchange& exchange, std::string_view collection)
+{
+    const Principal& who = std::get<Principal>(exchange.who);
+    if (!mayAsk(id, exchange, collection)) {
+        return;
+    }
+    if (const Result<CollectionQuery> wanted = parseCollectionQuery(exchange.query); !wanted) {
+        answer(id, queryFailure(wanted.error()));
+        return;
+    }
+    exchange.phase = Phase::gathering;
+    Headers headers{{"Accept", "application/json"}};
+    for (const Header& header : exchange.request.head.headers) {
+        if (equalsIgnoreCase(header.name, "Via") || equalsIgnoreCase(header.name, "Cache-Control")) {
+            headers.push_back(header);
+        }
+    }
+    Gather::Request request{std::string(collection), who.user, requestHeadersForSatellite(headers, settings.serviceUuid)};
+    const bool started = gather.start(
+        id, std::move(request), satellites.parts(collection, who.tenant),
+        [this, id, collection](MergedCollection merged, Now when) {
+            now = when;
+            if (const Exchange* asked = find(id)) {
+                answer(id, merged.exists ? collectionAnswer(collection, merged, asked->request.head, asked->query)
+                                         : notFound(asked->path));
+            }
+        },
+        now);
+    if (!started) {
+        Answer refusal = errorAnswer(503, {"ServiceTemporarilyUnavailable", {"1"}, {}},
+                                     "Too many collections are being fetched from satellites.");
+        refusal.head.headers.push_back({"Retry-After", "1"});
+        answer(id, std::move(refusal));
+    }
 }
 
 void Facade::toOwn(ExchangeId id, Exchange& exchange)

@@ -2,6 +2,7 @@
 
 #include "aggregator/core/access.hpp"
 #include "aggregator/core/broker.hpp"
+#include "aggregator/core/gather.hpp"
 #include "aggregator/core/http_port.hpp"
 #include "aggregator/core/own_resources.hpp"
 #include "aggregator/core/satellites.hpp"
@@ -31,7 +32,11 @@ public:
     Facade(FacadeSettings settings, HttpPort& http, Access& access, OwnResources& own, const Satellites& satellites);
 
     // The broker that carries requests to satellites; set once before the first request.
-    void setBroker(Broker& requests) { broker = &requests; }
+    void setBroker(Broker& requests)
+    {
+        broker = &requests;
+        gather.setBroker(requests);
+    }
     // The time of this turn of the loop; set before each batch of events.
     void setNow(Now current) { now = current; }
 
@@ -45,11 +50,15 @@ public:
     void onAnswerFailed(Ticket ticket, Error error, bool started, Now now) override;
     void onBodyWanted(Ticket ticket, std::size_t bytes, Now now) override;
 
+    void onTimer(Now now);
+    Instant nextDeadline() const { return gather.nextDeadline(); }
+
     std::size_t open() const { return exchanges.size(); }
     const FacadeCounters& counters() const { return count; }
+    const GatherCounters& gatherCounters() const { return gather.counters(); }
 
 private:
-    enum class Phase { identifying, collecting, own, forwarded };
+    enum class Phase { identifying, collecting, own, forwarded, gathering };
     struct Exchange {
         Phase phase = Phase::identifying;
         RequestInfo request;
@@ -72,6 +81,7 @@ private:
     void forward(ExchangeId id, Exchange& exchange, const Satellite& satellite);
     bool askAnother(ExchangeId id, Exchange& exchange);
     void toCollection(ExchangeId id, Exchange& exchange, std::string_view collection);
+    void toGather(ExchangeId id, Exchange& exchange, std::string_view collection);
     void toOwn(ExchangeId id, Exchange& exchange);
     void handleOwn(ExchangeId id, Exchange& exchange);
     void answer(ExchangeId id, Answer answer);
@@ -84,6 +94,7 @@ private:
     OwnResources& own;
     const Satellites& satellites;
     Broker* broker = nullptr;
+    Gather gather;
     Now now;
     std::unordered_map<ExchangeId, Exchange> exchanges;
     FacadeCounters count;

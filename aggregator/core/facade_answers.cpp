@@ -15,14 +15,26 @@ void Facade::onAborted(ExchangeId id)
     if (const Exchange* exchange = find(id)) {
         if (exchange->phase == Phase::forwarded) {
             broker->cancel(id, now);
+        } else if (exchange->phase == Phase::gathering) {
+            gather.cancel(id, now);
         }
         exchanges.erase(id);
     }
 }
 
+void Facade::onTimer(Now current)
+{
+    now = current;
+    gather.onTimer(now);
+}
+
 void Facade::onAnswer(Ticket ticket, ResponseHead head, std::string body, bool last, Now current)
 {
     now = current;
+    if (Gather::owns(ticket)) {
+        gather.onAnswer(ticket, head, body, last, now);
+        return;
+    }
     Exchange* exchange = find(ticket);
     if (exchange == nullptr) {
         broker->cancel(ticket, now);
@@ -72,6 +84,10 @@ ResponseHead Facade::filterHead(const Exchange& exchange, ResponseHead head)
 void Facade::onAnswerBody(Ticket ticket, std::string piece, bool last, Now current)
 {
     now = current;
+    if (Gather::owns(ticket)) {
+        gather.onAnswerBody(ticket, piece, last, now);
+        return;
+    }
     if (find(ticket) == nullptr) {
         broker->cancel(ticket, now);
         return;
@@ -85,6 +101,10 @@ void Facade::onAnswerBody(Ticket ticket, std::string piece, bool last, Now curre
 void Facade::onAnswerFailed(Ticket ticket, Error error, bool started, Now current)
 {
     now = current;
+    if (Gather::owns(ticket)) {
+        gather.onAnswerFailed(ticket, error, now);
+        return;
+    }
     Exchange* exchange = find(ticket);
     if (exchange == nullptr || (!started && askAnother(ticket, *exchange))) {
         return;

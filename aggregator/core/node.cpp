@@ -49,12 +49,13 @@ std::string Node::connectorOfKey(std::string_view key) const
 void Node::onTimer(Now now)
 {
     links.onTimer(now);
+    front.onTimer(now);
     requests.onTimer(now);
 }
 
 Instant Node::nextDeadline() const
 {
-    return std::min(links.nextDeadline(), requests.nextDeadline());
+    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline()});
 }
 
 void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
@@ -142,6 +143,7 @@ std::vector<Counter> Node::metrics() const
     const MeshCounters& m = links.counters();
     const BrokerCounters& b = requests.counters();
     const FacadeCounters& f = front.counters();
+    const GatherCounters& g = front.gatherCounters();
     const CredentialCounters& c = logins.counters();
     std::vector<Counter> out{
         {"bmcmesh_links_up", "Links to connectors and peers", links.linksUp(), true},
@@ -171,6 +173,11 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_http_loops_total", "Requests that had passed this service before", f.loops, false},
         {"bmcmesh_http_answers_cut_total", "Answers cut off midway", f.cutAnswers, false},
         {"bmcmesh_http_forged_locations_total", "Location headers dropped", f.forgedLocations, false},
+        {"bmcmesh_gathered_collections_total", "Collections fetched from satellites with their members", g.started, false},
+        {"bmcmesh_gathered_refused_full_total", "Those refused because too many were being fetched", g.refusedFull, false},
+        {"bmcmesh_gathered_missing_total", "Satellites named as missing in one of them", g.missing, false},
+        {"bmcmesh_gathered_too_large_total", "Satellites left out because it became too large", g.tooLarge, false},
+        {"bmcmesh_gathered_foreign_members_total", "Members dropped because they bore another's name", g.foreignMembers, false},
         {"bmcmesh_logins_remembered_total", "Logins by a remembered credential", c.remembered, false},
         {"bmcmesh_logins_checked_total", "Passwords checked", c.checked, false},
         {"bmcmesh_logins_wrong_total", "Wrong passwords", c.wrong, false},

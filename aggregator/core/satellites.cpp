@@ -105,7 +105,7 @@ void Satellites::takeCollection(Satellite& satellite, shoset::AnnouncedCollectio
         return;
     }
     collection.path = path;
-    collection.members = std::move(soFar);
+    collection.members = top->inlined ? std::vector<std::string>{} : std::move(soFar);
     partial.erase({satellite.address, path});
     satellite.collections[path] = std::move(collection);
 }

@@ -46,6 +46,7 @@ struct CollectionPart {
 struct MergedCollection {
     bool exists = false;
     std::vector<std::string> members;  // facade URIs, by satellite's name, then in the satellite's order; each once
+    bool inlined = false;              // `members` are JSON text of whole resources instead
     std::vector<MissingSatellite> missing;
 };
 

@@ -21,13 +21,6 @@ std::string rejectedReason(int status)
     return "the BMC answered " + std::to_string(status);
 }
 
-// A listed top-level collection in its canonical spelling, or empty.
-std::string collectionPath(std::string_view path)
-{
-    const uri::TopCollection* found = uri::findTopCollection(path);
-    return found != nullptr && found->listed ? std::string(found->path) : std::string();
-}
-
 bool hasCollectionsBelow(std::string_view path)
 {
     return std::any_of(uri::topCollections().begin(), uri::topCollections().end(), [path](const uri::TopCollection& top) {
@@ -56,7 +49,7 @@ void MemberWatch::refresh(const std::vector<std::string>& paths, std::uint64_t t
 {
     std::deque<Job> urgent;
     for (const std::string& path : paths) {
-        if (const auto found = collections.find(path); found != collections.end()) {
+        if (const auto found = collections.find(path); found != collections.end() && !found->second.uri.empty()) {
             found->second.etag.clear();
             urgent.push_back({What::collection, path, found->second.uri, 0});
         }
@@ -219,9 +212,11 @@ void MemberWatch::takeRoot(Now now)
         jobs.push_back({What::service, path, uri, 0});
     }
     for (const auto& [path, known] : collections) {
-        jobs.push_back({What::collection, path, known.uri, 0});
+        if (!known.uri.empty()) {
+            jobs.push_back({What::collection, path, known.uri, 0});
+        }
     }
-    takeLinks(root->links);
+    takeLinks(root->links, now);
     setReachable(true, "", now);
     endJob(now);
 }
@@ -229,24 +224,32 @@ void MemberWatch::takeRoot(Now now)
 void MemberWatch::takeService(Now now)
 {
     if (const auto links = linksIn(body)) {
-        takeLinks(*links);
+        takeLinks(*links, now);
     }
     endJob(now);
 }
 
-void MemberWatch::takeLinks(const std::vector<std::string>& links)
+void MemberWatch::takeLinks(const std::vector<std::string>& links, Now now)
 {
     for (const std::string& uri : links) {
         const std::string path(relativePath(uri));
-        if (const std::string collection = collectionPath(path); !collection.empty()) {
-            if (const auto [place, added] = collections.try_emplace(collection); added) {
-                place->second.uri = uri;
-                place->second.collection = {collection, shoset::CollectionState::failing, {}, "not read yet", false};
-                jobs.push_back({What::collection, collection, uri, 0});
-            }
+        if (const uri::TopCollection* top = uri::findTopCollection(path); top != nullptr && top->listed) {
+            takeCollectionLink(*top, uri, now);
         } else if (!path.empty() && hasCollectionsBelow(path) && services.try_emplace(path, uri).second) {
             jobs.push_back({What::service, path, uri, 0});
         }
+    }
+}
+
+void MemberWatch::takeCollectionLink(const uri::TopCollection& top, const std::string& uri, Now now)
+{
+    const std::string path(top.path);
+    if (top.inlined) {
+        publish({path, shoset::CollectionState::known, {}, {}, false}, now);
+    } else if (const auto [place, added] = collections.try_emplace(path); added) {
+        place->second.uri = uri;
+        place->second.collection = {path, shoset::CollectionState::failing, {}, "not read yet", false};
+        jobs.push_back({What::collection, path, uri, 0});
     }
 }
 

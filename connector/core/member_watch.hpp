@@ -3,6 +3,7 @@
 #include "connector/core/bmc.hpp"
 #include "shoset/base/rng.hpp"
 #include "shoset/core/message.hpp"
+#include "shoset/uri/collections.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -24,7 +25,8 @@ public:
 
 // Knows the members of the satellite's top-level collections: finds the collections from the ServiceRoot, reads them one
 // after the other, polls with If-None-Match every limits::memberPollInterval, and reads again at once what a write may
-// have changed. Asks the BMC for one thing at a time, so that a slow BMC is not burdened.
+// have changed. Of collections that are fetched when somebody asks (log entries) it tells that they exist and no more.
+// Asks the BMC for one thing at a time, so that a slow BMC is not burdened.
 class MemberWatch {
 public:
     MemberWatch(BmcPort& bmc, WatchEvents& events, Rng& rng);
@@ -51,7 +53,7 @@ private:
         std::uint64_t ticket = 0;
     };
     struct Known {
-        std::string uri;  // as the satellite spells it
+        std::string uri;  // as the satellite spells it; empty: not read
         std::string etag;
         shoset::AnnouncedCollection collection;
     };
@@ -65,7 +67,8 @@ private:
     void takeRoot(Now now);
     void takeService(Now now);
     void takeCollection(Now now);
-    void takeLinks(const std::vector<std::string>& links);
+    void takeLinks(const std::vector<std::string>& links, Now now);
+    void takeCollectionLink(const uri::TopCollection& top, const std::string& uri, Now now);
     void publish(shoset::AnnouncedCollection collection, Now now);
     void setReachable(bool reachable, const std::string& reason, Now now);
     shoset::Announce header() const;

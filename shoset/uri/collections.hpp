@@ -29,6 +29,7 @@ const Node* findNode(std::span<const Node> nodes, std::string_view name);
 struct TopCollection {
     std::string_view path;  // below /redfish/v1/: "Systems", "TelemetryService/LogService/Entries"
     bool listed = true;
+    bool inlined = false;  // its members stand in it whole (log entries), and are fetched when somebody asks
 };
 std::span<const TopCollection> topCollections();
 // By its path below /redfish/v1/, without regard to case; nullptr if there is none.

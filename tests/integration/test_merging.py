@@ -1,10 +1,37 @@
-"""What several satellites have together."""
+"""What several satellites have together: registries and log entries."""
 
+import json
+import tempfile
+import time
 import unittest
+from pathlib import Path
 
-from harness import ROOT, MeshTest, Sim
+from harness import ROOT, SLOW, MeshTest, Sim
 
+COLLECTION_SECONDS = 2.0
+ENTRIES = f"{ROOT}/TelemetryService/LogService/Entries"
 BASE = f"{ROOT}/Registries/Base.1.13.1"
+
+
+def write_machine(folder, count):
+    """A recorded machine whose telemetry log has `count` entries, inline."""
+    def put(uri, **properties):
+        place = Path(folder) / uri.lstrip("/")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "index.json").write_text(json.dumps({"@odata.id": uri, "Name": "x", **properties}))
+    link = lambda uri: {"@odata.id": uri}  # noqa: E731
+    service = f"{ROOT}/TelemetryService"
+    put(ROOT, Id="RootService", RedfishVersion="1.15.0", UUID="00000000-0000-0000-0000-000000000000",
+        Systems=link(f"{ROOT}/Systems"), TelemetryService=link(service))
+    put(f"{ROOT}/Systems", Members=[link(f"{ROOT}/Systems/1")])
+    put(f"{ROOT}/Systems/1", Id="1")
+    put(service, Id="TelemetryService", LogService=link(f"{service}/LogService"))
+    put(f"{service}/LogService", Id="LogService", Entries=link(ENTRIES))
+    entries = [{"@odata.id": f"{ENTRIES}/{n}", "@odata.type": "#LogEntry.v1_16_0.LogEntry", "Id": str(n), "Name": "Entry",
+                "Message": f"see {ROOT}/Systems/1", "Value": 1.50} for n in range(1, count + 1)]
+    put(ENTRIES, **{"Members@odata.count": count, "Members": entries})
+    for entry in entries:
+        put(entry["@odata.id"], **entry)
 
 
 class Registries(MeshTest):
@@ -46,6 +73,76 @@ class Registries(MeshTest):
                 answer = client.get(BASE)
                 self.assertEqual(answer.status, 200, answer.body)
             self.mesh.heal(broken)
+
+
+class LogEntries(MeshTest):
+    sims = ()
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="bmcmesh-machines-")
+        cls.addClassCleanup(folder.cleanup)
+        write_machine(folder.name + "/a", 2)
+        write_machine(folder.name + "/b", 3)
+        cls.sims = (Sim("a", folder.name + "/a", auth="none"), Sim("b", folder.name + "/b", auth="none"))
+        super().setUpClass()
+
+    def setUp(self):
+        self.a, self.b = self.mesh.satellites
+
+    def tearDown(self):
+        super().tearDown()
+        for satellite in self.mesh.satellites:
+            self.mesh.heal(satellite)
+
+    def entries(self, satellite):
+        """The satellite's entries as the facade shows them, as text."""
+        with self.mesh.bmc(satellite) as bmc:
+            members = json.loads(bmc.get(ENTRIES).body)["Members"]
+        # As items of a collection that is not asked for itself, since its own URI is the facade's.
+        return [self.mesh.mapping(satellite).body(json.dumps(member), member["@odata.id"]) for member in members]
+
+    def gathered(self, client):
+        """(members, what is said to be missing)"""
+        answer = client.get(ENTRIES)
+        self.assertEqual(answer.status, 200, answer.body)
+        document = answer.json()
+        self.assertEqual(document["@odata.id"], ENTRIES)
+        self.assertEqual(document["Members@odata.count"], len(document["Members"]))
+        for member in document["Members"]:
+            self.assertIn(json.dumps(member), answer.body.decode(), "members keep their bytes")
+        return ([json.dumps(member) for member in document["Members"]],
+                [entry["Message"] for entry in document.get("@Message.ExtendedInfo", [])])
+
+    def test_all_entries_stand_inline_and_are_fetched_for_each_who_asks(self):
+        for satellite in self.mesh.satellites:
+            self.mesh.tell(satellite, "POST", "/reset-counts", {})
+        for _, client in self.each_facade():
+            members, missing = self.gathered(client)
+            self.assertEqual((len(members), missing), (5, []))
+        counts = self.mesh.tell(self.a, "GET", "/counts")
+        for satellite in self.mesh.satellites:
+            self.assertEqual(counts[satellite.name]["by"].get(f"GET {ENTRIES}"), len(self.mesh.aggregators))
+        self.assertEqual(members, self.entries(self.a) + self.entries(self.b))
+
+    def test_who_has_none_does_not_count_and_who_fails_is_named(self):
+        with self.mesh.client() as client:
+            self.mesh.fault(self.b, "status", path="Entries", status=404)
+            self.assertEqual(self.gathered(client), (self.entries(self.a), []))
+            self.mesh.fault(self.a, "status", path="Entries", status=404)
+            self.assertRedfishError(client.get(ENTRIES), 404)
+            self.mesh.heal(self.a)
+            self.mesh.heal(self.b)
+            for kind, parameters in (("status", {"status": 500}), ("no-content-type", {}), ("invalid-json", {}), ("hang", {})):
+                with self.subTest(kind):
+                    self.mesh.fault(self.b, kind, path="Entries", **parameters)
+                    begun = time.monotonic()
+                    members, missing = self.gathered(client)
+                    self.assertLess(time.monotonic() - begun, (COLLECTION_SECONDS + 1) * SLOW)
+                    self.assertEqual(len(missing), 1, missing)
+                    self.assertIn(f"Satellite {self.b.name} ", missing[0])
+                    self.mesh.heal(self.b)
+                    self.assertEqual(members, self.entries(self.a))
 
 
 if __name__ == "__main__":

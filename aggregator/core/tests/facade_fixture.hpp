@@ -129,7 +129,7 @@ protected:
     void pass(Duration time)
     {
         now.mono += time;
-        facade.setNow(now);
+        facade.onTimer(now);
         broker.onTimer(now);
     }
 

@@ -61,6 +61,29 @@ TEST_F(MemberWatchTest, FindsCollectionsBelowServices)
     EXPECT_EQ(asked(), "/redfish/v1/UpdateService/FirmwareInventory");
 }
 
+TEST_F(MemberWatchTest, LogEntriesAreToldToExistAndNeverRead)
+{
+    watch.start(now);
+    answer(200, R"({"TelemetryService":{"@odata.id":"/redfish/v1/TelemetryService"}})");
+    answer(200, R"({"LogService":{"@odata.id":"/redfish/v1/TelemetryService/LogService"}})");
+    EXPECT_EQ(asked(), "/redfish/v1/TelemetryService/LogService");
+    answer(200, R"({"Entries":{"@odata.id":"/redfish/v1/TelemetryService/LogService/Entries"}})");
+    const std::size_t requests = bmc.started.size();
+    ASSERT_EQ(systems().path, "TelemetryService/LogService/Entries");
+    EXPECT_EQ(systems().state, shoset::CollectionState::known);
+    EXPECT_TRUE(systems().members.empty());
+    watch.refresh({"TelemetryService/LogService/Entries"}, 5, now);
+    EXPECT_EQ(heard.refreshed, std::vector<std::uint64_t>{5});
+    EXPECT_EQ(bmc.started.size(), requests);
+    now.mono = watch.nextDeadline();
+    watch.onTimer(now);
+    answer(200, "{}");
+    answer(200, "{}");
+    answer(200, "{}");
+    EXPECT_EQ(asked(), "/redfish/v1/TelemetryService/LogService");
+    EXPECT_GT(watch.nextDeadline(), now.mono);
+}
+
 TEST_F(MemberWatchTest, FollowsPages)
 {
     watch.start(now);
