@@ -18,11 +18,6 @@ namespace {
 
 constexpr std::array knownMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 
-bool isRead(const std::string& method)
-{
-    return method == "GET" || method == "HEAD";
-}
-
 // Outside the Redfish tree everything counts as "-".
 std::string_view pathForPrivileges(std::string_view onSatellite)
 {
@@ -51,6 +46,11 @@ Facade::Facade(FacadeSettings given, HttpPort& httpPort, Access& accessControl, 
     : settings(std::move(given)), http(httpPort), access(accessControl), own(ownResources), satellites(known),
       gather(settings.collectionDeadline)
 {
+}
+
+bool Facade::Exchange::reads() const
+{
+    return request.head.method == "GET" || request.head.method == "HEAD";
 }
 
 Facade::Exchange* Facade::find(ExchangeId id)
@@ -165,7 +165,7 @@ void Facade::toRegistry(ExchangeId id, Exchange& exchange, std::string_view regi
         satellites.registryHolders(registry, std::get<Principal>(exchange.who).tenant);
     if (holders.empty()) {
         toOwn(id, exchange);
-    } else if (!isRead(exchange.request.head.method)) {
+    } else if (!exchange.reads()) {
         answer(id, readOnlyRefusal());
     } else if (mayAsk(id, exchange, pathForPrivileges(exchange.path))) {
         const bool repeatable = exchange.bodyComplete && exchange.request.body.empty();
@@ -190,13 +190,37 @@ bool Facade::mayAsk(ExchangeId id, const Exchange& exchange, std::string_view pa
     return false;
 }
 
-void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satellite)
+void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satellite, Joining joining)
 {
-    const RequestHead& head = exchange.request.head;
     ++count.forwarded;
     exchange.phase = Phase::forwarded;
+    exchange.satellite = satellite.address;
     exchange.satelliteName = satellite.name;
     exchange.satellitePrefix = satellite.prefix;
+    SatelliteRequest request = requestFor(exchange, satellite);
+    exchange.attemptDeadline = request.deadline;
+    if (!exchange.reads()) {
+        joinedGets.written(satellite.address);
+    }
+    const bool joinable = joining == Joining::allowed && request.http.method == "GET" && exchange.bodyComplete && request.body.empty();
+    const std::string& tenant = std::get<Principal>(exchange.who).tenant;
+    exchange.key = joinable ? joinedGets.keyOf(satellite.address, tenant, request.http.target, request.http.headers) : JoinedGets::Key{};
+    exchange.follows = joinedGets.join(exchange.key, id);
+    if (exchange.follows) {
+        return;
+    }
+    const bool bodyFollows = request.bodyFollows;
+    const std::size_t first = request.body.size();
+    broker->start(id, std::move(request), now);
+    // The satellite takes this much unasked; with it the client is asked to go on ("100 Continue").
+    if (bodyFollows && first < limits::inlineBodyBytes && find(id) != nullptr) {
+        http.grant(id, limits::inlineBodyBytes - first);
+    }
+}
+
+SatelliteRequest Facade::requestFor(Exchange& exchange, const Satellite& satellite)
+{
+    const RequestHead& head = exchange.request.head;
     SatelliteRequest request;
     request.connector = satellite.address;
     request.connectorPrefix = satellite.prefix;
@@ -211,17 +235,13 @@ void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satelli
                              : static_cast<std::int64_t>(std::max<std::uint64_t>(exchange.request.contentLength,
                                                                                  exchange.request.body.size()));
     request.body = std::move(exchange.request.body);
-    // While another one could answer, nobody waits long for this one.
-    request.deadline = now.mono + (request.bodyFollows         ? limits::maxRequestDeadline
-                                   : !exchange.others.empty() ? settings.collectionDeadline
-                                                              : limits::defaultRequestDeadline);
-    const bool follows = request.bodyFollows;
-    const std::size_t first = request.body.size();
-    broker->start(id, std::move(request), now);
-    // The satellite takes this much unasked; with it the client is asked to go on ("100 Continue").
-    if (follows && first < limits::inlineBodyBytes && find(id) != nullptr) {
-        http.grant(id, limits::inlineBodyBytes - first);
+    if (exchange.deadline == never) {
+        exchange.deadline = now.mono + (request.bodyFollows ? limits::maxRequestDeadline : limits::defaultRequestDeadline);
     }
+    // While another one could answer, nobody waits long for this one.
+    request.deadline = exchange.others.empty() ? exchange.deadline
+                                               : std::min(exchange.deadline, now.mono + settings.collectionDeadline);
+    return request;
 }
 
 void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view collection)
@@ -229,7 +249,7 @@ void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view co
     const Principal& who = std::get<Principal>(exchange.who);
     const RequestHead& head = exchange.request.head;
     ++count.collections;
-    if (!isRead(head.method)) {
+    if (!exchange.reads()) {
         answer(id, readOnlyRefusal());
         return;
     }

@@ -4,6 +4,7 @@
 #include "aggregator/core/broker.hpp"
 #include "aggregator/core/gather.hpp"
 #include "aggregator/core/http_port.hpp"
+#include "aggregator/core/joined_gets.hpp"
 #include "aggregator/core/own_resources.hpp"
 #include "aggregator/core/satellites.hpp"
 #include "shoset/base/limits.hpp"
@@ -55,6 +56,7 @@ public:
 
     std::size_t open() const { return exchanges.size(); }
     const FacadeCounters& counters() const { return count; }
+    std::uint64_t joined() const { return joinedGets.joined(); }
     const GatherCounters& gatherCounters() const { return gather.counters(); }
 
 private:
@@ -65,11 +67,17 @@ private:
         std::string path;
         std::string query;
         Identified who = Anonymous{};
+        shoset::Address satellite;
         std::string satelliteName;
         std::string satellitePrefix;
         std::vector<shoset::Address> others;  // that could answer as well, the next one last
+        Instant deadline = never;             // of its answer, whoever gives it
+        Instant attemptDeadline = never;      // of the one that was asked last
+        JoinedGets::Key key;                  // empty: is not joined with others
+        bool follows = false;                 // waits for the answer to another exchange of the same key
         bool bodyComplete = true;
         bool answered = false;
+        bool reads() const;
     };
 
     std::optional<Answer> checkForm(Exchange& exchange);
@@ -78,7 +86,12 @@ private:
     void toSatellite(ExchangeId id, Exchange& exchange, const Satellite& satellite);
     void toRegistry(ExchangeId id, Exchange& exchange, std::string_view registry);
     bool mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path);
-    void forward(ExchangeId id, Exchange& exchange, const Satellite& satellite);
+    enum class Joining { allowed, no };
+    void forward(ExchangeId id, Exchange& exchange, const Satellite& satellite, Joining joining = Joining::allowed);
+    SatelliteRequest requestFor(Exchange& exchange, const Satellite& satellite);
+    void forwardAgain(const std::vector<ExchangeId>& ids, Joining joining);
+    void deliver(ExchangeId id, ResponseHead head, std::string body, bool last);
+    void fail(ExchangeId id, const Error& error, bool outOfTime);
     bool askAnother(ExchangeId id, Exchange& exchange);
     void toCollection(ExchangeId id, Exchange& exchange, std::string_view collection);
     void toGather(ExchangeId id, Exchange& exchange, std::string_view collection);
@@ -95,6 +108,7 @@ private:
     const Satellites& satellites;
     Broker* broker = nullptr;
     Gather gather;
+    JoinedGets joinedGets;
     Now now;
     std::unordered_map<ExchangeId, Exchange> exchanges;
     FacadeCounters count;

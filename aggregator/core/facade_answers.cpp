@@ -12,14 +12,24 @@ void Facade::onWritten(ExchangeId id, std::size_t bytes)
 
 void Facade::onAborted(ExchangeId id)
 {
-    if (const Exchange* exchange = find(id)) {
-        if (exchange->phase == Phase::forwarded) {
-            broker->cancel(id, now);
-        } else if (exchange->phase == Phase::gathering) {
-            gather.cancel(id, now);
-        }
-        exchanges.erase(id);
+    const Exchange* exchange = find(id);
+    if (exchange == nullptr) {
+        return;
     }
+    std::vector<ExchangeId> followers;
+    if (exchange->phase == Phase::gathering) {
+        gather.cancel(id, now);
+    } else if (exchange->follows) {
+        joinedGets.leave(exchange->key, id);
+    } else if (exchange->phase == Phase::forwarded) {
+        broker->cancel(id, now);
+        followers = joinedGets.take(exchange->key, id);
+        if (!exchange->reads()) {
+            joinedGets.written(exchange->satellite);
+        }
+    }
+    exchanges.erase(id);
+    forwardAgain(followers, Joining::allowed);
 }
 
 void Facade::onTimer(Now current)
@@ -40,16 +50,48 @@ void Facade::onAnswer(Ticket ticket, ResponseHead head, std::string body, bool l
         broker->cancel(ticket, now);
         return;
     }
-    if ((head.status == 404 || head.status >= 500) && askAnother(ticket, *exchange)) {
+    if (!exchange->reads()) {
+        joinedGets.written(exchange->satellite);
+    }
+    const std::vector<ExchangeId> followers = joinedGets.take(exchange->key, ticket);
+    if (last) {
+        for (const ExchangeId follower : followers) {
+            deliver(follower, head, body, true);
+        }
+    }
+    deliver(ticket, std::move(head), std::move(body), last);
+    if (!last) {
+        // An answer that comes in pieces is passed on as it comes, to one.
+        forwardAgain(followers, Joining::no);
+    }
+}
+
+void Facade::deliver(ExchangeId id, ResponseHead head, std::string body, bool last)
+{
+    Exchange* exchange = find(id);
+    if (exchange == nullptr || ((head.status == 404 || head.status >= 500) && askAnother(id, *exchange))) {
         return;
     }
     ResponseHead filtered = filterHead(*exchange, std::move(head));
     if (last) {
-        exchanges.erase(ticket);
+        exchanges.erase(id);
     } else {
         exchange->answered = true;
     }
-    http.respond(ticket, std::move(filtered), std::move(body), last);
+    http.respond(id, std::move(filtered), std::move(body), last);
+}
+
+void Facade::forwardAgain(const std::vector<ExchangeId>& ids, Joining joining)
+{
+    for (const ExchangeId id : ids) {
+        Exchange* exchange = find(id);
+        const Satellite* satellite = exchange == nullptr ? nullptr : satellites.find(exchange->satellite);
+        if (satellite != nullptr) {
+            forward(id, *exchange, *satellite, joining);
+        } else if (exchange != nullptr) {
+            fail(id, {Code::notSent, "it is no longer registered"}, false);
+        }
+    }
 }
 
 // Lets the next satellite answer that can as well. False: there is none.
@@ -105,9 +147,12 @@ void Facade::onAnswerFailed(Ticket ticket, Error error, bool started, Now curren
         gather.onAnswerFailed(ticket, error, now);
         return;
     }
-    Exchange* exchange = find(ticket);
-    if (exchange == nullptr || (!started && askAnother(ticket, *exchange))) {
+    const Exchange* exchange = find(ticket);
+    if (exchange == nullptr) {
         return;
+    }
+    if (!exchange->reads()) {
+        joinedGets.written(exchange->satellite);
     }
     if (started) {
         ++count.cutAnswers;
@@ -115,7 +160,26 @@ void Facade::onAnswerFailed(Ticket ticket, Error error, bool started, Now curren
         http.abort(ticket);
         return;
     }
-    answer(ticket, satelliteFailure(error, exchange->satelliteName, exchange->path));
+    const bool outOfTime = exchange->attemptDeadline <= now.mono;
+    std::vector<ExchangeId> waiting = joinedGets.take(exchange->key, ticket);
+    fail(ticket, error, false);
+    for (const ExchangeId follower : waiting) {
+        fail(follower, error, outOfTime);
+    }
+}
+
+// `outOfTime`: the error says that the time of another exchange was up, which this one has waited for.
+void Facade::fail(ExchangeId id, const Error& error, bool outOfTime)
+{
+    Exchange* exchange = find(id);
+    if (exchange == nullptr || askAnother(id, *exchange)) {
+        return;
+    }
+    if (outOfTime && exchange->deadline > now.mono) {
+        forwardAgain({id}, Joining::allowed);
+        return;
+    }
+    answer(id, satelliteFailure(error, exchange->satelliteName, exchange->path));
 }
 
 void Facade::onBodyWanted(Ticket ticket, std::size_t bytes, Now current)

@@ -173,6 +173,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_http_loops_total", "Requests that had passed this service before", f.loops, false},
         {"bmcmesh_http_answers_cut_total", "Answers cut off midway", f.cutAnswers, false},
         {"bmcmesh_http_forged_locations_total", "Location headers dropped", f.forgedLocations, false},
+        {"bmcmesh_http_joined_total", "GETs answered by what the same GET of another client brought", front.joined(), false},
         {"bmcmesh_gathered_collections_total", "Collections fetched from satellites with their members", g.started, false},
         {"bmcmesh_gathered_refused_full_total", "Those refused because too many were being fetched", g.refusedFull, false},
         {"bmcmesh_gathered_missing_total", "Satellites named as missing in one of them", g.missing, false},

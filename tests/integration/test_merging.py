@@ -1,12 +1,13 @@
-"""What several satellites have together: registries and log entries."""
+"""What several satellites have together: registries, log entries, and one answer for many who ask the same."""
 
 import json
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
 
-from harness import ROOT, SLOW, MeshTest, Sim
+from harness import ROOT, SLOW, MeshTest, Sim, eventually
 
 COLLECTION_SECONDS = 2.0
 ENTRIES = f"{ROOT}/TelemetryService/LogService/Entries"
@@ -143,6 +144,52 @@ class LogEntries(MeshTest):
                     self.assertIn(f"Satellite {self.b.name} ", missing[0])
                     self.mesh.heal(self.b)
                     self.assertEqual(members, self.entries(self.a))
+
+
+class IdenticalGets(MeshTest):
+    sims = (Sim("one"),)
+    aggregators = 1
+
+    def asked(self, uri):
+        return self.mesh.tell(self.mesh.satellites[0], "GET", "/counts")["one"]["by"].get(f"GET {uri}", 0)
+
+    def at_once(self, uri, count, headers):
+        """Answers to `count` GETs, the first of which had reached the BMC, which is slow, when the others began."""
+        satellite, answers = self.mesh.satellites[0], []
+        there = f"{ROOT}/Systems/" + uri.rsplit("/", 1)[1].split("_", 1)[1]
+
+        def get():
+            with self.mesh.client() as client:
+                answers.append(client.request("GET", uri, headers=headers))
+        self.mesh.fault(satellite, "delay", path=there + "$", ms=3000)
+        threads = [threading.Thread(target=get) for _ in range(count)]
+        before = self.asked(there)
+        threads[0].start()
+        eventually(lambda: self.asked(there) > before, "the first GET reaches the BMC")
+        for thread in threads[1:]:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.mesh.heal(satellite)
+        self.assertEqual([answer.status for answer in answers], [200] * count)
+        self.assertEqual(len({answer.body for answer in answers}), 1)
+        return self.asked(there) - before
+
+    def joined(self, client):
+        lines = client.get("/metrics").body.decode().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("bmcmesh_http_joined_total "))
+
+    def test_they_reach_the_bmc_once_unless_told_not_to_use_what_is_there(self):
+        with self.mesh.client() as client:
+            uri = self.members(client, f"{ROOT}/Systems")[0]
+            before = self.joined(client)
+            self.assertEqual(self.at_once(uri, 5, {}), 1)
+            self.assertEqual(self.joined(client) - before, 4)
+            self.assertEqual(self.at_once(uri, 3, {"Cache-Control": "no-cache"}), 3)
+        seen = self.mesh.tell(self.mesh.satellites[0], "GET", "/requests?last=3")["one"]
+        for request in seen:
+            headers = {name.lower(): value for name, value in dict(request["headers"]).items()}
+            self.assertEqual(headers.get("cache-control"), "no-cache", request)
 
 
 if __name__ == "__main__":
