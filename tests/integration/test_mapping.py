@@ -43,6 +43,9 @@ BODIES = (
     ('{"/redfish/v1/Systems/1" : 1.0e5, "Id":"1", "a":{"Id":"1"}}',
      '{"/redfish/v1/Systems/1" : 1.0e5, "Id":"5B247A_1", "a":{"Id":"1"}}', "/redfish/v1/Chassis/1"),
     ('{"Id":"1"}', '{"Id":"1"}', "/redfish/v1/Chassis/1/Power"),
+    ('{"Members":[{"Id":"1","@odata.id":"/redfish/v1/Systems/1","a":{"Id":"1"}},{"@odata.id":"/redfish/v1/Systems/2","Id":"1"}]}',
+     '{"Members":[{"Id":"5B247A_1","@odata.id":"/redfish/v1/Systems/5B247A_1","a":{"Id":"1"}},'
+     '{"@odata.id":"/redfish/v1/Systems/5B247A_2","Id":"1"}]}', "/redfish/v1/Systems"),
     ('{"@odata.id":"/redfish/v1/Systems","m":"/redfish/v1/Systems/1"}',
      '{"@odata.id":"/redfish/v1/5B247A_Systems","m":"/redfish/v1/Systems/5B247A_1"}', "/redfish/v1/Systems"))
 

@@ -193,7 +193,7 @@ def decode(raw):
 
 
 class _JsonMapper:
-    """One pass over the tokens of a JSON text, copying what is between the changes."""
+    """Passes over the tokens of a JSON text, copying what is between the changes."""
 
     def __init__(self, mapping, raw, asked, bare):
         self.mapping, self.raw, self.bare = mapping, raw, bare
@@ -201,33 +201,48 @@ class _JsonMapper:
         depth = collection_depth(segments)
         self.self_key = path_key(asked) if segments and (bare or is_merged(segments)) else None
         self.member_id = segments[-1] if depth and len(segments) == depth + 1 and not bare else None
+        # What each object inside says that it is.
+        self.names = {number: decode(token.group("text")) for token, key, _, number in self._values() if key == "@odata.id"}
 
     def pieces(self):
-        copied, stack, key, expects_key = 0, [], "", False
+        copied = 0
+        for token, key, depth, number in self._values():
+            text = token.group("text")
+            is_id = key == "Id" and decode(text) == (self.member_id if depth == 1 else self._member_id(number))
+            changed = f"{self.mapping.prefix}_{text}" if is_id else self._string(text, key)
+            if changed != text:
+                yield self.raw[copied:token.start("text")] + changed
+                copied = token.end("text")
+        yield self.raw[copied:]
+
+    def _values(self):
+        """(token, name, depth, number of the innermost object or list) of each string that is a value."""
+        stack, key, expects_key, count = [], "", False, 0
         for token in _TOKEN.finditer(self.raw):
             mark = token.group("mark")
             if mark is None:
-                text = token.group("text")
                 if expects_key:
-                    key, expects_key = decode(text), False
-                    continue
-                changed = self._string(text, key, stack)
-                if changed != text:
-                    yield self.raw[copied:token.start("text")] + changed
-                    copied = token.end("text")
+                    key, expects_key = decode(token.group("text")), False
+                else:
+                    yield token, key, len(stack), stack[-1][2] if stack else None
             elif mark in "{[":
-                stack.append((mark, key))
+                stack.append((mark, key, count))
+                count += 1
                 expects_key = mark == "{"
             elif mark in "}]":
-                _, key = stack.pop()
+                _, key, _ = stack.pop()
                 expects_key = False
             elif mark == ",":
                 expects_key = bool(stack) and stack[-1][0] == "{"
-        yield self.raw[copied:]
 
-    def _string(self, spelt, key, stack):
-        if key == "Id" and len(stack) == 1 and self.member_id is not None and decode(spelt) == self.member_id:
-            return f"{self.mapping.prefix}_{spelt}"
+    def _member_id(self, number):
+        """The Id that an object inside has as a member of a top-level collection, or None."""
+        name = self.names.get(number, "")
+        segments = split_path(name) or [] if not re.search(r"[?#]", name) else []
+        depth = collection_depth(segments)
+        return segments[-1] if depth and len(segments) == depth + 1 else None
+
+    def _string(self, spelt, key):
         text = decode(spelt)
         if "/" not in text:
             return spelt
