@@ -1,5 +1,6 @@
 #include "aggregator/core/credentials.hpp"
 
+#include "cluster/core/accounts.hpp"
 #include "cluster/core/sessions.hpp"
 #include "shoset/base/limits.hpp"
 
@@ -142,18 +143,55 @@ void Credentials::onChecked(bool right, Now now)
     checks.pop_front();
     const cluster::Account* account = cluster::findAccount(engine.state(), check.accountId);
     const bool granted = right && account != nullptr && account->revision == check.revision && account->enabled &&
-                         !account->locked;
+                         !isLocked(*account, now);
+    const Identified result = granted ? Identified(principalOf(engine.state(), *account, {}))
+                                      : Identified(unauthorized("The user name or password is wrong."));
     if (granted) {
+        failures.erase(account->id);
         remember(check, now);
     } else {
         ++count.wrong;
+        if (!right && account != nullptr && !isLocked(*account, now)) {
+            noteFailure(*account, now);
+        }
     }
-    const Identified result = granted ? Identified(principalOf(engine.state(), *account, {}))
-                                      : Identified(unauthorized("The user name or password is wrong."));
     for (const auto& done : check.waiting) {
         done(result, now);
     }
     startNext();
+}
+
+bool Credentials::isLocked(const cluster::Account& account, Now now) const
+{
+    // Here before the state knows.
+    const auto found = failures.find(account.id);
+    return cluster::isLocked(account, now.wall) ||
+           (found != failures.end() && found->second.revision == account.revision &&
+            found->second.number >= cluster::lockoutThreshold && now.mono < found->second.until);
+}
+
+void Credentials::noteFailure(const cluster::Account& account, Now now)
+{
+    if (failures.size() >= limits::maxAccounts) {
+        std::erase_if(failures, [this](const auto& entry) {
+            return cluster::findAccount(engine.state(), entry.first) == nullptr;
+        });
+    }
+    Failures& of = failures[account.id];
+    if (of.revision != account.revision || now.mono >= of.until) {
+        of = {account.revision, 0, now.mono + cluster::lockoutCounterReset};
+    }
+    if (++of.number < cluster::lockoutThreshold) {
+        return;
+    }
+    ++count.lockouts;
+    of.until = now.mono + cluster::lockoutDuration;
+    cluster::UpdateAccount lock;
+    lock.id = account.id;
+    lock.ifRevision = account.revision;
+    lock.locked = true;
+    engine.propose({MessageId::make(now.wall, rng), now.wall, std::move(lock)}, now.mono + limits::defaultRequestDeadline,
+                   [](const Result<cluster::Applied>&) {});
 }
 
 Identified Credentials::byToken(const std::string& token, Now now)
@@ -164,7 +202,7 @@ Identified Credentials::byToken(const std::string& token, Now now)
         return unauthorized("The session does not exist or has expired.");
     }
     const cluster::Account* account = cluster::findAccount(engine.state(), session->accountId);
-    if (account == nullptr || account->locked) {
+    if (account == nullptr) {
         return unauthorized("The session's account is not available.");
     }
     if (cluster::needsTouch(*session, now.wall) && touching.insert(session->id).second) {
@@ -193,7 +231,7 @@ const cluster::Account* Credentials::recall(const std::string& key, Now now)
     }
     const cluster::Account* account = cluster::findAccount(engine.state(), found->second.accountId);
     const bool unchanged = account != nullptr && account->revision == found->second.revision;
-    return unchanged && account->enabled && !account->locked ? account : nullptr;
+    return unchanged && account->enabled && !isLocked(*account, now) ? account : nullptr;
 }
 
 void Credentials::remember(const Check& check, Now now)

@@ -24,12 +24,15 @@ public:
 };
 
 struct CredentialCounters {
-    std::uint64_t remembered = 0, checked = 0, wrong = 0, flooded = 0, unknownToken = 0;
+    std::uint64_t remembered = 0, checked = 0, wrong = 0, flooded = 0, unknownToken = 0, lockouts = 0;
 };
 
 // Who is asking, by HTTP Basic (RFC 7617) or X-Auth-Token (DSP0266). A password that was right is remembered for
 // limits::credentialMemory under a keyed hash (the key lives in this process only), and forgotten with any change of its
 // account. More than limits::maxWaitingPasswordChecks waiting: 503.
+//
+// cluster::lockoutThreshold wrong passwords on this node lock an account in the state, and so on all that share it. To who
+// asks, a locked account is one whose password is always wrong. Its sessions go on: else any stranger could end them.
 class Credentials final : public Access {
 public:
     Credentials(cluster::StateEngine& engine, PasswordPort& passwords, Rng& rng);
@@ -55,12 +58,21 @@ private:
         std::vector<std::function<void(Identified, Now)>> waiting;
     };
 
+    // Wrong passwords for an account since its last change.
+    struct Failures {
+        cluster::Revision revision = 0;
+        unsigned number = 0;
+        Instant until{};  // then they are forgotten
+    };
+
     Identified byToken(const std::string& token, Now now);
     std::string keyOf(const std::string& user, const std::string& password) const;
     const cluster::Account* recall(const std::string& key, Now now);
     void remember(const Check& check, Now now);
     void startNext();
     void onChecked(bool right, Now now);
+    bool isLocked(const cluster::Account& account, Now now) const;
+    void noteFailure(const cluster::Account& account, Now now);
 
     cluster::StateEngine& engine;
     PasswordPort& passwords;
@@ -69,6 +81,7 @@ private:
     std::unordered_map<std::string, Memory> memory;
     std::deque<std::string> memoryOrder;
     std::deque<Check> checks;
+    std::unordered_map<std::string, Failures> failures;  // by id of accounts that exist: at most limits::maxAccounts
     std::unordered_set<std::string> touching;  // sessions whose use is being recorded
     bool checking = false;
     CredentialCounters count;

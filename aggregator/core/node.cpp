@@ -182,6 +182,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_logins_remembered_total", "Logins by a remembered credential", c.remembered, false},
         {"bmcmesh_logins_checked_total", "Passwords checked", c.checked, false},
         {"bmcmesh_logins_wrong_total", "Wrong passwords", c.wrong, false},
+        {"bmcmesh_logins_lockouts_total", "Accounts locked after too many wrong passwords", c.lockouts, false},
         {"bmcmesh_logins_flooded_total", "Logins refused because too many waited", c.flooded, false},
         {"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false},
     };

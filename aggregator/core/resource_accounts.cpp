@@ -42,9 +42,10 @@ std::string uriOf(const std::string& id)
     return "/redfish/v1/AccountService/Accounts/" + id;
 }
 
-std::string etagOf(const cluster::Account& account)
+// A lock runs out without a change of the account.
+std::string etagOf(const cluster::Account& account, Now now)
 {
-    return '"' + std::to_string(account.revision) + '"';
+    return '"' + std::to_string(account.revision) + (cluster::isLocked(account, now.wall) ? "-locked\"" : "\"");
 }
 
 bool managesUsers(const Principal& who)
@@ -98,7 +99,7 @@ Answer AccountResources::get(const Call& call, const cluster::Account& account, 
               {"Password", nullptr},
               {"RoleId", account.roleId},
               {"Enabled", account.enabled},
-              {"Locked", account.locked},
+              {"Locked", cluster::isLocked(account, call.now.wall)},
               {"PasswordChangeRequired", account.passwordChangeRequired},
               {"AccountTypes", {"Redfish"}},
               {"Links", {{"Role", {{"@odata.id", "/redfish/v1/AccountService/Roles/" + account.roleId}}}}}};
@@ -111,7 +112,7 @@ Answer AccountResources::get(const Call& call, const cluster::Account& account, 
     }
     return representationAnswer(call.request.head,
                                 {type, body.dump(-1, ' ', false, json::error_handler_t::replace), std::string(allowed),
-                                 etagOf(account)},
+                                 etagOf(account, call.now)},
                                 status, std::move(extra));
 }
 
@@ -199,7 +200,7 @@ void AccountResources::handle(const CallPtr& call)
         call->answer(notFound(call->request.path));
     } else if (call->reads()) {
         call->answer(get(*call, *account, 200, {}));
-    } else if (failsIfMatch(call->request.head, etagOf(*account))) {
+    } else if (failsIfMatch(call->request.head, etagOf(*account, call->now))) {
         call->answer(preconditionFailed());
     } else if (call->request.head.method == "PATCH") {
         patch(call, *account);

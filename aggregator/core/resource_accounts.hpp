@@ -10,7 +10,7 @@ namespace mesh::aggregator {
 
 // AccountService/Accounts. An asker sees the accounts of its tenant, one that manages neither users nor the service only its
 // own; an account of the system sees all. The routes have already checked the privileges, but for what PATCH of one's own
-// account may change. An account's ETag is its revision.
+// account may change. An account's ETag is its revision, and whether it is locked.
 class AccountResources {
 public:
     explicit AccountResources(const ResourceContext& resources) : context(resources) {}

@@ -40,6 +40,9 @@ void fillAccountService(json& body, const cluster::State&)
     body["ServiceEnabled"] = true;
     body["MinPasswordLength"] = cluster::minPasswordBytes;
     body["MaxPasswordLength"] = limits::maxPasswordBytes;
+    body["AccountLockoutThreshold"] = cluster::lockoutThreshold;
+    body["AccountLockoutCounterResetAfter"] = cluster::lockoutCounterReset.count();
+    body["AccountLockoutDuration"] = cluster::lockoutDuration.count();
     body["HTTPBasicAuth"] = "Enabled";
     body["SupportedAccountTypes"] = {"Redfish"};
     body["Accounts"] = link("/redfish/v1/AccountService/Accounts");

@@ -5,6 +5,7 @@
 #include "shoset/base/limits.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace mesh::cluster {
 
@@ -18,6 +19,11 @@ bool isAlnum(char c)
 }
 
 }  // namespace
+
+bool isLocked(const Account& account, WallTime now)
+{
+    return account.locked && std::chrono::abs(now - account.lockedAt) < lockoutDuration;
+}
 
 Result<void> checkUserName(std::string_view userName)
 {

@@ -119,7 +119,7 @@ StateMachine::Outcome StateMachine::run(const UpdateAccount& op, Entry& entry)
     assign(account.locked, op.locked);
     account.passwordChangeRequired =
         op.passwordChangeRequired.value_or(account.passwordChangeRequired && !op.passwordHash);
-    if (!old->locked && account.locked) {
+    if (op.locked.value_or(false)) {
         account.lockedAt = entry.stamp;
     }
     if (isAdministrator(*old) && !isAdministrator(account) && !hasOtherAdministrator(current, op.id)) {

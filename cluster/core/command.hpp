@@ -31,7 +31,7 @@ struct CreateAccount {
     bool passwordChangeRequired = false;
 };
 // Changes what is given. A new password clears passwordChangeRequired unless that is given too, and ends the account's
-// sessions but `keepSession`; disabling ends all of them.
+// sessions but `keepSession`; disabling ends all of them. `locked` again: the lock begins anew.
 struct UpdateAccount {
     std::string id;
     Revision ifRevision = anyRevision;

@@ -18,9 +18,9 @@ struct Account {
     std::string roleId;
     std::string tenant;  // "": the system's
     bool enabled = true;
-    bool locked = false;
+    bool locked = false;  // see isLocked()
     bool passwordChangeRequired = false;
-    WallTime lockedAt{};    // when `locked` became true
+    WallTime lockedAt{};    // when `locked` was last set
     Revision revision = 0;  // of the last change; also its ETag
     bool operator==(const Account&) const = default;
 };

@@ -72,6 +72,24 @@ TEST_F(Accounts, UpdatesChangeWhatIsGivenUnderTheRevisionSeen)
     EXPECT_EQ(apply(update).error.code, Code::notFound);
 }
 
+TEST_F(Accounts, ALockRunsOutAndMayBeginAnew)
+{
+    apply(account("alice"));
+    UpdateAccount update;
+    update.id = "1";
+    update.locked = true;
+    apply(update, 7);
+    EXPECT_TRUE(isLocked(*findAccount(state(), "1"), at(7) + lockoutDuration - 1s));
+    EXPECT_FALSE(isLocked(*findAccount(state(), "1"), at(7) + lockoutDuration));
+    apply(update, 1000);
+    EXPECT_FALSE(isLocked(*findAccount(state(), "1"), at(500)));
+    EXPECT_TRUE(isLocked(*findAccount(state(), "1"), at(999)));
+    EXPECT_TRUE(isLocked(*findAccount(state(), "1"), at(1001)));
+    update.locked = false;
+    apply(update, 1002);
+    EXPECT_FALSE(isLocked(*findAccount(state(), "1"), at(1002)));
+}
+
 TEST_F(Accounts, ANewPasswordClearsTheDemandForOneUnlessToldOtherwise)
 {
     CreateAccount create = account("alice");
