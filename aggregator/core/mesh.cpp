@@ -34,12 +34,12 @@ Mesh::~Mesh() = default;
 
 void Mesh::addDialledPeer(LinkId link, const shoset::Address& peer)
 {
-    links.emplace(link, std::make_unique<Link>(link, Link::Role::dialer, peer, self, frames, *this));
+    links.emplace(link, std::make_unique<Link>(link, Link::Role::dialer, peer, self, frames, *this, linkCount));
 }
 
 void Mesh::addAccepted(LinkId link, const shoset::Address& identity)
 {
-    links.emplace(link, std::make_unique<Link>(link, Link::Role::listener, identity, self, frames, *this));
+    links.emplace(link, std::make_unique<Link>(link, Link::Role::listener, identity, self, frames, *this, linkCount));
 }
 
 void Mesh::removeAccepted(LinkId id, Now now)

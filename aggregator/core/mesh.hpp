@@ -68,6 +68,8 @@ public:
     std::vector<shoset::Address> reachable() const { return routes.addresses(); }
     std::size_t linksUp() const;
     const MeshCounters& counters() const { return count; }
+    // Of all links there ever were.
+    const shoset::LinkCounters& linkCounters() const { return linkCount; }
 
     void onLinkUp(shoset::LinkId link, Now now) override;
     void onLinkDown(shoset::LinkId link, const std::string& reason, Now now) override;
@@ -86,6 +88,7 @@ private:
     const shoset::LinkSelf self;
     shoset::FramePort& frames;
     MeshEvents& events;
+    shoset::LinkCounters linkCount;
     std::map<shoset::LinkId, std::unique_ptr<shoset::Link>> links;
     shoset::RouteTable routes;
     MeshCounters count;

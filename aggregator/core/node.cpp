@@ -141,6 +141,7 @@ std::vector<PeerStatus> Node::peers() const
 std::vector<Counter> Node::metrics() const
 {
     const MeshCounters& m = links.counters();
+    const shoset::LinkCounters& l = links.linkCounters();
     const BrokerCounters& b = requests.counters();
     const FacadeCounters& f = front.counters();
     const GatherCounters& g = front.gatherCounters();
@@ -150,7 +151,11 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_requests_in_flight", "Requests to satellites in flight", requests.inFlight(), true},
         {"bmcmesh_records_delivered_total", "Records for this node", m.delivered, false},
         {"bmcmesh_records_forwarded_total", "Records passed on", m.forwarded, false},
-        {"bmcmesh_records_malformed_total", "Records dropped as malformed", m.malformed, false},
+        {"bmcmesh_records_malformed_total", "Frames and records dropped as malformed", m.malformed + l.malformed, false},
+        {"bmcmesh_records_before_greeting_total", "Records dropped because no link was agreed yet", l.beforeHello, false},
+        {"bmcmesh_links_refused_total", "Greetings refused", l.refusals, false},
+        {"bmcmesh_links_timed_out_total", "Links that fell silent", l.timeouts, false},
+        {"bmcmesh_records_dropped_link_down_total", "Records that waited for a link that ended, or came after", l.droppedQueued + l.sentWhileDown, false},
         {"bmcmesh_records_wrong_source_total", "Records dropped because they bore another's name", m.wrongSource, false},
         {"bmcmesh_records_not_allowed_total", "Records dropped because their kind is not the sender's", m.notAllowed, false},
         {"bmcmesh_records_no_route_total", "Records without a way to their destination", m.noRoute, false},

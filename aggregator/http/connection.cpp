@@ -197,6 +197,7 @@ void Connection::abandon()
         close();
         return owner.events().onAborted(ended);
     }
+    owner.count().aborted += phase == Phase::body ? 1 : 0;
     close();
 }
 

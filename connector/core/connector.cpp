@@ -28,7 +28,7 @@ Connector::~Connector() = default;
 
 void Connector::addAggregator(LinkId link, const shoset::Address& name)
 {
-    links.emplace(link, std::make_unique<Link>(link, Link::Role::dialer, name, self, frames, *this));
+    links.emplace(link, std::make_unique<Link>(link, Link::Role::dialer, name, self, frames, *this, linkCount));
 }
 
 void Connector::start(Now now)

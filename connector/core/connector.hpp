@@ -72,6 +72,7 @@ private:
     const ConnectorSettings settings;
     shoset::LinkSelf self;
     shoset::FramePort& frames;
+    shoset::LinkCounters linkCount;
     std::map<shoset::LinkId, std::unique_ptr<shoset::Link>> links;
     Executor executor;
     MemberWatch watch;

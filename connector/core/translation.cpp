@@ -50,7 +50,16 @@ Result<void> ResponseTranslation::body(std::string_view piece, bool last, std::s
     if (Result<void> fed = localiser->feed(piece, out); !fed) {
         return fed;
     }
-    return last ? localiser->finish(out) : Result<void>{};
+    if (!last) {
+        return {};
+    }
+    if (Result<void> finished = localiser->finish(out); !finished) {
+        return finished;
+    }
+    if (!localiser->whole()) {
+        return Error{Code::corrupt, "its JSON ends in the middle"};
+    }
+    return {};
 }
 
 void ResponseTranslation::finishHead(ResponseHead& head, bool whole, bool headOnly, std::uint64_t bytes) const

@@ -22,9 +22,9 @@ std::uint32_t remainingMs(Instant deadline, Now now)
 }  // namespace
 
 Link::Link(LinkId linkId, Role linkRole, Address provedIdentity, const LinkSelf& selfInfo, FramePort& framePort,
-           LinkEvents& linkEvents)
+           LinkEvents& linkEvents, LinkCounters& counters)
     : id(linkId), role(linkRole), identity(std::move(provedIdentity)), self(selfInfo), port(framePort),
-      events(linkEvents), interval(limits::heartbeatInterval)
+      events(linkEvents), interval(limits::heartbeatInterval), count(counters)
 {
 }
 

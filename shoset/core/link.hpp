@@ -51,7 +51,9 @@ struct LinkCounters {
 class Link {
 public:
     enum class Role { dialer, listener };
-    Link(LinkId id, Role role, Address identity, const LinkSelf& self, FramePort& port, LinkEvents& events);
+    // `counters` are its owner's: the links of one node share them, so that what a link counted outlives it.
+    Link(LinkId id, Role role, Address identity, const LinkSelf& self, FramePort& port, LinkEvents& events,
+         LinkCounters& counters);
 
     void onConnected(Now now);     // dialler: the transport is there
     void onDisconnected(Now now);  // the transport is gone
@@ -81,7 +83,6 @@ public:
     // The deadline that a received record carries, on our clock; `never` if it has none; nullopt when it cannot be told
     // because the clocks were not compared yet.
     std::optional<Instant> deadlineOf(const Prelude& prelude, Now now) const;
-    const LinkCounters& counters() const { return count; }
 
 private:
     enum class State { down, greeting, up };
@@ -121,7 +122,7 @@ private:
     std::int64_t echoArrived = 0;  // and when it came
     std::string frame;
     std::uint64_t queued = 0;  // records in it
-    LinkCounters count;
+    LinkCounters& count;
 };
 
 }  // namespace mesh::shoset

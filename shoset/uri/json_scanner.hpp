@@ -43,6 +43,9 @@ public:
     // Forget everything but the foreign URIs: another document follows. After flush() only.
     void reset();
 
+    // After flush(): no string, object or array is left open.
+    bool closed() const { return depth == 0 && mode == Mode::gap; }
+
     // On the way to the satellite; the first maxForeignUris of them.
     const std::vector<ForeignUri>& foreign() const { return foreignUris; }
 

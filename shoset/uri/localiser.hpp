@@ -36,6 +36,8 @@ public:
     // The body is complete: appends the rest. Code::invalidArgument: foreign() is not empty, the message names the first.
     // The output is complete all the same.
     Result<void> finish(std::string& out);
+    // After finish(): the text did not end within a JSON string, object or array. Of other formats nothing is known.
+    bool whole() const { return format != Format::json || json.closed(); }
 
     // On the way to the satellite: URIs that are another satellite's or the facade's, to be refused with 400
     // PropertyValueNotInList before anything is sent. Complete after finish(), at most maxForeignUris.

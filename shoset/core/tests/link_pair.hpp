@@ -52,6 +52,7 @@ struct End final : FramePort, LinkEvents {
     LinkId id = 0;
     Duration offset{};
     LinkSelf self;
+    LinkCounters counters;
     std::unique_ptr<Link> link;
     std::deque<std::string> outbox;
     std::vector<Received> received;
@@ -67,7 +68,7 @@ public:
         dialer.id = dialerId;
         dialer.offset = 1h;
         dialer.self = {claimed, 11, capabilityRedfish, "test 1"};
-        dialer.link = std::make_unique<Link>(dialerId, Link::Role::dialer, listenerKey, dialer.self, dialer, dialer);
+        dialer.link = std::make_unique<Link>(dialerId, Link::Role::dialer, listenerKey, dialer.self, dialer, dialer, dialer.counters);
         listener.id = listenerId;
         listener.offset = 5s;
         listener.self = {"agg-a", 22, capabilityRedfish, "test 2"};
@@ -76,7 +77,7 @@ public:
 
     void restartListener()
     {
-        listener.link = std::make_unique<Link>(listenerId, Link::Role::listener, "acme/sled07", listener.self, listener, listener);
+        listener.link = std::make_unique<Link>(listenerId, Link::Role::listener, "acme/sled07", listener.self, listener, listener, listener.counters);
     }
 
     void connect()

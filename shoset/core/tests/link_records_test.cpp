@@ -10,8 +10,8 @@ TEST(Link, RecordsBeforeTheHelloAreDroppedAndCounted)
     frame += frameOf({{}, {}, {}, Heartbeat{1, 2, 3}});
     frame += frameOf({{}, {}, {}, Bye{"what"}});
     pair.listener.link->onFrame(frame, pair.listener.at(pair.time));
-    EXPECT_EQ(pair.listener.link->counters().beforeHello, 3u);
-    EXPECT_EQ(pair.listener.link->counters().recordsIn, 3u);
+    EXPECT_EQ(pair.listener.counters.beforeHello, 3u);
+    EXPECT_EQ(pair.listener.counters.recordsIn, 3u);
     EXPECT_TRUE(pair.listener.received.empty());
     EXPECT_TRUE(pair.listener.outbox.empty());
     EXPECT_TRUE(pair.listener.log.empty());
@@ -24,7 +24,7 @@ TEST(Link, RecordsBehindTheHelloInOneFrameAreDelivered)
     frame += frameOf({{}, {}, {}, Hello{protocolMajor, 0, "acme/sled07", 1, 0, "", 5}});
     frame += frameOf(commandFor("/late"));
     pair.listener.link->onFrame(frame, pair.listener.at(pair.time));
-    EXPECT_EQ(pair.listener.link->counters().beforeHello, 1u);
+    EXPECT_EQ(pair.listener.counters.beforeHello, 1u);
     ASSERT_EQ(pair.listener.received.size(), 1u);
     EXPECT_EQ(std::get<Command>(pair.listener.received[0].message.content).http.target, "/late");
 }
@@ -37,7 +37,7 @@ TEST(Link, MalformedFramesAndHeadersAreCountedAndDoNotEndIt)
     std::string bad;
     appendRecord(bad, {Kind::heartbeat, 0, 0, noDeadline, 0}, "\xff\xff", {});
     pair.listener.link->onFrame(bad + frameOf(commandFor("/fine")), pair.listener.at(pair.time));
-    EXPECT_EQ(pair.listener.link->counters().malformed, 2u);
+    EXPECT_EQ(pair.listener.counters.malformed, 2u);
     EXPECT_EQ(pair.listener.received.size(), 1u);
     EXPECT_TRUE(pair.listener.link->isUp());
 }
@@ -50,7 +50,7 @@ TEST(Link, NothingIsQueuedWhileItIsDown)
     EXPECT_FALSE(say(pair, pair.dialer, "/"));
     const std::string frame = frameOf(commandFor("/"), {Kind::command, 0, 2, noDeadline, 0});
     EXPECT_FALSE(pair.dialer.link->forward(**FrameReader(frame).next(), never, pair.dialer.at(pair.time)));
-    EXPECT_EQ(pair.dialer.link->counters().sentWhileDown, 3u);
+    EXPECT_EQ(pair.dialer.counters.sentWhileDown, 3u);
     pair.deliver();
     EXPECT_TRUE(pair.bothUp());
     EXPECT_TRUE(say(pair, pair.dialer, "/"));
@@ -64,7 +64,7 @@ TEST(Link, WhatIsQueuedWhenItEndsIsDroppedAndCounted)
     say(pair, pair.listener, "/a");
     say(pair, pair.listener, "/b");
     pair.listener.link->onDisconnected(pair.listener.at(pair.time));
-    EXPECT_EQ(pair.listener.link->counters().droppedQueued, 2u);
+    EXPECT_EQ(pair.listener.counters.droppedQueued, 2u);
     pair.listener.link->flush();
     EXPECT_TRUE(pair.listener.outbox.empty());
 }
@@ -123,7 +123,7 @@ TEST(Link, ARecordAsLargeAsAllowedTravelsAlone)
     EXPECT_LE(pair.listener.outbox[1].size(), limits::maxFrameBytes);
     pair.deliver();
     EXPECT_EQ(pair.dialer.received.size(), 3u);
-    EXPECT_EQ(pair.dialer.link->counters().malformed, 0u);
+    EXPECT_EQ(pair.dialer.counters.malformed, 0u);
 }
 
 TEST(Link, ARecordOverALimitIsRefusedHereAndDoesNotTakeOthersWithIt)
@@ -133,7 +133,7 @@ TEST(Link, ARecordOverALimitIsRefusedHereAndDoesNotTakeOthersWithIt)
     say(pair, pair.listener, "/a");
     EXPECT_FALSE(pair.listener.link->append(commandFor("/", limits::maxHeaderBytes), {}, 0, never, pair.listener.at(pair.time), 1));
     EXPECT_FALSE(say(pair, pair.listener, "/", never, std::string(limits::inlineBodyBytes + 1, 'b')));
-    EXPECT_EQ(pair.listener.link->counters().tooLarge, 2u);
+    EXPECT_EQ(pair.listener.counters.tooLarge, 2u);
     say(pair, pair.listener, "/b");
     pair.listener.link->flush();
     pair.deliver();
@@ -185,7 +185,7 @@ TEST(Link, WithoutAHopLeftNothingIsForwardedAndNobodyHasMoreThanTheLimit)
         return pair.listener.link->forward(**FrameReader(frame).next(), never, pair.listener.at(pair.time));
     };
     EXPECT_FALSE(forward(0));
-    EXPECT_EQ(pair.listener.link->counters().hopLimit, 1u);
+    EXPECT_EQ(pair.listener.counters.hopLimit, 1u);
     EXPECT_TRUE(forward(1));
     EXPECT_TRUE(forward(255));
     pair.listener.link->flush();

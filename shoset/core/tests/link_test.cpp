@@ -46,7 +46,7 @@ TEST(Link, AnotherMajorVersionIsRefusedAndAnotherMinorIsNot)
     const std::vector<Message> answer = messagesIn(pair.listener.outbox.front());
     ASSERT_EQ(answer.size(), 1u);
     EXPECT_EQ(std::get<HelloAck>(answer[0].content).refusal, "protocol version 2 is not 1");
-    EXPECT_EQ(pair.listener.link->counters().refusals, 1u);
+    EXPECT_EQ(pair.listener.counters.refusals, 1u);
     EXPECT_TRUE(pair.listener.log.empty());
     hello = {protocolMajor, protocolMinor + 7, "acme/sled07", 1, 0, "newer", 5};
     pair.listener.link->onFrame(frameOf({{}, "acme/sled07", {}, hello}), pair.listener.at(pair.time));
@@ -61,7 +61,7 @@ TEST(Link, ANameThatTheKeyDoesNotProveIsRefused)
         EXPECT_FALSE(pair.listener.link->isUp()) << claimed;
         EXPECT_FALSE(pair.dialer.link->isUp()) << claimed;
         EXPECT_EQ(pair.dialer.link->downReason(), "refused: the key belongs to another name") << claimed;
-        EXPECT_EQ(pair.dialer.link->counters().refusals, 1u);
+        EXPECT_EQ(pair.dialer.counters.refusals, 1u);
         EXPECT_FALSE(say(pair, pair.dialer, "/"));
         EXPECT_TRUE(pair.listener.log.empty());
     }
@@ -87,7 +87,7 @@ TEST(Link, AListenerOfAnotherNameOrVersionIsRefusedByTheDialer)
     Pair pair("acme/sled07", "agg-b");
     pair.connect();
     EXPECT_FALSE(pair.dialer.link->isUp());
-    EXPECT_EQ(pair.dialer.link->counters().refusals, 1u);
+    EXPECT_EQ(pair.dialer.counters.refusals, 1u);
     EXPECT_TRUE(pair.dialer.log.empty());
     pair.run(limits::handshakeTimeout);
     EXPECT_EQ(pair.dialer.resets, 1);
@@ -103,7 +103,7 @@ TEST(Link, AnAcknowledgementOfAnotherHelloIsNotTaken)
     ack.echoedClock = greeted - 1;
     pair.dialer.link->onFrame(frameOf({{}, "agg-a", {}, ack}), pair.dialer.at(pair.time + 1ms));
     EXPECT_FALSE(pair.dialer.link->isUp());
-    EXPECT_EQ(pair.dialer.link->counters().malformed, 1u);
+    EXPECT_EQ(pair.dialer.counters.malformed, 1u);
     ack.echoedClock = greeted;
     pair.dialer.link->onFrame(frameOf({{}, "agg-a", {}, ack}), pair.dialer.at(pair.time + 1ms));
     EXPECT_TRUE(pair.dialer.link->isUp());
@@ -116,7 +116,7 @@ TEST(Link, AGreetingWithoutAnAnswerEndsInAReset)
     pair.connect();
     pair.run(limits::handshakeTimeout);
     EXPECT_EQ(pair.dialer.resets, 1);
-    EXPECT_EQ(pair.dialer.link->counters().timeouts, 1u);
+    EXPECT_EQ(pair.dialer.counters.timeouts, 1u);
     EXPECT_EQ(pair.dialer.link->downReason(), "no answer to the greeting");
     EXPECT_TRUE(pair.dialer.log.empty());
 }
@@ -137,13 +137,13 @@ TEST(Link, HeartbeatsKeepItUpAndOnlyTheDialerSendsThem)
 {
     Pair pair;
     pair.connect();
-    const std::uint64_t before = pair.dialer.link->counters().framesOut;
+    const std::uint64_t before = pair.dialer.counters.framesOut;
     pair.run(10s);
     EXPECT_TRUE(pair.bothUp());
     EXPECT_EQ(pair.dialer.log, Log{"up"});
     EXPECT_EQ(pair.listener.log, Log{"up"});
-    EXPECT_NEAR(static_cast<double>(pair.dialer.link->counters().framesOut - before), 10s / limits::heartbeatInterval, 5);
-    EXPECT_EQ(pair.dialer.link->counters().framesOut, pair.listener.link->counters().framesOut) << "one answer each";
+    EXPECT_NEAR(static_cast<double>(pair.dialer.counters.framesOut - before), 10s / limits::heartbeatInterval, 5);
+    EXPECT_EQ(pair.dialer.counters.framesOut, pair.listener.counters.framesOut) << "one answer each";
 }
 
 TEST(Link, ThreeMissedHeartbeatsEndBothSides)
@@ -160,7 +160,7 @@ TEST(Link, ThreeMissedHeartbeatsEndBothSides)
     EXPECT_GE(pair.time - cutAt, 2 * limits::heartbeatInterval);
     EXPECT_EQ(pair.dialer.resets, 1);
     EXPECT_EQ(pair.listener.resets, 1);
-    EXPECT_EQ(pair.dialer.link->counters().timeouts, 1u);
+    EXPECT_EQ(pair.dialer.counters.timeouts, 1u);
     EXPECT_EQ(pair.dialer.link->nextDeadline(), never);
     EXPECT_EQ(pair.listener.link->nextDeadline(), never);
     pair.run(10s);
@@ -203,10 +203,10 @@ TEST(Link, TheListenerSetsThePaceAndALongerOneHolds)
     pair.run(1s);
     pair.listener.link->setHeartbeatInterval(5s);
     pair.run(1s);
-    const std::uint64_t before = pair.dialer.link->counters().framesOut;
+    const std::uint64_t before = pair.dialer.counters.framesOut;
     pair.run(60s);
     EXPECT_TRUE(pair.bothUp());
-    EXPECT_NEAR(static_cast<double>(pair.dialer.link->counters().framesOut - before), 12, 1);
+    EXPECT_NEAR(static_cast<double>(pair.dialer.counters.framesOut - before), 12, 1);
     EXPECT_EQ(pair.dialer.log, Log{"up"});
     EXPECT_EQ(pair.listener.log, Log{"up"});
 }
@@ -244,14 +244,14 @@ TEST(Link, HeartbeatsAndEchoesInTheWrongDirectionAreMalformed)
     Pair pair;
     pair.connect();
     pair.listener.link->onFrame(frameOf({{}, {}, {}, HeartbeatEcho{1, 2, UINT32_MAX}}), pair.listener.at(pair.time));
-    EXPECT_EQ(pair.listener.link->counters().malformed, 1u);
+    EXPECT_EQ(pair.listener.counters.malformed, 1u);
     pair.dialer.link->onFrame(frameOf({{}, {}, {}, Heartbeat{1, 2, 3}}), pair.dialer.at(pair.time));
-    EXPECT_EQ(pair.dialer.link->counters().malformed, 1u);
+    EXPECT_EQ(pair.dialer.counters.malformed, 1u);
     EXPECT_TRUE(pair.dialer.outbox.empty());
     pair.dialer.link->onFrame(frameOf({{}, {}, {}, Hello{}}), pair.dialer.at(pair.time));
-    EXPECT_EQ(pair.dialer.link->counters().malformed, 2u);
+    EXPECT_EQ(pair.dialer.counters.malformed, 2u);
     pair.listener.link->onFrame(frameOf({{}, {}, {}, HelloAck{}}), pair.listener.at(pair.time));
-    EXPECT_EQ(pair.listener.link->counters().malformed, 2u);
+    EXPECT_EQ(pair.listener.counters.malformed, 2u);
     pair.cut = true;
     pair.run(400ms);
     EXPECT_FALSE(pair.listener.link->isUp()) << "a peer must not choose how long it may be silent";
@@ -313,7 +313,7 @@ TEST(Link, ANewIncarnationReplacesTheOldOneWithItsClock)
     // The peer restarts on another machine, whose clock is far ahead; the old bound would call old records fresh.
     pair.dialer.offset += 24h;
     pair.dialer.self.incarnation = 12;
-    pair.dialer.link = std::make_unique<Link>(dialerId, Link::Role::dialer, "agg-a", pair.dialer.self, pair.dialer, pair.dialer);
+    pair.dialer.link = std::make_unique<Link>(dialerId, Link::Role::dialer, "agg-a", pair.dialer.self, pair.dialer, pair.dialer, pair.dialer.counters);
     pair.connect();
     EXPECT_EQ(pair.listener.link->peerIncarnation(), 12u);
     EXPECT_EQ(pair.listener.log, (Log{"up", "down: the peer greeted again", "up"}));

@@ -244,6 +244,24 @@ TEST(Localiser, KnowsTheFacadesOwnHostOnTheWayBack)
     }
 }
 
+TEST(Localiser, KnowsWhetherTheTextEndsInTheMiddle)
+{
+    const auto whole = [](Format format, std::string_view body) {
+        Localiser localiser(map, there, format);
+        std::string out;
+        EXPECT_TRUE(localiser.feed(body, out).ok());
+        EXPECT_TRUE(localiser.finish(out).ok());
+        return localiser.whole();
+    };
+    for (const char* body : {"", "null", R"({"a":["/redfish/v1/x"]})", " [ ] \n"}) {
+        EXPECT_TRUE(whole(Format::json, body)) << body;
+    }
+    for (const char* body : {"{", R"({"a":[1])", R"({"a)", R"({"a":"b)", R"({"a":"/redfish/v1/Sys)", R"({"Id":"1)"}) {
+        EXPECT_FALSE(whole(Format::json, body)) << body;
+    }
+    EXPECT_TRUE(whole(Format::eventStream, "data: {"));
+}
+
 TEST(Localiser, RemembersOnlySoManyForeignUris)
 {
     std::string body = "[";

@@ -1,0 +1,75 @@
+"""A connector's place in the mesh, taken by the test: it holds the key and may say whatever it likes."""
+
+import os
+import struct
+
+import zmq
+
+HELLO, COMMAND, REPLY, ANNOUNCE = 1, 6, 7, 11
+LAST, NO_DEADLINE = 1, 0xFFFFFFFF
+
+
+def varint(value):
+    out = b""
+    while value > 0x7F:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field(number, value):
+    """A protobuf field: a number or bytes."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def header(content_number, content, source="", destination="", command_id=b""):
+    parts = [(1, command_id), (2, source), (3, destination)]
+    return b"".join(field(number, value) for number, value in parts if value) + field(content_number, content)
+
+
+def record(kind, head, body=b"", version=1, flags=LAST, hops=8, head_length=None, body_length=None):
+    prelude = struct.pack("<BBBBIqII", version, kind, flags, hops, NO_DEADLINE, 0,
+                          len(head) if head_length is None else head_length,
+                          len(body) if body_length is None else body_length)
+    return prelude + head + body
+
+
+def new_id():
+    """A command's id: UUID version 7."""
+    made = bytearray(os.urandom(16))
+    made[6], made[8] = made[6] & 0x0F | 0x70, made[8] & 0x3F | 0x80
+    return bytes(made)
+
+
+def hello(name):
+    return record(HELLO, header(4, field(1, 1) + field(3, name) + field(4, 7) + field(7, 1)))
+
+
+class RawPeer:
+    def __init__(self, key_file, endpoint, server_key, seconds):
+        keys = dict(line.split(": ", 1) for line in open(key_file).read().splitlines() if ": " in line)
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.linger = 0
+        self._socket.rcvtimeo = self._socket.sndtimeo = int(seconds * 1000)
+        self._socket.curve_publickey = keys["public"].strip('" ').encode()
+        self._socket.curve_secretkey = keys["secret"].strip('" ').encode()
+        self._socket.curve_serverkey = server_key.encode()
+        self._socket.routing_id = b"\x01" + os.urandom(15)
+        self._socket.connect(endpoint)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._context.destroy(0)
+
+    def send(self, frame):
+        self._socket.send(frame)
+
+    def receive(self):
+        """The next frame; zmq.Again when none comes in time."""
+        return self._socket.recv()
