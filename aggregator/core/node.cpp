@@ -162,6 +162,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_records_hop_limit_total", "Records dropped at the hop limit", m.hopLimit, false},
         {"bmcmesh_records_expired_total", "Records dropped after their deadline", m.expired, false},
         {"bmcmesh_records_clock_unknown_total", "Records dropped before the clocks were compared", m.clockUnknown, false},
+        {"bmcmesh_announcements_overtaken_total", "Announcements that a later one had overtaken on another way", machines.overtaken(), false},
         {"bmcmesh_links_replaced_total", "Links given up for a newer one of the same peer", m.replacedLinks, false},
         {"bmcmesh_commands_started_total", "Requests to satellites", b.started, false},
         {"bmcmesh_commands_retried_total", "Requests sent again over another way", b.retried, false},

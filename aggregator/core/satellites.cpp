@@ -5,6 +5,7 @@
 #include "tenants/policy.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <set>
 
 namespace mesh::aggregator {
@@ -69,6 +70,10 @@ void Satellites::onAnnounce(const shoset::Address& address, shoset::Announce ann
         return;
     }
     Satellite& satellite = found->second;
+    if (isOvertaken(satellite, announce)) {
+        ++overtakenCount;
+        return;
+    }
     satellite.uuid = std::move(announce.uuid);
     satellite.redfishVersion = std::move(announce.redfishVersion);
     satellite.rootLinks = std::move(announce.rootLinks);
@@ -81,11 +86,30 @@ void Satellites::onAnnounce(const shoset::Address& address, shoset::Announce ann
     satellite.announced = satellite.announced || announce.complete;
     if (announce.complete) {
         satellite.collections.clear();
+        std::erase_if(partial, [&](const auto& entry) { return entry.first.first == address; });
     }
     for (shoset::AnnouncedCollection& collection : announce.collections) {
         takeCollection(satellite, std::move(collection));
     }
     ++changes;
+}
+
+// Announcements may come on several ways. What was said before the last complete one, or by a connector process that has
+// been replaced, is out of date; of a new process the first has to be complete.
+bool Satellites::isOvertaken(Satellite& satellite, const shoset::Announce& announce) const
+{
+    if (announce.incarnation != satellite.incarnation) {
+        if (!announce.complete || announce.incarnation == satellite.formerIncarnation) {
+            return true;
+        }
+        satellite.formerIncarnation = std::exchange(satellite.incarnation, announce.incarnation);
+    } else if (announce.sequence < satellite.completeAt) {
+        return true;
+    }
+    if (announce.complete) {
+        satellite.completeAt = announce.sequence;
+    }
+    return false;
 }
 
 void Satellites::takeCollection(Satellite& satellite, shoset::AnnouncedCollection collection)

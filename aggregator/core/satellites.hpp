@@ -26,6 +26,9 @@ struct Satellite {
     bool bmcReachable = false;
     std::string bmcReason;
     std::map<std::string, shoset::AnnouncedCollection> collections;  // by path, members as on the satellite
+    std::uint64_t incarnation = 0;        // of the connector, as it announced itself last
+    std::uint64_t formerIncarnation = 0;  // nothing of it is taken any more
+    std::uint64_t completeAt = 0;         // sequence of the last complete announcement
     // Why it cannot answer now; empty if it can.
     std::string trouble() const;
 };
@@ -66,6 +69,8 @@ public:
     const std::map<shoset::Address, Satellite>& all() const { return byAddress; }
     // Raised by every change that a merged collection could show.
     std::uint64_t revision() const { return changes; }
+    // Announcements that came after a later complete one.
+    std::uint64_t overtaken() const { return overtakenCount; }
 
     // `tenant` "" sees all.
     // By satellite's name: those that have the collection, and those that have not told yet what they have.
@@ -78,6 +83,7 @@ public:
     bool anyHasService(std::string_view segment, std::string_view tenant) const;
 
 private:
+    bool isOvertaken(Satellite& satellite, const shoset::Announce& announce) const;
     void takeCollection(Satellite& satellite, shoset::AnnouncedCollection collection);
     std::vector<std::string> mapMembers(const Satellite& satellite, const std::vector<std::string>& members) const;
 
@@ -86,6 +92,7 @@ private:
     std::map<std::string, shoset::Address> byLowerPrefix;
     std::map<std::pair<shoset::Address, std::string>, std::vector<std::string>> partial;  // members that came so far
     std::uint64_t changes = 1;
+    std::uint64_t overtakenCount = 0;
 };
 
 }  // namespace mesh::aggregator

@@ -58,11 +58,12 @@ void Connector::onTimer(Now now)
     }
     executor.onTimer(now);
     watch.onTimer(now);
+    announceAgain(now);
 }
 
 Instant Connector::nextDeadline() const
 {
-    Instant next = std::min(executor.nextDeadline(), watch.nextDeadline());
+    Instant next = std::min({executor.nextDeadline(), watch.nextDeadline(), announceAgainAt});
     for (const auto& [id, link] : links) {
         next = std::min(next, link->nextDeadline());
     }
@@ -94,12 +95,20 @@ std::size_t Connector::linksUp() const
         std::count_if(links.begin(), links.end(), [](const auto& entry) { return entry.second->isUp(); }));
 }
 
-void Connector::onLinkUp(LinkId, Now now)
+void Connector::onLinkUp(LinkId up, Now now)
 {
-    announceToAll(watch.snapshot(), now);
+    for (const auto& [id, link] : links) {
+        if (id == up || !link->isUp()) {
+            announce(*link, watch.snapshot(), now);
+        }
+    }
 }
 
-void Connector::onLinkDown(LinkId, const std::string&, Now) {}
+// What was under way on it may be lost: whoever it led to hears all again on the way that is left.
+void Connector::onLinkDown(LinkId id, const std::string&, Now now)
+{
+    announce(*links.at(id), watch.snapshot(), now);
+}
 
 void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
 {
@@ -170,12 +179,36 @@ void Connector::onAnnounce(const shoset::Announce& changed, Now now)
     announceToAll(changed, now);
 }
 
-// An aggregator that cannot be reached directly hears it through another one.
-void Connector::announceToAll(const shoset::Announce& announce, Now now)
+void Connector::announceToAll(const shoset::Announce& said, Now now)
 {
     for (const auto& [id, link] : links) {
-        if (Link* way = chooseLink(link->peer(), id)) {
-            sendAnnounce(*way, link->peer(), announce, now);
+        announce(*link, said, now);
+    }
+}
+
+// An aggregator that cannot be reached directly hears it through another one, where it may be overtaken or get lost. So
+// each is numbered, all is said again whenever the way changes, and now and then while the way is not direct.
+void Connector::announce(const Link& destination, const shoset::Announce& said, Now now)
+{
+    Link* way = chooseLink(destination.peer(), 0);
+    if (way == nullptr) {
+        return;
+    }
+    if (!destination.isUp()) {
+        announceAgainAt = std::min(announceAgainAt, now.mono + limits::memberPollInterval);
+    }
+    sendAnnounce(*way, destination.peer(), said, now);
+}
+
+void Connector::announceAgain(Now now)
+{
+    if (now.mono < announceAgainAt) {
+        return;
+    }
+    announceAgainAt = never;
+    for (const auto& [id, link] : links) {
+        if (!link->isUp()) {
+            announce(*link, watch.snapshot(), now);
         }
     }
 }
@@ -183,6 +216,8 @@ void Connector::announceToAll(const shoset::Announce& announce, Now now)
 void Connector::sendAnnounce(Link& link, const shoset::Address& to, const shoset::Announce& announce, Now now)
 {
     shoset::Announce part = announce;
+    part.incarnation = self.incarnation;
+    part.sequence = ++announced;
     part.collections.clear();
     const auto emit = [&] {
         link.append({{}, link.assignedName(), to, part}, {}, 0, never, now, limits::maxHops);

@@ -66,7 +66,9 @@ private:
     void onRefreshed(std::uint64_t ticket, Now now) override;
 
     shoset::Link* chooseLink(const shoset::Address& origin, shoset::LinkId via);
-    void announceToAll(const shoset::Announce& announce, Now now);
+    void announceToAll(const shoset::Announce& said, Now now);
+    void announce(const shoset::Link& destination, const shoset::Announce& said, Now now);
+    void announceAgain(Now now);
     void sendAnnounce(shoset::Link& link, const shoset::Address& to, const shoset::Announce& announce, Now now);
 
     const ConnectorSettings settings;
@@ -76,6 +78,8 @@ private:
     std::map<shoset::LinkId, std::unique_ptr<shoset::Link>> links;
     Executor executor;
     MemberWatch watch;
+    std::uint64_t announced = 0;
+    Instant announceAgainAt = never;
     ConnectorCounters count;
 };
 

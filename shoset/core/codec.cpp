@@ -228,6 +228,8 @@ void put(wire::Header& to, const Announce& from)
     out.set_bmc_state(from.bmcReachable ? 1 : 2);
     out.set_bmc_reason(from.bmcReason);
     out.set_redfish_version(from.redfishVersion);
+    out.set_incarnation(from.incarnation);
+    out.set_sequence(from.sequence);
     for (const std::string& link : from.rootLinks) {
         out.add_root_links(link);
     }
@@ -251,6 +253,8 @@ Result<Announce> take(wire::Announce& from)
     out.bmcReachable = from.bmc_state() == 1;
     out.bmcReason = std::move(*from.mutable_bmc_reason());
     out.redfishVersion = std::move(*from.mutable_redfish_version());
+    out.incarnation = from.incarnation();
+    out.sequence = from.sequence();
     out.rootLinks = takeStrings(*from.mutable_root_links());
     for (wire::Collection& item : *from.mutable_collections()) {
         if (item.state() < 1 || item.state() > 3) {

@@ -134,6 +134,10 @@ struct Announce {
     std::string bmcReason;
     std::vector<std::string> rootLinks;  // what the ServiceRoot links, below /redfish/v1/
     std::string redfishVersion;
+    std::uint64_t incarnation = 0;  // of the connector
+    // All records of one announcement have the same, a later one a higher. What is lower than that of the last complete
+    // one was overtaken on another way, and is in it.
+    std::uint64_t sequence = 0;
     bool operator==(const Announce&) const = default;
 };
 

@@ -276,9 +276,10 @@ class MeshTest(unittest.TestCase):
     def tearDownClass(cls):
         cls.mesh.__exit__(None, None, None)
 
-    def tearDown(self):
-        result = self._outcome.result
-        if any(test is self for test, _ in [*result.failures, *result.errors]):
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
             self.mesh.print_logs()
 
     def each_facade(self):

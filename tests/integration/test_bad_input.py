@@ -51,7 +51,6 @@ class BadPeer(MeshTest):
         self.counters = Counters(self.mesh, self.aggregator)
 
     def tearDown(self):
-        super().tearDown()
         for aggregator, client in self.each_facade():
             uri = next(uri for uri in self.members(client, ROOT + "/Systems") if f"/{self.good.prefix}_" in uri)
             self.assertEqual(client.get(uri).status, 200, f"{aggregator.name} serves the others")
@@ -130,7 +129,6 @@ class BadClient(MeshTest):
             self.basic = client._basic
 
     def tearDown(self):
-        super().tearDown()
         with self.mesh.client() as client:
             self.assertEqual(client.get(self.system).status, 200)
 

@@ -18,7 +18,6 @@ class BrokenBmc(MeshTest):
         self.good, self.bad = self.mesh.satellites
 
     def tearDown(self):
-        super().tearDown()
         self.mesh.heal(self.bad)
         self.mesh.await_ready()
 

@@ -39,7 +39,6 @@ class Registries(MeshTest):
     sims = (Sim("first"), Sim("second"))
 
     def tearDown(self):
-        super().tearDown()
         for satellite in self.mesh.satellites:
             self.mesh.heal(satellite)
 
@@ -92,7 +91,6 @@ class LogEntries(MeshTest):
         self.a, self.b = self.mesh.satellites
 
     def tearDown(self):
-        super().tearDown()
         for satellite in self.mesh.satellites:
             self.mesh.heal(satellite)
 

@@ -31,6 +31,8 @@ public:
     // A client asks; the checkers know the request by its marker.
     void ask(const std::string& marker, const std::string& user, RequestHead head, std::string body);
     std::size_t openRequests() const { return markers.size(); }
+    // Members of the merged Systems collection.
+    std::size_t listedSystems() const { return node->satellites().merge("Systems", "").members.size(); }
 
     void onConnected(shoset::LinkId link) override;
     void onDisconnected(shoset::LinkId link) override;

@@ -16,6 +16,7 @@ struct Place {
     const char* prefix;
 };
 constexpr std::array places{Place{"acme", "s1", "A1"}, Place{"zeta", "s1", "Z1"}, Place{"acme", "s2", "A2"}};
+constexpr std::size_t systemsEach = 2;
 constexpr Duration endSlack = 10s;  // after the last request's deadline everything has ended
 
 class Scenario {
@@ -46,6 +47,7 @@ public:
         world.after(3s, [this] { trouble(); });
         if (world.runUntil(end) && settle()) {
             checkers.finish();
+            checkMembers();
         }
         return {world.failure(),       world.traceText(),     world.events(), checkers.requests(),
                 checkers.succeeded(), network.largestQueue()};
@@ -76,6 +78,16 @@ private:
     {
         network.heal();
         return world.runUntil(end + limits::defaultRequestDeadline + endSlack);
+    }
+
+    // Whatever got lost or came late: in the end every aggregator shows every satellite's members.
+    void checkMembers()
+    {
+        for (const auto& aggregator : aggregators) {
+            if (aggregator->isUp() && aggregator->listedSystems() != places.size() * systemsEach) {
+                world.fail(aggregator->processName() + " shows " + std::to_string(aggregator->listedSystems()) + " systems");
+            }
+        }
     }
 
     void client()

@@ -153,6 +153,44 @@ TEST_F(SatellitesTest, AMemberListInPiecesCountsWhenItIsWhole)
     EXPECT_EQ(cables().members.size(), 2U);
 }
 
+TEST_F(SatellitesTest, WhatALaterAnnouncementHasOvertakenOnAnotherWayIsNotTaken)
+{
+    satellites.setLinked("acme/a", true);
+    const auto said = [&](std::uint64_t incarnation, std::uint64_t sequence, bool complete, const std::string& cable) {
+        shoset::Announce announce;
+        announce.incarnation = incarnation;
+        announce.sequence = sequence;
+        announce.complete = complete;
+        announce.bmcReachable = true;
+        announce.collections.push_back({"Cables", CollectionState::known, {"/redfish/v1/Cables/" + cable}, "", false});
+        satellites.onAnnounce("acme/a", announce);
+        const std::vector<std::string> shown = cables().members;
+        return shown.empty() ? std::string() : shown.front().substr(shown.front().rfind('_') + 1);
+    };
+    EXPECT_EQ(said(7, 1, false, "early"), "") << "of a new process the first has to be complete";
+    EXPECT_EQ(said(7, 3, true, "three"), "three");
+    EXPECT_EQ(said(7, 2, true, "two"), "three");
+    EXPECT_EQ(said(7, 2, false, "two"), "three");
+    EXPECT_EQ(said(7, 3, false, "more of three"), "more of three");
+    EXPECT_EQ(said(7, 4, false, "four"), "four");
+    EXPECT_EQ(said(8, 1, true, "restarted"), "restarted");
+    EXPECT_EQ(said(7, 9, true, "late"), "restarted");
+    EXPECT_EQ(satellites.overtaken(), 4U);
+}
+
+TEST_F(SatellitesTest, ANewListDoesNotBeginWithPiecesOfAnOldOne)
+{
+    satellites.setLinked("acme/a", true);
+    shoset::Announce part;
+    part.complete = true;
+    part.bmcReachable = true;
+    part.collections.push_back({"Cables", CollectionState::known, {"/redfish/v1/Cables/1"}, "", true});
+    satellites.onAnnounce("acme/a", part);
+    part.collections[0] = {"Cables", CollectionState::known, {"/redfish/v1/Cables/2"}, "", false};
+    satellites.onAnnounce("acme/a", part);
+    EXPECT_EQ(cables().members, std::vector<std::string>{"/redfish/v1/Cables/A1_2"});
+}
+
 TEST_F(SatellitesTest, ATargetThatIsThisServiceItselfIsRefused)
 {
     satellites.setLinked("acme/a", true);

@@ -39,7 +39,7 @@ std::vector<Content> everyContent()
                  {{"Chassis", CollectionState::known, {"/redfish/v1/Chassis/1", "/redfish/v1/Chassis/2"}, "", true},
                   {"Systems", CollectionState::absent, {}, "", false},
                   {"UpdateService/FirmwareInventory", CollectionState::failing, {}, "HTTP 500 " + rawBytes, false}},
-                 true, "reason " + rawBytes, {"UpdateService", "Chassis"}, "1.15.0"},
+                 true, "reason " + rawBytes, {"UpdateService", "Chassis"}, "1.15.0", 8, UINT64_MAX},
         Routes{{{"acme/sled07", 1}, {"agg-b", 0}, {"agg-c", UINT32_MAX}}},
     };
 }
