@@ -1,7 +1,7 @@
 #include "aggregator/core/collection_body.hpp"
 
-#include "aggregator/core/member_page.hpp"
 #include "aggregator/core/query.hpp"
+#include "aggregator/core/resource_schemas.hpp"
 #include "shoset/base/ids.hpp"
 
 #include <nlohmann/json.hpp>
@@ -16,7 +16,7 @@ namespace {
 using json = nlohmann::ordered_json;
 
 // The schema of a collection by the last segment of its path; those that do not follow the rule "plural without s".
-std::string typeOf(std::string_view path)
+std::string schemaOf(std::string_view path)
 {
     struct Named {
         std::string_view segment;
@@ -95,7 +95,7 @@ Headers collectionHeaders(std::string_view type, const std::string& etag)
             {"Allow", "GET, HEAD"},
             {"Cache-Control", "no-cache"},
             {"ETag", etag},
-            {"Link", "</redfish/v1/JsonSchemas/" + std::string(type) + ">; rel=describedby"}};
+            {"Link", "<" + schemaUri(type) + ">; rel=describedby"}};
 }
 
 }  // namespace
@@ -107,22 +107,15 @@ Answer collectionAnswer(std::string_view path, const MergedCollection& collectio
     if (!wanted) {
         return queryFailure(wanted.error());
     }
-    const std::string type = typeOf(path);
+    const std::string type = typeOf(schemaOf(path));
     const std::string etag = etagOf(path, collection);
     Headers headers = collectionHeaders(type, etag);
     const std::string* known = findHeader(request.headers, "If-None-Match");
     if (known != nullptr && (known->find(etag) != std::string::npos || *known == "*") && query.empty()) {
         return {{304, std::move(headers)}, {}};
     }
-    if (wanted->only && collection.members.size() == 1) {
-        const std::string& member = collection.members.front();
-        const std::string location = collection.inlined ? idOfMember(member) : member;
-        if (!location.empty()) {
-            return {{307, {{"Location", location}, {"Cache-Control", "no-cache"}}}, {}};
-        }
-    }
     const std::string uri = "/redfish/v1/" + std::string(path);
-    json body{{"@odata.id", uri}, {"@odata.type", "#" + type + "." + type}, {"Name", std::string(path.substr(path.find_last_of('/') + 1)) + " Collection"}};
+    json body{{"@odata.id", uri}, {"@odata.type", type}, {"Name", std::string(path.substr(path.find_last_of('/') + 1)) + " Collection"}};
     const std::size_t first = std::min(wanted->skip, collection.members.size());
     const std::size_t end = first + std::min(wanted->top, collection.members.size() - first);
     body["Members@odata.count"] = collection.members.size();

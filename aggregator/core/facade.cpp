@@ -2,6 +2,7 @@
 
 #include "aggregator/core/collection_body.hpp"
 #include "aggregator/core/header_rules.hpp"
+#include "aggregator/core/member_page.hpp"
 #include "aggregator/core/query.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/uri/classify.hpp"
@@ -271,7 +272,28 @@ void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view co
         answer(id, notFound(exchange.path));
         return;
     }
-    answer(id, collectionAnswer(collection, merged, head, exchange.query));
+    if (!toOnlyMember(id, exchange, merged)) {
+        answer(id, collectionAnswer(collection, merged, head, exchange.query));
+    }
+}
+
+// `only` of a collection with one member: that member answers. False: the collection has to.
+bool Facade::toOnlyMember(ExchangeId id, Exchange& exchange, const MergedCollection& merged)
+{
+    const Result<CollectionQuery> wanted = parseCollectionQuery(exchange.query);
+    if (!wanted || !wanted->only || merged.members.size() != 1) {
+        return false;
+    }
+    const std::string& member = merged.members.front();
+    Result<uri::Target> target = uri::checkPath(merged.inlined ? idOfMember(member) : member);
+    if (!target || !target->query.empty() || uri::classify(target->path).kind != uri::PathKind::member) {
+        return false;
+    }
+    exchange.request.head.target = target->path;
+    exchange.path = std::move(target->path);
+    exchange.query.clear();
+    dispatch(id, exchange);
+    return true;
 }
 
 // Members stand in it whole, so they have to be fetched.
@@ -297,7 +319,8 @@ void Facade::toGather(ExchangeId id, Exchange& exchange, std::string_view collec
         id, std::move(request), satellites.parts(collection, who.tenant),
         [this, id, collection](MergedCollection merged, Now when) {
             now = when;
-            if (const Exchange* asked = find(id)) {
+            Exchange* asked = find(id);
+            if (asked != nullptr && !toOnlyMember(id, *asked, merged)) {
                 answer(id, merged.exists ? collectionAnswer(collection, merged, asked->request.head, asked->query)
                                          : notFound(asked->path));
             }

@@ -94,6 +94,7 @@ private:
     void fail(ExchangeId id, const Error& error, bool outOfTime);
     bool askAnother(ExchangeId id, Exchange& exchange);
     void toCollection(ExchangeId id, Exchange& exchange, std::string_view collection);
+    bool toOnlyMember(ExchangeId id, Exchange& exchange, const MergedCollection& merged);
     void toGather(ExchangeId id, Exchange& exchange, std::string_view collection);
     void toOwn(ExchangeId id, Exchange& exchange);
     void handleOwn(ExchangeId id, Exchange& exchange);

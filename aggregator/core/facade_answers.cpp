@@ -197,6 +197,11 @@ void Facade::answer(ExchangeId id, Answer result)
         return;
     }
     const bool headOnly = found->second.request.head.method == "HEAD";
+    const std::string* type = findHeader(result.head.headers, "Content-Type");
+    if (found->second.reads() && result.head.status == 200 && type != nullptr &&
+        !accepts(found->second.request.head.headers, *type)) {
+        result = errorAnswer(406, {"HeaderInvalid", {"Accept"}, {}}, "This resource can be had as " + *type + " only.");
+    }
     exchanges.erase(found);
     if (headOnly) {
         setHeader(result.head.headers, "Content-Length", std::to_string(result.body.size()));

@@ -24,6 +24,20 @@ bool isAmong(const std::array<std::string_view, N>& names, std::string_view name
     return std::any_of(names.begin(), names.end(), [name](std::string_view entry) { return equalsIgnoreCase(entry, name); });
 }
 
+std::string_view trim(std::string_view text)
+{
+    text.remove_prefix(std::min(text.size(), text.find_first_not_of(" \t")));
+    return text.substr(0, text.find_last_not_of(" \t") + 1);
+}
+
+// Up to the separator, which is taken too.
+std::string_view takeUntil(std::string_view& rest, char separator)
+{
+    const std::string_view part = rest.substr(0, rest.find(separator));
+    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+    return trim(part);
+}
+
 // Names that the Connection header declares hop-by-hop (RFC 9110, 7.6.1).
 bool isNamedByConnection(const Headers& headers, std::string_view name)
 {
@@ -33,18 +47,61 @@ bool isNamedByConnection(const Headers& headers, std::string_view name)
     }
     std::string_view rest = *connection;
     while (!rest.empty()) {
-        std::string_view token = rest.substr(0, rest.find(','));
-        rest.remove_prefix(std::min(rest.size(), token.size() + 1));
-        token.remove_prefix(std::min(token.size(), token.find_first_not_of(" \t")));
-        token = token.substr(0, token.find_last_not_of(" \t") + 1);
-        if (equalsIgnoreCase(token, name)) {
+        if (equalsIgnoreCase(takeUntil(rest, ','), name)) {
             return true;
         }
     }
     return false;
 }
 
+// How closely a media range names the type: 0 not at all, 3 exactly.
+int closeness(std::string_view range, std::string_view type)
+{
+    if (range == "*/*") {
+        return 1;
+    }
+    if (range.ends_with("/*")) {
+        range.remove_suffix(1);
+        return equalsIgnoreCase(range, type.substr(0, range.size())) ? 2 : 0;
+    }
+    return equalsIgnoreCase(range, type) ? 3 : 0;
+}
+
+// Of the parameters behind a media range: "q=0", "q=0.000".
+bool isExcluded(std::string_view parameters)
+{
+    while (!parameters.empty()) {
+        const std::string_view parameter = takeUntil(parameters, ';');
+        if (equalsIgnoreCase(parameter.substr(0, 2), "q=")) {
+            return parameter.find_first_not_of("0.", 2) == std::string_view::npos;
+        }
+    }
+    return false;
+}
+
 }  // namespace
+
+bool accepts(const Headers& request, std::string_view contentType)
+{
+    const std::string_view type = takeUntil(contentType, ';');
+    bool asked = false;
+    bool taken = false;
+    int closest = 0;
+    for (const Header& header : request) {
+        std::string_view ranges = equalsIgnoreCase(header.name, "Accept") ? std::string_view(header.value) : std::string_view();
+        while (!ranges.empty()) {
+            std::string_view parameters = takeUntil(ranges, ',');
+            const std::string_view range = takeUntil(parameters, ';');
+            asked = asked || !range.empty();
+            const int close = closeness(range, type);
+            if (close > closest) {
+                closest = close;
+                taken = !isExcluded(parameters);
+            }
+        }
+    }
+    return taken || !asked;
+}
 
 Headers requestHeadersForSatellite(const Headers& headers, std::string_view serviceUuid)
 {

@@ -13,4 +13,8 @@ Headers requestHeadersForSatellite(const Headers& headers, std::string_view serv
 // X-Content-Type-Options and a sandboxing Content-Security-Policy, since a body is as trustworthy as its satellite.
 Headers responseHeadersFromSatellite(Headers headers);
 
+// Whether the client takes an answer of this Content-Type (RFC 9110, 12.5.1): the most specific range that fits it decides.
+// Parameters other than q do not count; without an Accept header everything is taken.
+bool accepts(const Headers& request, std::string_view contentType);
+
 }  // namespace mesh::aggregator

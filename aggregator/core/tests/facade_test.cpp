@@ -79,5 +79,61 @@ TEST_F(Registries, PrefixedAddressesReachTheirOwnSatelliteOnly)
     EXPECT_TRUE(commands(2).empty());
 }
 
+struct OnlyMember : FacadeRig {};
+
+TEST_F(OnlyMember, IsServedInPlaceOfItsCollection)
+{
+    announce(1, {{"Systems", {"one"}}});
+    const ExchangeId id = get("/redfish/v1/Systems?only", "acme", {{"If-None-Match", "\"x\""}});
+    const Sent sent = take(1);
+    EXPECT_EQ(sent.command.http.target, "/redfish/v1/Systems/A1_one");
+    EXPECT_EQ(*findHeader(sent.command.http.headers, "If-None-Match"), "\"x\"");
+    reply(1, sent, 200, "{}");
+    EXPECT_EQ(given[id].status, 200);
+    EXPECT_EQ(given[id].body, "{}");
+}
+
+TEST_F(OnlyMember, OfTwoOrNoneTheCollectionIsServed)
+{
+    announce(1, {{"Systems", {"one"}}, {"Cables", {}}});
+    announce(2, {{"Systems", {"two"}}});
+    EXPECT_EQ(given[get("/redfish/v1/Systems?only")].json()["Members@odata.count"], 2);
+    EXPECT_EQ(given[get("/redfish/v1/Cables?only")].json()["Members@odata.count"], 0);
+    EXPECT_EQ(given[get("/redfish/v1/Systems?only&$nonsense")].status, 501);
+}
+
+TEST_F(OnlyMember, NeedsThePrivilegeOfTheMember)
+{
+    announce(1, {{"Systems", {"one"}}});
+    EXPECT_EQ(given[get("/redfish/v1/Systems?only", "nobody")].status, 403);
+    EXPECT_TRUE(commands(1).empty());
+}
+
+struct Accept : FacadeRig {
+    int status(const std::string& accept) { return given[get("/redfish/v1/Cables", "acme", {{"Accept", accept}})].status; }
+};
+
+TEST_F(Accept, WhatIsNotJsonIs406)
+{
+    announce(1, {{"Cables", {}}});
+    for (const char* range : {"application/json", "application/*", "*/*", "Application/JSON;charset=utf-8", "",
+                              "text/html, application/xhtml+xml, */*;q=0.8", "application/json;odata.metadata=minimal",
+                              "*/*;q=0, application/json", "application/json ; q=0.5"}) {
+        EXPECT_EQ(status(range), 200) << range;
+    }
+    for (const char* range : {"text/html", "application/xml", "application/jsonx", "*/*;q=0", "text/*, image/png",
+                              "*/*, application/json;q=0", "application/*;q=0.0"}) {
+        EXPECT_EQ(status(range), 406) << range;
+    }
+    const ExchangeId id = get("/redfish/v1/Cables", "acme", {{"Accept", "text/html"}, {"Accept", "*/*"}});
+    EXPECT_EQ(given[id].status, 200);
+}
+
+TEST_F(Accept, ErrorsAreJsonWhateverTheClientWants)
+{
+    const ExchangeId id = get("/redfish/v1/Nothing", "acme", {{"Accept", "text/html"}});
+    EXPECT_EQ(given[id].status, 404);
+}
+
 }  // namespace
 }  // namespace mesh::aggregator
