@@ -7,6 +7,7 @@ namespace mesh::aggregator {
 namespace {
 
 struct Option {
+    std::string_view text;  // as it stands in the query
     std::string_view name;
     std::string_view value;
     bool hasValue = false;
@@ -18,9 +19,9 @@ Option takeOption(std::string_view& query)
     query.remove_prefix(std::min(query.size(), text.size() + 1));
     const std::size_t equals = text.find('=');
     if (equals == std::string_view::npos) {
-        return {text, {}, false};
+        return {text, text, {}, false};
     }
-    return {text.substr(0, equals), text.substr(equals + 1), true};
+    return {text, text.substr(0, equals), text.substr(equals + 1), true};
 }
 
 bool isDollar(std::string_view name)
@@ -30,8 +31,12 @@ bool isDollar(std::string_view name)
 
 Error badValue(const Option& option)
 {
-    return {Code::invalidArgument,
-            "The value '" + std::string(option.value) + "' of query option " + std::string(option.name) + " is not valid."};
+    return {Code::invalidArgument, std::string(option.text)};
+}
+
+Error notSupported(const Option& option)
+{
+    return {Code::unsupported, std::string(option.text)};
 }
 
 bool parseCount(std::string_view text, std::size_t& out)
@@ -57,7 +62,7 @@ Result<CollectionQuery> parseCollectionQuery(std::string_view query)
             }
             wanted.only = true;
         } else if (isDollar(option.name)) {
-            return Error{Code::unsupported, "Query option " + std::string(option.name) + " is not supported here."};
+            return notSupported(option);
         }
     }
     return wanted;
@@ -68,7 +73,7 @@ Result<void> checkNoQuery(std::string_view query)
     while (!query.empty()) {
         const Option option = takeOption(query);
         if (isDollar(option.name)) {
-            return Error{Code::unsupported, "Query option " + std::string(option.name) + " is not supported here."};
+            return notSupported(option);
         }
         if (option.name == "only" || option.name == "excerpt") {
             return badValue(option);
@@ -79,9 +84,13 @@ Result<void> checkNoQuery(std::string_view query)
 
 Answer queryFailure(const Error& error)
 {
-    const bool unsupported = error.code == Code::unsupported;
-    return errorAnswer(unsupported ? 501 : 400,
-                       {unsupported ? "QueryNotSupported" : "QueryParameterValueFormatError", {}, {}}, error.message);
+    std::string_view text = error.message;
+    const Option option = takeOption(text);
+    const std::string name(option.name);
+    if (error.code == Code::unsupported) {
+        return errorAnswer(501, {"QueryNotSupported", {}, {}}, "Query option " + name + " is not supported here.");
+    }
+    return errorAnswer(400, {"QueryParameterValueFormatError", {std::string(option.value), name}, {}});
 }
 
 }  // namespace mesh::aggregator

@@ -15,11 +15,12 @@ struct CollectionQuery {
     bool only = false;
 };
 
-// Unknown $options are Code::unsupported (501), wrong values Code::invalidArgument (400); others are ignored, as the
-// specification asks.
+// Unknown $options are Code::unsupported (501), wrong values Code::invalidArgument (400), with the option as it stands in
+// the query for a message; others are ignored, as the specification asks.
 Result<CollectionQuery> parseCollectionQuery(std::string_view query);
 // The same check where a resource takes no options at all.
 Result<void> checkNoQuery(std::string_view query);
+// Of an error of these two.
 Answer queryFailure(const Error& error);
 
 }  // namespace mesh::aggregator

@@ -130,7 +130,8 @@ Answer noContent()
 
 Answer notFound(std::string_view path)
 {
-    return errorAnswer(404, {"ResourceMissingAtURI", {std::string(path)}, {}});
+    // Resources are looked for without trailing slashes.
+    return errorAnswer(404, {"ResourceMissingAtURI", {path.empty() ? "/" : std::string(path)}, {}});
 }
 
 Answer forbidden()
@@ -165,7 +166,6 @@ Answer refusedChange(const Error& error, std::string_view uri)
         case Code::permissionDenied: return errorAnswer(403, {"InsufficientPrivilege", {}, {}}, sentence);
         case Code::refused: return errorAnswer(409, {"ResourceInUse", {}, {}}, sentence);
         case Code::full: return errorAnswer(400, {"CreateLimitReachedForResource", {}, {}}, sentence);
-        case Code::alreadyExists: return errorAnswer(400, {"ResourceAlreadyExists", {}, {}}, sentence);
         default: return errorAnswer(400, {"GeneralError", {}, {}}, sentence);
     }
 }

@@ -105,6 +105,10 @@ void RoleResources::put(const CallPtr& call, cluster::PutRole role, int status, 
 {
     const std::string id = role.id;
     propose(context, call, std::move(role), [this, call, id, status, info = std::move(info)](const cluster::Applied& applied) {
+        if (applied.error.code == Code::alreadyExists) {
+            call->answer(errorAnswer(400, {"ResourceAlreadyExists", {"Role", "RoleId", id}, "#/RoleId"}));
+            return;
+        }
         Headers extra;
         if (status == 201) {
             extra.push_back({"Location", uriOf(id)});

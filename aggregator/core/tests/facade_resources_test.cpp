@@ -1,4 +1,6 @@
+#include "aggregator/core/collection_body.hpp"
 #include "aggregator/core/tests/facade_resources_fixture.hpp"
+#include "shoset/uri/collections.hpp"
 
 #include <algorithm>
 
@@ -132,6 +134,19 @@ TEST_F(FacadeResourcesTest, QueryOptionsAreRefusedAsTheSpecificationAsks)
     EXPECT_EQ(get("root", rolesUri + "?$filter=x").status, 501);
 }
 
+TEST_F(FacadeResourcesTest, AWrongQueryOptionIsNamedWithItsValue)
+{
+    const Asked wrong = get("root", rolesUri + "?$top=1&$skip=x%20y&$top=z");
+    EXPECT_EQ(wrong.messages(), Strings{"QueryParameterValueFormatError"});
+    EXPECT_EQ(wrong.body["error"]["@Message.ExtendedInfo"][0]["MessageArgs"], (Strings{"x%20y", "$skip"}));
+    EXPECT_EQ(wrong.body["error"]["message"], "The value 'x%20y' for the parameter $skip is not a format that the parameter can accept.");
+    const Asked bare = get("root", "/redfish/v1/AccountService?only");
+    EXPECT_EQ(bare.body["error"]["@Message.ExtendedInfo"][0]["MessageArgs"], (Strings{"", "only"}));
+    const Asked unsupported = get("root", rolesUri + "?$filter=x");
+    EXPECT_EQ(unsupported.messages(), Strings{"QueryNotSupported"});
+    EXPECT_NE(unsupported.text.find("$filter"), std::string::npos);
+}
+
 TEST_F(FacadeResourcesTest, CollectionsArePagedAndOnlyGivesTheOneMember)
 {
     const Asked page = get("root", rolesUri + "?$skip=1&$top=1");
@@ -205,6 +220,7 @@ TEST_F(FacadeResourcesTest, WhatNobodyHasIs404WithARedfishError)
         const Asked answer = get("root", path);
         EXPECT_EQ(answer.status, 404) << path;
         EXPECT_EQ(answer.messages(), Strings{"ResourceMissingAtURI"}) << path;
+        EXPECT_NE(answer.body["error"]["@Message.ExtendedInfo"][0]["MessageArgs"], Strings{""}) << path;
     }
 }
 
@@ -263,6 +279,21 @@ TEST_F(FacadeResourcesTest, EveryDescribedbyLinkLeadsToASchemaThatIsListed)
         const std::string file = schema.substr(0, schema.size() - 5);
         EXPECT_EQ(get("root", file).body["Schema"], type) << path;
         EXPECT_EQ(std::count(listed.begin(), listed.end(), file), 1) << file;
+    }
+}
+
+TEST_F(FacadeResourcesTest, MergedCollectionsAreDescribedByTheirSchemaToo)
+{
+    for (const uri::TopCollection& collection : uri::topCollections()) {
+        if (!collection.listed) {
+            continue;
+        }
+        MergedCollection merged;
+        merged.exists = true;
+        const Answer answer = collectionAnswer(collection.path, merged, {"GET", "", {}}, "");
+        const std::string link = *findHeader(answer.head.headers, "Link");
+        const Asked schema = get("root", link.substr(1, link.find('>') - 1));
+        EXPECT_EQ(schema.body["title"], nlohmann::json::parse(answer.body)["@odata.type"]) << collection.path << " " << link;
     }
 }
 

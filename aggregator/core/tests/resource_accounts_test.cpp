@@ -301,6 +301,9 @@ TEST_F(AccountsTest, CustomRolesBelongToTheSystem)
     EXPECT_EQ(ask("root", "POST", rolesUri, body).messages(), Strings{"ResourceAlreadyExists"});
     EXPECT_EQ(ask("root", "POST", rolesUri, R"({"RoleId":"X","AssignedPrivileges":["Fly"]})").messages(),
               Strings{"PropertyValueNotInList"});
+    const Asked same = ask("root", "POST", rolesUri, R"({"RoleId":"power","AssignedPrivileges":["Login"]})");
+    EXPECT_EQ(same.messages(), Strings{"ResourceAlreadyExists"}) << "in any case";
+    EXPECT_EQ(same.body["error"]["@Message.ExtendedInfo"][0]["MessageArgs"], (Strings{"Role", "RoleId", "power"}));
     EXPECT_EQ(ask("root", "POST", rolesUri, R"({"RoleId":"a b","AssignedPrivileges":["Login"]})").messages(),
               Strings{"PropertyValueFormatError"});
     EXPECT_EQ(ask("boss", "PATCH", rolesUri + "/Power", R"({"AssignedPrivileges":["Login"]})").status, 403);
