@@ -2,6 +2,7 @@
 
 #include "aggregator/core/query.hpp"
 #include "aggregator/core/resource_node.hpp"
+#include "aggregator/core/resource_oem_schemas.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "shoset/uri/collections.hpp"
 #include "tenants/privileges.hpp"
@@ -103,6 +104,11 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
          [](R&, const CallPtr& call) {
              std::optional<Answer> answer = schemaAnswer(*call);
              call->answer(answer ? std::move(*answer) : notFound(call->request.path));
+         }},
+        {"redfish/v1/schema/{}", readOnly,
+         [](R&, const CallPtr& call) {
+             std::string csdl = oemCsdl(call->id);
+             call->answer(csdl.empty() ? notFound(call->request.path) : documentAnswer(200, "application/xml", std::move(csdl)));
          }},
         {"redfish/v1/AccountService/Accounts", withCreate, [](R& all, const CallPtr& call) { all.accounts.create(call); },
          [](const R& all, const Call& call) { return all.accounts.list(call); }},

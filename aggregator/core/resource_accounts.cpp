@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_accounts.hpp"
 
+#include "aggregator/core/resource_oem_schemas.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "cluster/core/accounts.hpp"
 #include "tenants/policy.hpp"
@@ -104,7 +105,7 @@ Answer AccountResources::get(const Call& call, const cluster::Account& account, 
               {"AccountTypes", {"Redfish"}},
               {"Links", {{"Role", {{"@odata.id", "/redfish/v1/AccountService/Roles/" + account.roleId}}}}}};
     if (!account.tenant.empty()) {
-        body["Oem"]["Bmcmesh"] = {{"@odata.type", "#BmcmeshManagerAccount.v1_0_0.ManagerAccount"},
+        body["Oem"]["Bmcmesh"] = {{"@odata.type", oemTypeOf("ManagerAccount")},
                                   {"Tenant", account.tenant}};
     }
     for (const RedfishMessage& message : info) {

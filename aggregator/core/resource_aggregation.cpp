@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_aggregation.hpp"
 
+#include "aggregator/core/resource_oem_schemas.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/uri/uri_map.hpp"
@@ -101,13 +102,13 @@ Answer AggregationResources::get(const Call& call) const
         const std::string path = "/redfish/v1/" + link;
         const uri::Mapping mapping = map.forward(path).owner == uri::Owner::shared ? map.own(path) : map.forward(path);
         if (!satellite->prefix.empty() && isPath(link) && mapping.owner == uri::Owner::satellite) {
-            resources.push_back({{"@odata.id", uri::applyMapping(mapping, path)}});
+            resources.push_back(uri::applyMapping(mapping, path));
         }
     }
-    json oem{{"@odata.type", "#BmcmeshAggregationSource.v1_0_0.AggregationSource"},
+    json oem{{"@odata.type", oemTypeOf("AggregationSource")},
              {"Tenant", satellite->tenant},
              {"Connector", satellite->name},
-             {"Resources", std::move(resources)}};
+             {"ResourceURIs", std::move(resources)}};
     if (!trouble.empty()) {
         oem["Trouble"] = trouble;
     }

@@ -1,5 +1,7 @@
 #include "aggregator/core/resource_schemas.hpp"
 
+#include "aggregator/core/resource_oem_schemas.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -110,20 +112,30 @@ std::string dump(const json& value)
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-Answer fileAnswer(const Call& call, const Schema& schema)
+// `publishedBelow` is empty where nobody else publishes the schema.
+Answer fileAnswer(const Call& call, std::string_view name, const std::string& type, const std::string& publishedBelow)
 {
-    const std::string uri = std::string(collectionUri) + "/" + schema.id();
-    const json location{{"Language", "en"},
-                        {"Uri", uri + ".json"},
-                        {"PublicationUri", schema.publishedBelow() + schema.id() + ".json"}};
+    const std::string uri = std::string(collectionUri) + "/" + call.id;
+    json location{{"Language", "en"}, {"Uri", uri + ".json"}};
+    if (!publishedBelow.empty()) {
+        location["PublicationUri"] = publishedBelow + call.id + ".json";
+    }
     const json body{{"@odata.id", uri},
                     {"@odata.type", typeOf("JsonSchemaFile")},
-                    {"Id", schema.id()},
-                    {"Name", std::string(schema.name) + " Schema File"},
-                    {"Schema", schema.type()},
+                    {"Id", call.id},
+                    {"Name", std::string(name) + " Schema File"},
+                    {"Schema", type},
                     {"Languages", {"en"}},
                     {"Location", json::array({location})}};
     return representationAnswer(call.request.head, {typeOf("JsonSchemaFile"), dump(body), std::string(readOnly), {}});
+}
+
+// The second namespace, with a version, may be empty.
+std::string reference(const std::string& uri, std::string_view name, const std::string& versioned)
+{
+    const std::string include = "    <edmx:Include Namespace=\"";
+    return "  <edmx:Reference Uri=\"" + uri + "\">\n" + include + std::string(name) + "\"/>\n" +
+           (versioned.empty() ? std::string() : include + versioned + "\"/>\n") + "  </edmx:Reference>\n";
 }
 
 Answer documentOf(const Schema& schema)
@@ -154,6 +166,9 @@ OwnCollection schemaCollection()
     for (const Schema& schema : schemas) {
         collection.members.push_back(std::string(collectionUri) + "/" + schema.id());
     }
+    for (const OemSchema& schema : oemSchemas()) {
+        collection.members.push_back(std::string(collectionUri) + "/" + schema.id());
+    }
     return collection;
 }
 
@@ -161,10 +176,18 @@ std::optional<Answer> schemaAnswer(const Call& call)
 {
     for (const Schema& schema : schemas) {
         if (call.id == schema.id()) {
-            return fileAnswer(call, schema);
+            return fileAnswer(call, schema.name, schema.type(), schema.publishedBelow());
         }
         if (call.id == schema.id() + ".json") {
             return documentOf(schema);
+        }
+    }
+    for (const OemSchema& schema : oemSchemas()) {
+        if (call.id == schema.id()) {
+            return fileAnswer(call, schema.name(), schema.type(), {});
+        }
+        if (call.id == schema.id() + ".json") {
+            return documentAnswer(200, "application/json", oemJsonSchema(schema, std::string(collectionUri) + "/" + call.id));
         }
     }
     return std::nullopt;
@@ -175,13 +198,11 @@ std::string metadataDocument()
     std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                       "<edmx:Edmx xmlns:edmx=\"http://docs.oasis-open.org/odata/ns/edmx\" Version=\"4.0\">\n";
     for (const Schema& schema : schemas) {
-        const std::string name(schema.name);
-        out += "  <edmx:Reference Uri=\"" + schema.publishedBelow() + name + "_v1.xml\">\n    <edmx:Include Namespace=\"" +
-               name + "\"/>\n";
-        if (!schema.version.empty()) {
-            out += "    <edmx:Include Namespace=\"" + schema.id() + "\"/>\n";
-        }
-        out += "  </edmx:Reference>\n";
+        out += reference(schema.publishedBelow() + std::string(schema.name) + "_v1.xml", schema.name,
+                         schema.version.empty() ? std::string() : schema.id());
+    }
+    for (const OemSchema& schema : oemSchemas()) {
+        out += reference(schema.csdlUri(), schema.name(), schema.id());
     }
     out += "  <edmx:Reference Uri=\"http://redfish.dmtf.org/schemas/v1/RedfishExtensions_v1.xml\">\n"
            "    <edmx:Include Namespace=\"RedfishExtensions.v1_0_0\" Alias=\"Redfish\"/>\n  </edmx:Reference>\n"

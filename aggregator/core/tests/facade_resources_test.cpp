@@ -212,7 +212,7 @@ TEST_F(FacadeResourcesTest, OtherServicesExistWhereASatelliteOfTheTenantHasThem)
 
 TEST_F(FacadeResourcesTest, WhatNobodyHasIs404WithARedfishError)
 {
-    for (const char* path : {"/", "/redfish/v2", "/redfish/v1/Nothing", "/redfish/v1/AccountService/Nothing",
+    for (const char* path : {"", "/redfish/v2", "/redfish/v1/Nothing", "/redfish/v1/AccountService/Nothing",
                              "/redfish/v1/AccountService/Accounts/99", "/redfish/v1/SessionService/Sessions/feed",
                              "/redfish/v1/AggregationService/AggregationSources/CCC", "/redfish/v1/EventService/Nothing",
                              "/redfish/v1/AccountService/Roles/Nobody", "/redfish/v1/JsonSchemas/Nothing", "/healthz/x",
@@ -297,6 +297,33 @@ TEST_F(FacadeResourcesTest, MergedCollectionsAreDescribedByTheirSchemaToo)
     }
 }
 
+TEST_F(FacadeResourcesTest, WhatStandsBelowOemIsInSchemasOfItsOwn)
+{
+    for (const std::string& path : Strings{"/redfish/v1/AggregationService/AggregationSources/AAA", accountsUri + "/2"}) {
+        const nlohmann::json oem = get("root", path).body["Oem"]["Bmcmesh"];
+        const std::string type = oem["@odata.type"];
+        const std::string id = type.substr(1, type.find_last_of('.') - 1);
+        const Asked file = get("root", "/redfish/v1/JsonSchemas/" + id);
+        EXPECT_EQ(file.body["Schema"], type);
+        EXPECT_FALSE(file.body["Location"][0].contains("PublicationUri"));
+        const Asked schema = get("root", file.body["Location"][0]["Uri"]);
+        EXPECT_EQ(schema.body["title"], type);
+        EXPECT_EQ(schema.body["$id"], file.body["Location"][0]["Uri"]);
+        const std::string csdlUri = "/redfish/v1/schema/" + id.substr(0, id.find('.')) + "_v1.xml";
+        EXPECT_NE(get("", "/redfish/v1/$metadata").text.find("Uri=\"" + csdlUri + "\""), std::string::npos);
+        const Asked csdl = get("root", csdlUri);
+        EXPECT_EQ(csdl.header("Content-Type"), "application/xml");
+        EXPECT_NE(csdl.text.find("Namespace=\"" + id + "\""), std::string::npos);
+        const std::string name = type.substr(type.find_last_of('.') + 1);
+        for (const auto& [property, value] : oem.items()) {
+            EXPECT_TRUE(schema.body["definitions"][name]["properties"].contains(property)) << path << " " << property;
+            EXPECT_EQ(csdl.text.find("<Property Name=\"" + property + "\"") == std::string::npos, property == "@odata.type");
+        }
+    }
+    EXPECT_EQ(get("root", "/redfish/v1/schema/BmcmeshNothing_v1.xml").status, 404);
+    EXPECT_EQ(get("", "/redfish/v1/schema/BmcmeshManagerAccount_v1.xml").status, 401);
+}
+
 TEST_F(FacadeResourcesTest, EverySchemaFileIsValid)
 {
     for (const std::string& uri : get("root", "/redfish/v1/JsonSchemas").members()) {
@@ -319,7 +346,7 @@ TEST_F(FacadeResourcesTest, AggregationSourcesAreTheSatellitesThatTheAskerSees)
     EXPECT_FALSE(resources.ownsCollection("Systems"));
 }
 
-TEST_F(FacadeResourcesTest, AggregationSourceLinksEveryAddressOfItsSatelliteAndTellsItsTrouble)
+TEST_F(FacadeResourcesTest, AggregationSourceNamesEveryAddressOfItsSatelliteAndTellsItsTrouble)
 {
     const std::string uri = "/redfish/v1/AggregationService/AggregationSources/AAA";
     const Asked lost = get("reader", uri);
@@ -330,10 +357,9 @@ TEST_F(FacadeResourcesTest, AggregationSourceLinksEveryAddressOfItsSatelliteAndT
     EXPECT_EQ(source.body["Id"], "AAA");
     EXPECT_EQ(source.body["Status"], (nlohmann::json{{"State", "Enabled"}, {"Health", "OK"}}));
     EXPECT_FALSE(source.body["Oem"]["Bmcmesh"].contains("Trouble"));
-    EXPECT_EQ(source.body["Oem"]["Bmcmesh"]["Resources"],
-              (nlohmann::json{{{"@odata.id", "/redfish/v1/AAA_Systems"}},
-                              {{"@odata.id", "/redfish/v1/AAA_JsonSchemas"}},
-                              {{"@odata.id", "/redfish/v1/AAA_UpdateService"}}}));
+    EXPECT_EQ(source.body["Oem"]["Bmcmesh"]["ResourceURIs"],
+              (Strings{"/redfish/v1/AAA_Systems", "/redfish/v1/AAA_JsonSchemas", "/redfish/v1/AAA_UpdateService"}))
+        << "as text: they are no places where DMTF's schemas let a resource stand";
     EXPECT_EQ(get("reader", "/redfish/v1/AggregationService/AggregationSources/aaa").body["@odata.id"], uri);
     const std::string method = source.body["Links"]["ConnectionMethod"]["@odata.id"];
     EXPECT_EQ(resources.ownMembers("AggregationService/ConnectionMethods", std::get<Principal>(as("reader"))), Strings{method});
