@@ -74,6 +74,8 @@ struct FacadeResources::Route {
     std::string_view openMethods = {};  // may be asked for without authentication
     About about = About::other;
     Needs needs = Needs::registry;
+    // In place of `allow`, where it depends on what stands for {}.
+    std::string_view (*allowOf)(const std::string& id) = nullptr;
 };
 
 struct FacadeResources::Found {
@@ -119,8 +121,8 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
         {"redfish/v1/AccountService/Roles", withCreate, [](R& all, const CallPtr& call) { all.roles.create(call); },
          [](const R& all, const Call& call) { return all.roles.list(call); }},
         {"redfish/v1/AccountService/Roles/Members", createOnly, [](R& all, const CallPtr& call) { all.roles.create(call); }},
-        {"redfish/v1/AccountService/Roles/{}", "GET, HEAD, PATCH, DELETE",
-         [](R& all, const CallPtr& call) { all.roles.handle(call); }},
+        {"redfish/v1/AccountService/Roles/{}", {}, [](R& all, const CallPtr& call) { all.roles.handle(call); }, nullptr, {},
+         About::other, Needs::registry, RoleResources::allowed},
         {"redfish/v1/SessionService", "GET, HEAD, PATCH", [](R& all, const CallPtr& call) { all.sessions.service(call); }},
         {"redfish/v1/SessionService/Sessions", withCreate, [](R& all, const CallPtr& call) { all.sessions.create(call); },
          [](const R& all, const Call& call) { return all.sessions.list(call); }, createOnly},
@@ -180,7 +182,7 @@ FacadeResources::Found FacadeResources::find(const Call& call) const
     for (const Route& route : routes()) {
         if (path.size() > 1 && matches(route.pattern, path.substr(1), found.id)) {
             found.route = &route;
-            found.allow = route.allow;
+            found.allow = route.allowOf == nullptr ? route.allow : route.allowOf(found.id);
             return found;
         }
     }

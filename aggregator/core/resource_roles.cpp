@@ -60,6 +60,11 @@ Result<tenants::PrivilegeSet> parse(const std::vector<std::string>& names)
 
 }  // namespace
 
+std::string_view RoleResources::allowed(const std::string& id)
+{
+    return isPredefined(id) ? readOnly : "GET, HEAD, PATCH, DELETE";
+}
+
 OwnCollection RoleResources::list(const Call&) const
 {
     OwnCollection collection{"/redfish/v1/AccountService/Roles", "RoleCollection", "Roles Collection", {}};
@@ -97,7 +102,7 @@ Answer RoleResources::get(const Call& call, const std::string& id, int status, c
     }
     return representationAnswer(call.request.head,
                                 {type, body.dump(-1, ' ', false, json::error_handler_t::replace),
-                                 std::string(isPredefined(id) ? readOnly : "GET, HEAD, PATCH, DELETE"), etagOf(state, id)},
+                                 std::string(allowed(id)), etagOf(state, id)},
                                 status, std::move(extra));
 }
 
@@ -167,10 +172,6 @@ void RoleResources::handle(const CallPtr& call)
     }
     if (call->reads()) {
         call->answer(get(*call, call->id, 200, {}));
-        return;
-    }
-    if (isPredefined(call->id)) {
-        call->answer(methodNotAllowed(readOnly));
         return;
     }
     if (!call->tenant().empty()) {

@@ -10,6 +10,8 @@ class RoleResources {
 public:
     explicit RoleResources(const ResourceContext& resources) : context(resources) {}
 
+    // The methods of one.
+    static std::string_view allowed(const std::string& id);
     OwnCollection list(const Call& call) const;
     void create(const CallPtr& call);
     // GET, HEAD, PATCH and DELETE of one.

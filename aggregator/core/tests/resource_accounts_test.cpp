@@ -284,7 +284,7 @@ TEST_F(AccountsTest, PredefinedRolesAreThereAndStayAsTheyAre)
     EXPECT_EQ(role.body["IsPredefined"], true);
     EXPECT_EQ(role.body["AssignedPrivileges"], nlohmann::json::array({"Login", "ConfigureSelf"}));
     EXPECT_EQ(role.header("Allow"), "GET, HEAD");
-    for (const char* method : {"PATCH", "DELETE"}) {
+    for (const char* method : {"PATCH", "DELETE", "POST", "PUT"}) {
         const Asked answer = ask("root", method, rolesUri + "/ReadOnly", R"({"AssignedPrivileges":["Login","ConfigureUsers"]})");
         EXPECT_EQ(answer.status, 405);
         EXPECT_EQ(answer.header("Allow"), "GET, HEAD");
