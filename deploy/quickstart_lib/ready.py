@@ -102,17 +102,21 @@ class Readiness:
 
     def missing(self, client):
         """The first thing that this facade does not show yet, or None."""
-        shown = {}
+        shown, troubles = {}, {}
         try:
             for satellite, uri, members in self.expected:
                 if uri not in shown:
                     answer = client.get(uri)
                     if answer.status != 200:
                         return f"{client.url}{uri} answers {answer.status}"
-                    shown[uri] = {member["@odata.id"] for member in answer.json().get("Members", [])}
+                    document = answer.json()
+                    shown[uri] = {member["@odata.id"] for member in document.get("Members", [])}
+                    troubles[uri] = [word for entry in document.get("@Message.ExtendedInfo", []) for word in entry["MessageArgs"]]
                 absent = [member for member in members if member not in shown[uri]]
                 if absent:
                     return f"{client.url}{uri} does not list {absent[0]} of {satellite.name}"
+                if any(word.endswith("/" + satellite.prefix) for word in troubles[uri]):
+                    return f"{client.url}{uri} lists members of {satellite.name} that cannot be asked"
         except NO_ANSWER as error:
             return f"{client.url}: {error}"
         except (ValueError, AttributeError, TypeError, KeyError):
