@@ -19,9 +19,10 @@ using json = nlohmann::ordered_json;
 
 constexpr std::string_view methodId = "Connector";
 
-const std::string& idOf(const Satellite& satellite)
+// Until it has a prefix, a satellite is told from those of other tenants by its full name.
+std::string idOf(const Satellite& satellite)
 {
-    return satellite.prefix.empty() ? satellite.name : satellite.prefix;
+    return satellite.prefix.empty() ? satellite.tenant + "." + satellite.name : satellite.prefix;
 }
 
 std::string uriOf(std::string_view id)
@@ -82,7 +83,7 @@ const Satellite* AggregationResources::find(const Call& call) const
         return byPrefix;
     }
     for (const Satellite* satellite : visible(call.tenant())) {
-        if (satellite->prefix.empty() && satellite->name == call.id) {
+        if (satellite->prefix.empty() && idOf(*satellite) == call.id) {
             return satellite;
         }
     }
