@@ -154,7 +154,10 @@ Result<void> Daemon::startServer()
             return loaded;
         }
     }
-    server = std::make_unique<Server>(loop.context(), std::move(options), *this, &errorBodyForStatus);
+    server = std::make_unique<Server>(loop.context(), std::move(options), *this, [](int status, std::string_view sentence) {
+        Answer answer = errorAnswerForStatus(status, sentence);
+        return ErrorDocument{std::move(answer.head.headers), std::move(answer.body)};
+    });
     return {};
 }
 

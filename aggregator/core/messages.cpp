@@ -159,6 +159,15 @@ json toJson(const RedfishMessage& message, std::string_view sentence)
     return out;
 }
 
+// Errors of the lower modules are "no path"; a message is "No path."
+std::string asSentence(std::string text)
+{
+    if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') {
+        text.front() = static_cast<char>(text.front() - 'a' + 'A');
+    }
+    return text.empty() || text.ends_with('.') ? text : text + '.';
+}
+
 // Texts that come from clients and satellites need not be UTF-8.
 std::string dump(const json& value)
 {
@@ -195,19 +204,7 @@ std::string errorBody(const std::vector<RedfishMessage>& messages)
 
 std::string errorBody(const RedfishMessage& message, std::string_view sentence)
 {
-    return wrap(json::array({toJson(message, sentence)}));
-}
-
-std::string errorBodyForStatus(int status, std::string_view sentence)
-{
-    const char* id = "GeneralError";
-    switch (status) {
-        case 408: id = "OperationTimeout"; break;
-        case 413: id = "PayloadTooLarge"; break;
-        case 503: return errorBody({"ServiceTemporarilyUnavailable", {"1"}, {}}, sentence);
-        default: break;
-    }
-    return errorBody(RedfishMessage{id, {}, {}}, sentence);
+    return wrap(json::array({toJson(message, asSentence(std::string(sentence)))}));
 }
 
 Answer errorAnswer(int status, const RedfishMessage& message)
@@ -218,6 +215,16 @@ Answer errorAnswer(int status, const RedfishMessage& message)
 Answer errorAnswer(int status, const RedfishMessage& message, std::string_view sentence)
 {
     return answerWith(status, errorBody(message, sentence));
+}
+
+Answer errorAnswerForStatus(int status, std::string_view sentence)
+{
+    switch (status) {
+        case 408: return errorAnswer(status, {"OperationTimeout", {}, {}}, sentence);
+        case 413: return errorAnswer(status, {"PayloadTooLarge", {}, {}}, sentence);
+        case 503: return errorAnswer(status, {"ServiceTemporarilyUnavailable", {"1"}, {}}, sentence);
+        default: return errorAnswer(status, {"GeneralError", {}, {}}, sentence);
+    }
 }
 
 Answer satelliteFailure(const Error& error, std::string_view name, std::string_view uri)

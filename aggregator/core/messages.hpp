@@ -21,10 +21,8 @@ struct RedfishMessage {
 std::string messageJson(const RedfishMessage& message);
 // {"error": {code, message, @Message.ExtendedInfo}}. At least one message.
 std::string errorBody(const std::vector<RedfishMessage>& messages);
-// The same with a sentence of our own in place of the registry's, for what the registry has no words for.
+// The same with a text of our own, made a sentence, in place of the registry's, for what the registry has no words for.
 std::string errorBody(const RedfishMessage& message, std::string_view sentence);
-// For answers that the HTTP server makes itself.
-std::string errorBodyForStatus(int status, std::string_view sentence);
 
 struct Answer {
     ResponseHead head;
@@ -32,6 +30,8 @@ struct Answer {
 };
 Answer errorAnswer(int status, const RedfishMessage& message);
 Answer errorAnswer(int status, const RedfishMessage& message, std::string_view sentence);
+// For answers that the HTTP server makes itself.
+Answer errorAnswerForStatus(int status, std::string_view sentence);
 // A satellite's failure as an answer (redfish.md, "Errors of a satellite"): 503 with Retry-After only if nothing was
 // sent, 504 for an unknown outcome, 502 for a refusal or nonsense. `name` is the satellite's.
 Answer satelliteFailure(const Error& error, std::string_view name, std::string_view uri);

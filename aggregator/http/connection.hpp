@@ -21,7 +21,7 @@ public:
     virtual ServerEvents& events() = 0;
     virtual ServerCounters& count() = 0;
     virtual const ServerOptions& settings() const = 0;
-    virtual std::string errorBody(int status, std::string_view sentence) const = 0;
+    virtual ErrorDocument errorDocument(int status, std::string_view sentence) const = 0;
     virtual ExchangeId nextExchange(const Connection& connection) = 0;
     virtual void post(std::function<void()> task) = 0;  // runs it from the loop
     // Time in ticks of the server's sweep; the tick a duration from now, rounded up.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace mesh::aggregator {
 
@@ -239,9 +240,10 @@ void Connection::answer(int status, std::string_view sentence, Headers headers)
 {
     phase = Phase::answering;
     readDeadline = 0;
-    headers.push_back({"Content-Type", "application/json"});
+    ErrorDocument document = owner.errorDocument(status, sentence);
+    std::move(document.headers.begin(), document.headers.end(), std::back_inserter(headers));
     response.begin({request.method == "HEAD", parser.http10(), false});
-    response.start({status, std::move(headers)}, owner.errorBody(status, sentence), true, output);
+    response.start({status, std::move(headers)}, std::move(document.body), true, output);
     write();
 }
 

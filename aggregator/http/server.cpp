@@ -25,8 +25,8 @@ constexpr Duration longestTick = 500ms;
 
 class Server::Impl final : public ConnectionOwner, public std::enable_shared_from_this<Server::Impl> {
 public:
-    Impl(boost::asio::io_context& io, ServerOptions given, ServerEvents& target, ErrorBody body)
-        : context(io), options(std::move(given)), handler(target), makeErrorBody(body), acceptor(io), sweepTimer(io),
+    Impl(boost::asio::io_context& io, ServerOptions given, ServerEvents& target, MakeErrorDocument document)
+        : context(io), options(std::move(given)), handler(target), makeErrorDocument(document), acceptor(io), sweepTimer(io),
           tickLength(std::clamp(std::min(options.idleTimeout, options.headerTimeout) / 4, shortestTick, longestTick))
     {
     }
@@ -41,9 +41,9 @@ public:
     ServerEvents& events() override { return handler; }
     ServerCounters& count() override { return counters; }
     const ServerOptions& settings() const override { return options; }
-    std::string errorBody(int status, std::string_view sentence) const override
+    ErrorDocument errorDocument(int status, std::string_view sentence) const override
     {
-        return makeErrorBody(status, sentence);
+        return makeErrorDocument(status, sentence);
     }
     ExchangeId nextExchange(const Connection& connection) override
     {
@@ -59,7 +59,7 @@ public:
     boost::asio::io_context& context;
     ServerOptions options;
     ServerEvents& handler;
-    ErrorBody makeErrorBody;
+    MakeErrorDocument makeErrorDocument;
     tcp::acceptor acceptor;
     std::uint16_t boundPort = 0;
     std::shared_ptr<http::ServerTls> tls;
@@ -224,8 +224,8 @@ Connection* Server::Impl::find(ExchangeId id) const
     return slots[slot].get();
 }
 
-Server::Server(boost::asio::io_context& context, ServerOptions options, ServerEvents& events, ErrorBody errorBody)
-    : impl(std::make_shared<Impl>(context, std::move(options), events, errorBody))
+Server::Server(boost::asio::io_context& context, ServerOptions options, ServerEvents& events, MakeErrorDocument errorDocument)
+    : impl(std::make_shared<Impl>(context, std::move(options), events, errorDocument))
 {
 }
 

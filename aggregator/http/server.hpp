@@ -34,15 +34,20 @@ struct ServerCounters {
     std::size_t open = 0;
 };
 
+// What is in an answer that the server makes itself: its body, and the headers that do not depend on the status.
+struct ErrorDocument {
+    Headers headers;
+    std::string body;
+};
+
 // HTTPS/1.1 server: connections, TLS, framing, keep-alive, timeouts, limits. Knows nothing of Redfish: it answers by
 // itself only what never becomes a request (400 malformed, 408, 413, 414, 431, 501 unknown transfer-coding, 503 when
-// full, and a redirect to https for plain HTTP on the TLS port), with `errorBody` as body.
+// full, and a redirect to https for plain HTTP on the TLS port), with what `errorDocument` gives.
 class Server final : public HttpPort {
 public:
-    // `errorBody(status, sentence)` gives the JSON body of answers the server makes itself.
-    using ErrorBody = std::string (*)(int status, std::string_view sentence);
+    using MakeErrorDocument = ErrorDocument (*)(int status, std::string_view sentence);
 
-    Server(boost::asio::io_context& context, ServerOptions options, ServerEvents& events, ErrorBody errorBody);
+    Server(boost::asio::io_context& context, ServerOptions options, ServerEvents& events, MakeErrorDocument errorDocument);
     ~Server() override;
 
     Result<void> start();         // binds and listens; the error names address and reason

@@ -44,6 +44,8 @@ REQUESTS = (
     ("types of properties", "PATCH", ACCOUNTS + "/1", {"Enabled": "yes"}, {}, 400, "PropertyValueTypeError"),
     ("missing properties", "POST", ACCOUNTS, {"UserName": "eve"}, {}, 400, "PropertyMissing"),
     ("predefined roles stay", "PATCH", ROLES + "/ReadOnly", {"AssignedPrivileges": ["Login"]}, {}, 405, "OperationNotAllowed"),
+    ("broken URIs", "GET", ROOT + "/%zz", None, {}, 400, "GeneralError"),
+    ("URIs that are too long", "GET", ROOT + "/" + 16384 * "a", None, {}, 414, "GeneralError"),
     ("what is not there", "GET", ROOT + "/Nothing", None, {}, 404, "ResourceMissingAtURI"),
     ("what is not there", "DELETE", ACCOUNTS + "/99", None, {}, 404, "ResourceMissingAtURI"))
 
@@ -79,7 +81,7 @@ class Protocol(MeshTest):
 
     def test_requests_get_the_status_and_the_message_that_they_deserve(self):
         for about, method, uri, body, headers, status, message in REQUESTS:
-            with self.subTest(about, request=f"{method} {uri}", headers=headers):
+            with self.subTest(about, request=f"{method} {uri[:80]}", headers=headers):
                 answer = self.client.request(method, uri, body, headers=headers)
                 if message:
                     self.assertRedfishError(answer, status, message)

@@ -79,6 +79,15 @@ TEST_F(Registries, PrefixedAddressesReachTheirOwnSatelliteOnly)
     EXPECT_TRUE(commands(2).empty());
 }
 
+using BrokenRequest = FacadeRig;
+
+TEST_F(BrokenRequest, IsToldWhyInASentence)
+{
+    const ExchangeId id = get("/redfish/v1/../x");
+    EXPECT_EQ(given[id].status, 400);
+    EXPECT_EQ(given[id].json()["error"]["message"], "The path has a dot segment.");
+}
+
 struct OnlyMember : FacadeRig {};
 
 TEST_F(OnlyMember, IsServedInPlaceOfItsCollection)

@@ -25,9 +25,9 @@ public:
     void onAborted(aggregator::ExchangeId) override {}
 };
 
-std::string noBody(int, std::string_view)
+aggregator::ErrorDocument noDocument(int, std::string_view)
 {
-    return "{}";
+    return {{}, "{}"};
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ int main(int argc, char** argv)
         options.certificatePem = made->certificatePem;
         options.keyPem = made->keyPem;
     }
-    aggregator::Server server(loop.context(), options, answering, noBody);
+    aggregator::Server server(loop.context(), options, answering, noDocument);
     answering.port = &server;
     const host::Signals signals(loop.context(), [&loop] { loop.stop(); }, {});
     if (const auto started = server.start(); !started) {

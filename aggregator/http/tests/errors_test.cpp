@@ -18,6 +18,7 @@ protected:
         }
         const Answer& answer = client.answers[0];
         EXPECT_EQ(*findHeader(answer.head.headers, "Connection"), "close");
+        EXPECT_NE(findHeader(answer.head.headers, "X-Every"), nullptr);
         EXPECT_EQ(answer.body.rfind("{\"status\":" + std::to_string(answer.head.status), 0), 0u) << answer.body;
         return answer.head.status;
     }

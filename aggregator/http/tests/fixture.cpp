@@ -62,7 +62,8 @@ void ServerTest::start(ServerOptions options)
 {
     options.bind = "127.0.0.1:0";
     server = std::make_unique<Server>(context, std::move(options), recorder, [](int status, std::string_view sentence) {
-        return "{\"status\":" + std::to_string(status) + ",\"text\":\"" + std::string(sentence) + "\"}";
+        return ErrorDocument{{{"Content-Type", "application/json"}, {"X-Every", "answer"}},
+                             "{\"status\":" + std::to_string(status) + ",\"text\":\"" + std::string(sentence) + "\"}"};
     });
     const auto started = server->start();
     ASSERT_TRUE(started) << started.error().message;

@@ -207,7 +207,7 @@ TEST_F(ServerBasics, DestructionInMidExchangeIsQuiet)
 TEST_F(ServerBasics, BadOptionsAreNamedAtTheStart)
 {
     const auto tryStart = [this](ServerOptions options) {
-        Server other(context, std::move(options), recorder, [](int, std::string_view) { return std::string(); });
+        Server other(context, std::move(options), recorder, [](int, std::string_view) { return ErrorDocument(); });
         return other.start();
     };
     start();
