@@ -196,10 +196,12 @@ void Facade::answer(ExchangeId id, Answer result)
     if (found == exchanges.end()) {
         return;
     }
-    const bool headOnly = found->second.request.head.method == "HEAD";
+    const RequestHead& asked = found->second.request.head;
+    const bool headOnly = asked.method == "HEAD";
     const std::string* type = findHeader(result.head.headers, "Content-Type");
-    if (found->second.reads() && result.head.status == 200 && type != nullptr &&
-        !accepts(found->second.request.head.headers, *type)) {
+    // Clients that want JSON everywhere are not kept from what is not JSON ($metadata, metrics).
+    if (found->second.reads() && result.head.status == 200 && type != nullptr && !accepts(asked.headers, *type) &&
+        !accepts(asked.headers, "application/json")) {
         result = errorAnswer(406, {"HeaderInvalid", {"Accept"}, {}}, "This resource can be had as " + *type + " only.");
     }
     exchanges.erase(found);
