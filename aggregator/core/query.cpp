@@ -8,7 +8,7 @@ namespace {
 
 struct Option {
     std::string_view text;  // as it stands in the query
-    std::string_view name;
+    std::string name;       // with '$' also where the client has encoded it
     std::string_view value;
     bool hasValue = false;
 };
@@ -18,15 +18,14 @@ Option takeOption(std::string_view& query)
     const std::string_view text = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), text.size() + 1));
     const std::size_t equals = text.find('=');
-    if (equals == std::string_view::npos) {
-        return {text, text, {}, false};
+    std::string name(text.substr(0, equals));
+    if (name.starts_with("%24")) {
+        name.replace(0, 3, "$");
     }
-    return {text, text.substr(0, equals), text.substr(equals + 1), true};
-}
-
-bool isDollar(std::string_view name)
-{
-    return name.starts_with('$') || name.starts_with("%24");
+    if (equals == std::string_view::npos) {
+        return {text, std::move(name), {}, false};
+    }
+    return {text, std::move(name), text.substr(equals + 1), true};
 }
 
 Error badValue(const Option& option)
@@ -61,7 +60,7 @@ Result<CollectionQuery> parseCollectionQuery(std::string_view query)
                 return badValue(option);
             }
             wanted.only = true;
-        } else if (isDollar(option.name)) {
+        } else if (option.name.starts_with('$')) {
             return notSupported(option);
         }
     }
@@ -72,7 +71,7 @@ Result<void> checkNoQuery(std::string_view query)
 {
     while (!query.empty()) {
         const Option option = takeOption(query);
-        if (isDollar(option.name)) {
+        if (option.name.starts_with('$')) {
             return notSupported(option);
         }
         if (option.name == "only" || option.name == "excerpt") {
@@ -86,11 +85,10 @@ Answer queryFailure(const Error& error)
 {
     std::string_view text = error.message;
     const Option option = takeOption(text);
-    const std::string name(option.name);
     if (error.code == Code::unsupported) {
-        return errorAnswer(501, {"QueryNotSupported", {}, {}}, "Query option " + name + " is not supported here.");
+        return errorAnswer(501, {"QueryNotSupported", {}, {}}, "Query option " + option.name + " is not supported here.");
     }
-    return errorAnswer(400, {"QueryParameterValueFormatError", {std::string(option.value), name}, {}});
+    return errorAnswer(400, {"QueryParameterValueFormatError", {std::string(option.value), option.name}, {}});
 }
 
 }  // namespace mesh::aggregator

@@ -233,6 +233,8 @@ TEST_F(SatellitesTest, QueryOptionsOfACollection)
     };
     const auto status = [&](const std::string& query) { return collectionAnswer("Cables", cables(), {"GET", "", {}}, query).head.status; };
     EXPECT_EQ(members("$skip=1&$top=1")[0]["@odata.id"], "/redfish/v1/Cables/A1_2");
+    EXPECT_EQ(members("%24skip=1&%24top=1")[0]["@odata.id"], "/redfish/v1/Cables/A1_2") << "as many clients write a $";
+    EXPECT_EQ(status("%24nonsense"), 501);
     EXPECT_TRUE(members("$skip=99").empty());
     EXPECT_EQ(status("$skip=x"), 400);
     EXPECT_EQ(status("only=x"), 400);
