@@ -9,8 +9,7 @@ namespace {
 struct Option {
     std::string_view text;  // as it stands in the query
     std::string name;       // with '$' also where the client has encoded it
-    std::string_view value;
-    bool hasValue = false;
+    std::string_view value;  // empty also where there is none
 };
 
 Option takeOption(std::string_view& query)
@@ -22,10 +21,7 @@ Option takeOption(std::string_view& query)
     if (name.starts_with("%24")) {
         name.replace(0, 3, "$");
     }
-    if (equals == std::string_view::npos) {
-        return {text, std::move(name), {}, false};
-    }
-    return {text, std::move(name), text.substr(equals + 1), true};
+    return {text, std::move(name), equals == std::string_view::npos ? std::string_view() : text.substr(equals + 1)};
 }
 
 Error badValue(const Option& option)
@@ -56,7 +52,7 @@ Result<CollectionQuery> parseCollectionQuery(std::string_view query)
                 return badValue(option);
             }
         } else if (option.name == "only") {
-            if (option.hasValue) {
+            if (!option.value.empty()) {
                 return badValue(option);
             }
             wanted.only = true;

@@ -241,6 +241,7 @@ TEST_F(SatellitesTest, QueryOptionsOfACollection)
     EXPECT_EQ(status("$nonsense"), 501);
     EXPECT_EQ(status("nonsense=1"), 200);
     EXPECT_EQ(status("only"), 200);
+    EXPECT_EQ(status("only="), 200);
 }
 
 }  // namespace
