@@ -103,13 +103,13 @@ Answer AggregationResources::get(const Call& call) const
         const std::string path = "/redfish/v1/" + link;
         const uri::Mapping mapping = map.forward(path).owner == uri::Owner::shared ? map.own(path) : map.forward(path);
         if (!satellite->prefix.empty() && isPath(link) && mapping.owner == uri::Owner::satellite) {
-            resources.push_back(uri::applyMapping(mapping, path));
+            resources.push_back({{"@odata.id", uri::applyMapping(mapping, path)}});
         }
     }
     json oem{{"@odata.type", oemTypeOf("AggregationSource")},
              {"Tenant", satellite->tenant},
              {"Connector", satellite->name},
-             {"ResourceURIs", std::move(resources)}};
+             {"Resources", std::move(resources)}};
     if (!trouble.empty()) {
         oem["Trouble"] = trouble;
     }

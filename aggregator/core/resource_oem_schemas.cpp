@@ -12,6 +12,7 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr std::string_view version = "v1_0_0";
+constexpr const char* linkSchema = "http://redfish.dmtf.org/schemas/v1/odata-v4.json#/definitions/idRef";
 constexpr std::string_view folder = "/redfish/v1/schema/";
 
 constexpr std::array accountProperties{
@@ -20,7 +21,7 @@ constexpr std::array accountProperties{
 constexpr std::array sourceProperties{
     OemProperty{"Tenant", "The tenant that the satellite belongs to."},
     OemProperty{"Connector", "The name of the connector in front of the satellite."},
-    OemProperty{"ResourceURIs", "Where the children of the satellite's own service root stand on this service.", true},
+    OemProperty{"Resources", "The children of the satellite's own service root, where they stand on this service.", true},
     OemProperty{"Trouble", "Why the satellite cannot be asked; missing: it can."},
 };
 constexpr std::array schemas{
@@ -46,10 +47,11 @@ std::string description(std::string_view text, std::string_view indent)
 
 std::string propertyElement(const OemProperty& property)
 {
-    const std::string type = property.list ? "Collection(Edm.String)" : "Edm.String";
-    return "        <Property Name=\"" + std::string(property.name) + "\" Type=\"" + type + "\" Nullable=\"false\">\n" +
+    const std::string element = property.links ? "NavigationProperty" : "Property";
+    const std::string type = property.links ? "Collection(Resource.Item)" : "Edm.String";
+    return "        <" + element + " Name=\"" + std::string(property.name) + "\" Type=\"" + type + "\" Nullable=\"false\">\n" +
            "          <Annotation Term=\"OData.Permissions\" EnumMember=\"OData.Permission/Read\"/>\n" +
-           description(property.description, "          ") + "        </Property>\n";
+           description(property.description, "          ") + "        </" + element + ">\n";
 }
 
 std::string namespaceElement(const std::string& name, const std::string& content)
@@ -127,7 +129,7 @@ std::string oemJsonSchema(const OemSchema& schema, const std::string& uri)
     const std::string name(schema.extends);
     json properties{{"@odata.type", {{"type", "string"}, {"const", schema.type()}}}};
     for (const OemProperty& property : schema.properties) {
-        json one = property.list ? json{{"type", "array"}, {"items", {{"type", "string"}}}} : json{{"type", "string"}};
+        json one = property.links ? json{{"type", "array"}, {"items", {{"$ref", linkSchema}}}} : json{{"type", "string"}};
         one["readonly"] = true;
         one["description"] = property.description;
         properties[std::string(property.name)] = std::move(one);

@@ -11,7 +11,7 @@ namespace mesh::aggregator {
 struct OemProperty {
     std::string_view name;
     std::string_view description;
-    bool list = false;  // of strings; else one string
+    bool links = false;  // an array of links to resources; else one string
 };
 
 struct OemSchema {

@@ -317,7 +317,7 @@ TEST_F(FacadeResourcesTest, WhatStandsBelowOemIsInSchemasOfItsOwn)
         const std::string name = type.substr(type.find_last_of('.') + 1);
         for (const auto& [property, value] : oem.items()) {
             EXPECT_TRUE(schema.body["definitions"][name]["properties"].contains(property)) << path << " " << property;
-            EXPECT_EQ(csdl.text.find("<Property Name=\"" + property + "\"") == std::string::npos, property == "@odata.type");
+            EXPECT_EQ(csdl.text.find("Property Name=\"" + property + "\"") == std::string::npos, property == "@odata.type");
         }
     }
     EXPECT_EQ(get("root", "/redfish/v1/schema/BmcmeshNothing_v1.xml").status, 404);
@@ -338,15 +338,15 @@ TEST_F(FacadeResourcesTest, EverySchemaFileIsValid)
 TEST_F(FacadeResourcesTest, AggregationSourcesAreTheSatellitesThatTheAskerSees)
 {
     const std::string sources = "/redfish/v1/AggregationService/AggregationSources";
-    EXPECT_EQ(get("root", sources).members(), (Strings{sources + "/AAA", sources + "/fresh", sources + "/BBB"}));
+    EXPECT_EQ(get("root", sources).members(), (Strings{sources + "/AAA", sources + "/beta.fresh", sources + "/BBB"}));
     EXPECT_EQ(get("boss", sources).members(), Strings{sources + "/AAA"});
     EXPECT_EQ(get("boss", sources + "/BBB").status, 404);
-    EXPECT_EQ(get("root", sources + "/fresh").body["Name"], "fresh");
+    EXPECT_EQ(get("root", sources + "/beta.fresh").body["Name"], "fresh");
     EXPECT_TRUE(resources.ownsCollection("AggregationService/AggregationSources"));
     EXPECT_FALSE(resources.ownsCollection("Systems"));
 }
 
-TEST_F(FacadeResourcesTest, AggregationSourceNamesEveryAddressOfItsSatelliteAndTellsItsTrouble)
+TEST_F(FacadeResourcesTest, AggregationSourceLinksEveryAddressOfItsSatelliteAndTellsItsTrouble)
 {
     const std::string uri = "/redfish/v1/AggregationService/AggregationSources/AAA";
     const Asked lost = get("reader", uri);
@@ -357,9 +357,10 @@ TEST_F(FacadeResourcesTest, AggregationSourceNamesEveryAddressOfItsSatelliteAndT
     EXPECT_EQ(source.body["Id"], "AAA");
     EXPECT_EQ(source.body["Status"], (nlohmann::json{{"State", "Enabled"}, {"Health", "OK"}}));
     EXPECT_FALSE(source.body["Oem"]["Bmcmesh"].contains("Trouble"));
-    EXPECT_EQ(source.body["Oem"]["Bmcmesh"]["ResourceURIs"],
-              (Strings{"/redfish/v1/AAA_Systems", "/redfish/v1/AAA_JsonSchemas", "/redfish/v1/AAA_UpdateService"}))
-        << "as text: they are no places where DMTF's schemas let a resource stand";
+    EXPECT_EQ(source.body["Oem"]["Bmcmesh"]["Resources"],
+              (nlohmann::json{{{"@odata.id", "/redfish/v1/AAA_Systems"}},
+                              {{"@odata.id", "/redfish/v1/AAA_JsonSchemas"}},
+                              {{"@odata.id", "/redfish/v1/AAA_UpdateService"}}}));
     EXPECT_EQ(get("reader", "/redfish/v1/AggregationService/AggregationSources/aaa").body["@odata.id"], uri);
     const std::string method = source.body["Links"]["ConnectionMethod"]["@odata.id"];
     EXPECT_EQ(resources.ownMembers("AggregationService/ConnectionMethods", std::get<Principal>(as("reader"))), Strings{method});
