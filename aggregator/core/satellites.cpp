@@ -83,26 +83,33 @@ void Satellites::onAnnounce(const shoset::Address& address, shoset::Announce ann
         satellite.bmcReachable = false;
         satellite.bmcReason = "its target is this service itself";
     }
-    satellite.announced = satellite.announced || announce.complete;
+    satellite.announced = satellite.announced || announce.complete || !announce.bmcReachable;
+    std::map<std::string, shoset::AnnouncedCollection> replaced;
     if (announce.complete) {
-        satellite.collections.clear();
+        replaced = std::exchange(satellite.collections, {});
         std::erase_if(partial, [&](const auto& entry) { return entry.first.first == address; });
     }
+    const auto& before = announce.complete ? replaced : satellite.collections;
     for (shoset::AnnouncedCollection& collection : announce.collections) {
+        const auto known = before.find(collection.path);
+        if (collection.state == shoset::CollectionState::failing && collection.members.empty() && known != before.end()) {
+            collection.members = known->second.members;  // not read since the connector started: they are still the last ones known
+        }
         takeCollection(satellite, std::move(collection));
     }
     ++changes;
 }
 
 // Announcements may come on several ways. What was said before the last complete one, or by a connector process that has
-// been replaced, is out of date; of a new process the first has to be complete.
+// been replaced, is out of date. A new process begins anew to count, on top of what the last one knew.
 bool Satellites::isOvertaken(Satellite& satellite, const shoset::Announce& announce) const
 {
     if (announce.incarnation != satellite.incarnation) {
-        if (!announce.complete || announce.incarnation == satellite.formerIncarnation) {
+        if (satellite.formerIncarnation != 0 && announce.incarnation == satellite.formerIncarnation) {
             return true;
         }
         satellite.formerIncarnation = std::exchange(satellite.incarnation, announce.incarnation);
+        satellite.completeAt = 0;
     } else if (announce.sequence < satellite.completeAt) {
         return true;
     }

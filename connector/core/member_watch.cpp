@@ -78,6 +78,10 @@ void MemberWatch::next(Now now)
         return;
     }
     if (jobs.empty()) {
+        if (reachable && !complete) {
+            complete = true;
+            events.onAnnounce(snapshot(), now);
+        }
         if (nextPoll == never) {
             const Duration jitter{static_cast<std::int64_t>(rng.below(limits::memberPollInterval.count() / 10))};
             nextPoll = now.mono + limits::memberPollInterval + jitter;
@@ -318,7 +322,7 @@ shoset::Announce MemberWatch::header() const
 shoset::Announce MemberWatch::snapshot() const
 {
     shoset::Announce all = header();
-    all.complete = true;
+    all.complete = complete;
     for (const auto& [path, known] : collections) {
         all.collections.push_back(known.collection);
     }

@@ -37,6 +37,7 @@ public:
     void onTimer(Now now);
     Instant nextDeadline() const { return nextPoll; }
     // All that is known, for a link that has just come up.
+    // Complete once everything was looked at; that moment is announced, too. Before, it tells what is known so far.
     shoset::Announce snapshot() const;
 
     static bool owns(BmcExchange id) { return id >> 63 != 0; }
@@ -91,6 +92,7 @@ private:
     std::vector<std::string> rootLinks;
     std::string uuid;
     std::string redfishVersion;
+    bool complete = false;  // all that the BMC has was looked at once
     bool reachable = false;
     std::string reason = "not asked yet";
     shoset::Announce lastHeader;

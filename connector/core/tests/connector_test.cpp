@@ -33,6 +33,8 @@ struct ConnectorTest : testing::Test {
         connector.addAggregator(0, "agg-a");
         connector.addAggregator(1, "agg-b");
         connector.start(now);
+        connector.onHead(bmc.last, {200, {{"Content-Type", "application/json"}}}, true, now);
+        connector.onBody(bmc.last, R"({"UUID":"u-1"})", true, now);
     }
     void up(LinkId link)
     {
