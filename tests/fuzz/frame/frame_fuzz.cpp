@@ -63,7 +63,8 @@ void checkSession(Link::Role role, std::string_view frame)
 {
     const LinkSelf self{"agg-a", 1, 0, "fuzz"};
     Owner owner;
-    Link link(1, role, role == Link::Role::dialer ? "agg-b" : "acme/sled07", self, owner, owner);
+    LinkCounters counters;
+    Link link(1, role, role == Link::Role::dialer ? "agg-b" : "acme/sled07", self, owner, owner, counters);
     owner.link = &link;
     Now now{Instant{1s}, WallTime{}};
     link.onConnected(now);
