@@ -20,6 +20,25 @@ bool alwaysExists(std::string_view path)
     return path == "Systems" || path == "Chassis" || path == "Managers";
 }
 
+// Announcements may come on several ways. What was said before the last complete one, or by a connector process that has
+// been replaced, is out of date: false. A new process begins anew to count, on top of what the last one knew.
+bool keepsOrder(Satellite& satellite, const shoset::Announce& announce)
+{
+    if (announce.incarnation != satellite.incarnation) {
+        if (satellite.formerIncarnation != 0 && announce.incarnation == satellite.formerIncarnation) {
+            return false;
+        }
+        satellite.formerIncarnation = std::exchange(satellite.incarnation, announce.incarnation);
+        satellite.completeAt = 0;
+    } else if (announce.sequence < satellite.completeAt) {
+        return false;
+    }
+    if (announce.complete) {
+        satellite.completeAt = announce.sequence;
+    }
+    return true;
+}
+
 }  // namespace
 
 std::string Satellite::trouble() const
@@ -70,7 +89,7 @@ void Satellites::onAnnounce(const shoset::Address& address, shoset::Announce ann
         return;
     }
     Satellite& satellite = found->second;
-    if (isOvertaken(satellite, announce)) {
+    if (!keepsOrder(satellite, announce)) {
         ++overtakenCount;
         return;
     }
@@ -98,25 +117,6 @@ void Satellites::onAnnounce(const shoset::Address& address, shoset::Announce ann
         takeCollection(satellite, std::move(collection));
     }
     ++changes;
-}
-
-// Announcements may come on several ways. What was said before the last complete one, or by a connector process that has
-// been replaced, is out of date. A new process begins anew to count, on top of what the last one knew.
-bool Satellites::isOvertaken(Satellite& satellite, const shoset::Announce& announce) const
-{
-    if (announce.incarnation != satellite.incarnation) {
-        if (satellite.formerIncarnation != 0 && announce.incarnation == satellite.formerIncarnation) {
-            return true;
-        }
-        satellite.formerIncarnation = std::exchange(satellite.incarnation, announce.incarnation);
-        satellite.completeAt = 0;
-    } else if (announce.sequence < satellite.completeAt) {
-        return true;
-    }
-    if (announce.complete) {
-        satellite.completeAt = announce.sequence;
-    }
-    return false;
 }
 
 void Satellites::takeCollection(Satellite& satellite, shoset::AnnouncedCollection collection)

@@ -83,7 +83,6 @@ public:
     bool anyHasService(std::string_view segment, std::string_view tenant) const;
 
 private:
-    bool isOvertaken(Satellite& satellite, const shoset::Announce& announce) const;
     void takeCollection(Satellite& satellite, shoset::AnnouncedCollection collection);
     std::vector<std::string> mapMembers(const Satellite& satellite, const std::vector<std::string>& members) const;
 

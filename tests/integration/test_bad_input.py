@@ -1,5 +1,6 @@
 """What the mesh, a client, a BMC or the machine gets wrong: said to whoever can act, counted, and nobody else notices."""
 
+import contextlib
 import errno
 import json
 import os
@@ -21,15 +22,15 @@ class Counters:
 
     def __init__(self, mesh, aggregator):
         self._mesh, self._aggregator = mesh, aggregator
-        self._before = self._read()
+        self._before = self.read()
 
-    def _read(self):
+    def read(self):
         with self._mesh.client(self._aggregator) as client:
             lines = client.get("/metrics").body.decode().splitlines()
         return {name: float(value) for name, _, value in (line.partition(" ") for line in lines if not line.startswith("#"))}
 
     def grown(self, name):
-        return self._read()[name] - self._before[name]
+        return self.read()[name] - self._before[name]
 
     def await_growth(self, name):
         eventually(lambda: self.grown(name) > 0, f"{name} grows", 10)
@@ -132,20 +133,21 @@ class BadClient(MeshTest):
         with self.mesh.client() as client:
             self.assertEqual(client.get(self.system).status, 200)
 
-    def raw(self, text):
-        """What comes back when exactly this is sent, and then no more."""
+    @contextlib.contextmanager
+    def connected(self):
         context = ssl.create_default_context(cafile=str(self.mesh.ca))
         with socket.create_connection(("127.0.0.1", self.aggregator.facade_port), 10 * SLOW) as plain, \
                 context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
-            tls.settimeout(10 * SLOW)
-            tls.sendall(text if isinstance(text, bytes) else text.encode())
-            answer = b""
-            while b"\r\n\r\n" not in answer:
-                piece = tls.recv(65536)
-                if not piece:
-                    break
+            yield tls
+
+    def raw(self, text):
+        """What comes back when exactly this is sent, and then no more."""
+        answer = b""
+        with self.connected() as tls:
+            tls.sendall(text.encode())
+            while b"\r\n\r\n" not in answer and (piece := tls.recv(65536)):
                 answer += piece
-            return answer.decode(errors="replace")
+        return answer.decode(errors="replace")
 
     def get(self, *lines, target=ROOT + "/Systems"):
         return self.raw("\r\n".join([f"GET {target} HTTP/1.1", "Host: f", f"Authorization: {self.basic}", *lines, "", ""]))
@@ -187,13 +189,11 @@ class BadClient(MeshTest):
     def raw_half_patch(self):
         head = (f"PATCH {self.system} HTTP/1.1\r\nHost: f\r\nAuthorization: {self.basic}\r\n"
                 "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n" + '{"AssetTag":"half"')
-        context = ssl.create_default_context(cafile=str(self.mesh.ca))
-        with socket.create_connection(("127.0.0.1", self.aggregator.facade_port), 10 * SLOW) as plain, \
-                context.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+        with self.connected() as tls:
             tls.sendall(head.encode())
 
     def in_flight(self):
-        return self.counters._read()["bmcmesh_requests_in_flight"]
+        return self.counters.read()["bmcmesh_requests_in_flight"]
 
     def test_a_bmc_that_speaks_no_json_or_less_than_it_says_never_looks_complete(self):
         own = self.system.rsplit("_", 1)[1] + "$"

@@ -156,7 +156,6 @@ class Merged(CollectionTest):
         self.write(known)
         self.assertNotIn(mapped, self.members(self.client, ROOT + "/Chassis"))
 
-
     def test_a_task_is_listed_at_once_and_its_monitor_works_from_any_facade(self):
         self.mesh.tell(self.bravo, "POST", "/options", {"satellite": "bravo", "hold_tasks": True})
         self.addCleanup(self.mesh.tell, self.bravo, "POST", "/options", {"satellite": "bravo", "hold_tasks": False})

@@ -37,6 +37,16 @@ struct SatellitesTest : testing::Test {
         said.collections.push_back({"Cables", state, std::move(members), state == CollectionState::failing ? "HTTP 500" : "", false});
         satellites.onAnnounce(address, said);
     }
+    // One record of acme/a's cables; `more` of them follow.
+    void announcePiece(bool complete, const std::string& cable, bool more)
+    {
+        satellites.setLinked("acme/a", true);
+        shoset::Announce piece;
+        piece.complete = complete;
+        piece.bmcReachable = true;
+        piece.collections.push_back({"Cables", CollectionState::known, {"/redfish/v1/Cables/" + cable}, "", more});
+        satellites.onAnnounce("acme/a", piece);
+    }
     void announceRegistries(const std::string& address, const std::vector<std::string>& ids, bool reachable = true)
     {
         satellites.setLinked(address, true);
@@ -140,16 +150,9 @@ TEST_F(SatellitesTest, ARegistrysHoldersAreTheTenantsAndThoseInTroubleComeLast)
 
 TEST_F(SatellitesTest, AMemberListInPiecesCountsWhenItIsWhole)
 {
-    satellites.setLinked("acme/a", true);
-    shoset::Announce part;
-    part.complete = true;
-    part.bmcReachable = true;
-    part.collections.push_back({"Cables", CollectionState::known, {"/redfish/v1/Cables/1"}, "", true});
-    satellites.onAnnounce("acme/a", part);
+    announcePiece(true, "1", true);
     EXPECT_TRUE(cables().members.empty());
-    part.complete = false;
-    part.collections[0] = {"Cables", CollectionState::known, {"/redfish/v1/Cables/2"}, "", false};
-    satellites.onAnnounce("acme/a", part);
+    announcePiece(false, "2", false);
     EXPECT_EQ(cables().members.size(), 2U);
 }
 
@@ -199,14 +202,8 @@ TEST_F(SatellitesTest, ARestartedConnectorThatHasNotReadItsBmcYetTakesNothingAwa
 
 TEST_F(SatellitesTest, ANewListDoesNotBeginWithPiecesOfAnOldOne)
 {
-    satellites.setLinked("acme/a", true);
-    shoset::Announce part;
-    part.complete = true;
-    part.bmcReachable = true;
-    part.collections.push_back({"Cables", CollectionState::known, {"/redfish/v1/Cables/1"}, "", true});
-    satellites.onAnnounce("acme/a", part);
-    part.collections[0] = {"Cables", CollectionState::known, {"/redfish/v1/Cables/2"}, "", false};
-    satellites.onAnnounce("acme/a", part);
+    announcePiece(true, "1", true);
+    announcePiece(true, "2", false);
     EXPECT_EQ(cables().members, std::vector<std::string>{"/redfish/v1/Cables/A1_2"});
 }
 
