@@ -65,6 +65,7 @@ void Facade::onRequest(ExchangeId id, RequestInfo request)
     ++count.requests;
     Exchange& exchange = exchanges[id];
     exchange.request = std::move(request);
+    exchange.asked = now.mono;
     exchange.bodyComplete = !exchange.request.bodyFollows;
     if (std::optional<Answer> refusal = checkForm(exchange)) {
         ++count.badPath;
