@@ -13,6 +13,7 @@ struct Broker::Request {
     Ticket ticket = 0;
     shoset::Address connector;
     shoset::Command command;
+    Instant begun{};
     Instant deadline = never;
     Instant timer = never;
     Instant retryAt = never;
@@ -48,6 +49,7 @@ void Broker::start(Ticket ticket, SatelliteRequest given, Now now)
     request.connector = std::move(given.connector);
     request.command = {"redfish.request", std::move(given.user), std::move(given.connectorPrefix), std::move(given.http),
                        given.bodyLength, std::move(given.hosts)};
+    request.begun = now.mono;
     request.deadline = given.deadline;
     request.body = std::move(given.body);
     request.bodyFollows = given.bodyFollows;
@@ -174,7 +176,7 @@ Broker::Request* Broker::findFrom(const shoset::Address& from, const MessageId& 
 }
 
 void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body,
-                     bool last, Now now)
+                     bool last, Instant sent, Now now)
 {
     const bool notPassedOn = reply.state == shoset::ReplyState::fail && reply.code == Code::notSent;
     Request* request = findFrom(from, id, notPassedOn);
@@ -191,6 +193,7 @@ void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::R
         return;
     }
     const Ticket ticket = request->ticket;
+    const Instant asOf = reply.undisturbed ? std::max(request->begun, sent) : request->begun;
     if (last) {
         ++count.answered;
         erase(*request);
@@ -200,7 +203,7 @@ void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::R
         request->incoming.received = body.size();
         schedule(*request, never);
     }
-    events.onAnswer(ticket, std::move(reply.http), std::string(body), last, now);
+    events.onAnswer(ticket, std::move(reply.http), std::string(body), last, asOf, now);
 }
 
 void Broker::onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk, std::string_view body,

@@ -35,7 +35,8 @@ struct SatelliteRequest {
 class BrokerEvents {
 public:
     virtual ~BrokerEvents() = default;
-    virtual void onAnswer(Ticket ticket, ResponseHead head, std::string body, bool last, Now now) = 0;
+    // `asOf`: with `last`, the answer shows every write whose end anybody was told before that moment.
+    virtual void onAnswer(Ticket ticket, ResponseHead head, std::string body, bool last, Instant asOf, Now now) = 0;
     virtual void onAnswerBody(Ticket ticket, std::string piece, bool last, Now now) = 0;
     // `started`: the head was already given, so the answer is cut off. The code says what is known: notSent, full,
     // deadlineExceeded, permissionDenied and invalidArgument prove that nothing was executed.
@@ -63,7 +64,7 @@ public:
     void cancel(Ticket ticket, Now now);
 
     void onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
-                 Now now);
+                 Instant sent, Now now);
     void onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk, std::string_view body,
                  bool last, Now now);
     void onCredit(const shoset::Address& from, const MessageId& id, std::uint64_t total, Now now);

@@ -103,10 +103,11 @@ Headers collectionHeaders(std::string_view type, const std::string& etag)
 Answer collectionAnswer(std::string_view path, const MergedCollection& collection, const RequestHead& request,
                         std::string_view query)
 {
-    const Result<CollectionQuery> wanted = parseCollectionQuery(query);
-    if (!wanted) {
-        return queryFailure(wanted.error());
+    ParsedQuery parsed = parseCollectionQuery(query);
+    if (Answer* refusal = std::get_if<Answer>(&parsed)) {
+        return std::move(*refusal);
     }
+    const CollectionQuery& wanted = std::get<CollectionQuery>(parsed);
     const std::string type = typeOf(schemaOf(path));
     const std::string etag = etagOf(path, collection);
     Headers headers = collectionHeaders(type, etag);
@@ -116,8 +117,8 @@ Answer collectionAnswer(std::string_view path, const MergedCollection& collectio
     }
     const std::string uri = "/redfish/v1/" + std::string(path);
     json body{{"@odata.id", uri}, {"@odata.type", type}, {"Name", std::string(path.substr(path.find_last_of('/') + 1)) + " Collection"}};
-    const std::size_t first = std::min(wanted->skip, collection.members.size());
-    const std::size_t end = first + std::min(wanted->top, collection.members.size() - first);
+    const std::size_t first = std::min(wanted.skip, collection.members.size());
+    const std::size_t end = first + std::min(wanted.top, collection.members.size() - first);
     body["Members@odata.count"] = collection.members.size();
     if (!collection.missing.empty()) {
         body["@Message.ExtendedInfo"] = missingInfo(collection);

@@ -65,6 +65,7 @@ void Facade::onRequest(ExchangeId id, RequestInfo request)
     ++count.requests;
     Exchange& exchange = exchanges[id];
     exchange.request = std::move(request);
+    exchange.asked = now.mono;
     exchange.bodyComplete = !exchange.request.bodyFollows;
     if (std::optional<Answer> refusal = checkForm(exchange)) {
         ++count.badPath;
@@ -280,8 +281,9 @@ void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view co
 // `only` of a collection with one member: that member answers. False: the collection has to.
 bool Facade::toOnlyMember(ExchangeId id, Exchange& exchange, const MergedCollection& merged)
 {
-    const Result<CollectionQuery> wanted = parseCollectionQuery(exchange.query);
-    if (!wanted || !wanted->only || merged.members.size() != 1) {
+    const ParsedQuery parsed = parseCollectionQuery(exchange.query);
+    const auto* wanted = std::get_if<CollectionQuery>(&parsed);
+    if (wanted == nullptr || !wanted->only || merged.members.size() != 1) {
         return false;
     }
     const std::string& member = merged.members.front();
@@ -303,8 +305,9 @@ void Facade::toGather(ExchangeId id, Exchange& exchange, std::string_view collec
     if (!mayAsk(id, exchange, collection)) {
         return;
     }
-    if (const Result<CollectionQuery> wanted = parseCollectionQuery(exchange.query); !wanted) {
-        answer(id, queryFailure(wanted.error()));
+    ParsedQuery parsed = parseCollectionQuery(exchange.query);
+    if (Answer* refusal = std::get_if<Answer>(&parsed)) {
+        answer(id, std::move(*refusal));
         return;
     }
     exchange.phase = Phase::gathering;

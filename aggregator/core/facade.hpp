@@ -23,7 +23,7 @@ struct FacadeSettings {
 
 struct FacadeCounters {
     std::uint64_t requests = 0, own = 0, collections = 0, forwarded = 0, unauthenticated = 0, forbidden = 0, badPath = 0,
-                  notFound = 0, loops = 0, cutAnswers = 0, forgedLocations = 0;
+                  notFound = 0, loops = 0, cutAnswers = 0, forgedLocations = 0, joinedAnew = 0;
 };
 
 // The HTTP side of the aggregator: checks a request's form, finds out who asks, and lets the satellite, the merged
@@ -46,7 +46,7 @@ public:
     void onWritten(ExchangeId id, std::size_t bytes) override;
     void onAborted(ExchangeId id) override;
 
-    void onAnswer(Ticket ticket, ResponseHead head, std::string body, bool last, Now now) override;
+    void onAnswer(Ticket ticket, ResponseHead head, std::string body, bool last, Instant asOf, Now now) override;
     void onAnswerBody(Ticket ticket, std::string piece, bool last, Now now) override;
     void onAnswerFailed(Ticket ticket, Error error, bool started, Now now) override;
     void onBodyWanted(Ticket ticket, std::size_t bytes, Now now) override;
@@ -71,6 +71,7 @@ private:
         std::string satelliteName;
         std::string satellitePrefix;
         std::vector<shoset::Address> others;  // that could answer as well, the next one last
+        Instant asked{};
         Instant deadline = never;             // of its answer, whoever gives it
         Instant attemptDeadline = never;      // of the one that was asked last
         JoinedGets::Key key;                  // empty: is not joined with others

@@ -3,6 +3,8 @@
 #include "aggregator/core/header_rules.hpp"
 #include "shoset/uri/uri_map.hpp"
 
+#include <algorithm>
+
 namespace mesh::aggregator {
 
 void Facade::onWritten(ExchangeId id, std::size_t bytes)
@@ -38,7 +40,9 @@ void Facade::onTimer(Now current)
     gather.onTimer(now);
 }
 
-void Facade::onAnswer(Ticket ticket, ResponseHead head, std::string body, bool last, Now current)
+// Who joined late may have been told of a write that the answer does not show, through whichever aggregator it went. Those
+// ask together once more; that request is begun after all of them, so whatever it brings is new enough.
+void Facade::onAnswer(Ticket ticket, ResponseHead head, std::string body, bool last, Instant asOf, Now current)
 {
     now = current;
     if (Gather::owns(ticket)) {
@@ -53,17 +57,21 @@ void Facade::onAnswer(Ticket ticket, ResponseHead head, std::string body, bool l
     if (!exchange->reads()) {
         joinedGets.written(exchange->satellite);
     }
-    const std::vector<ExchangeId> followers = joinedGets.take(exchange->key, ticket);
+    std::vector<ExchangeId> followers = joinedGets.take(exchange->key, ticket);
     if (last) {
-        for (const ExchangeId follower : followers) {
-            deliver(follower, head, body, true);
+        const auto tooLate = std::stable_partition(followers.begin(), followers.end(), [this, asOf](ExchangeId id) {
+            const Exchange* follower = find(id);
+            return follower == nullptr || follower->asked <= asOf;
+        });
+        for (auto served = followers.begin(); served != tooLate; ++served) {
+            deliver(*served, head, body, true);
         }
+        followers.erase(followers.begin(), tooLate);
+        count.joinedAnew += followers.size();
     }
     deliver(ticket, std::move(head), std::move(body), last);
-    if (!last) {
-        // An answer that comes in pieces is passed on as it comes, to one.
-        forwardAgain(followers, Joining::no);
-    }
+    // An answer that comes in pieces is passed on as it comes, to one.
+    forwardAgain(followers, last ? Joining::allowed : Joining::no);
 }
 
 void Facade::deliver(ExchangeId id, ResponseHead head, std::string body, bool last)

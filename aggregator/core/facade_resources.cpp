@@ -231,19 +231,15 @@ std::optional<Answer> FacadeResources::refuse(Call& call, const Found& found) co
         return forbidden();
     }
     const bool paged = found.route != nullptr && found.route->list != nullptr;
-    if (call.reads() && !paged) {
-        if (const Result<void> checked = checkNoQuery(call.request.query); !checked) {
-            return queryFailure(checked.error());
-        }
-    }
-    return std::nullopt;
+    return call.reads() && !paged ? refuseQuery(call.request.query) : std::nullopt;
 }
 
 void FacadeResources::readCollection(const CallPtr& call, const Route& route)
 {
     const OwnCollection collection = route.list(*this, *call);
-    const Result<CollectionQuery> wanted = parseCollectionQuery(call->request.query);
-    if (wanted && wanted->only && collection.members.size() == 1) {
+    const ParsedQuery parsed = parseCollectionQuery(call->request.query);
+    const auto* wanted = std::get_if<CollectionQuery>(&parsed);
+    if (wanted != nullptr && wanted->only && collection.members.size() == 1) {
         OwnRequest request = std::move(call->request);
         request.path = collection.members.front();
         request.query.clear();

@@ -20,8 +20,8 @@ public:
     using Key = std::string;
 
     // The same key: the same satellite, tenant, path and query, and whatever else of the request could change the answer,
-    // with no write to the satellite in between. `headers`: as the satellite gets them. Empty for what wants an answer of
-    // its own (Cache-Control: no-cache) or an endless one (event streams).
+    // with no write to the satellite through this node in between; of others' writes the answer tells. `headers`: as the
+    // satellite gets them. Empty for what wants an answer of its own (Cache-Control: no-cache) or an endless one (event streams).
     Key keyOf(const shoset::Address& satellite, std::string_view tenant, const std::string& target, const Headers& headers) const;
     // Whether `id` follows a GET in flight; else it has to be sent, and others may follow it until take().
     bool join(const Key& key, Id id);

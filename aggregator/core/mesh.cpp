@@ -254,7 +254,7 @@ void Mesh::onRecord(LinkId id, const shoset::Record& record, Now now)
     }
 }
 
-void Mesh::deliver(LinkId link, const shoset::Record& record, Now now)
+void Mesh::deliver(LinkId id, const shoset::Record& record, Now now)
 {
     Result<shoset::Message> message = decodeHeader(record.prelude.kind, record.header);
     if (!message) {
@@ -265,7 +265,9 @@ void Mesh::deliver(LinkId link, const shoset::Record& record, Now now)
     const bool last = (record.prelude.flags & shoset::flagLast) != 0;
     const shoset::Address& from = message->source;
     if (auto* reply = std::get_if<shoset::Reply>(&message->content)) {
-        events.onReply(from, message->id, std::move(*reply), record.body, last, now);
+        const Link& link = *links.at(id);
+        const std::optional<Instant> sent = from == link.peer() ? link.earliestSend(record.prelude, now) : std::nullopt;
+        events.onReply(from, message->id, std::move(*reply), record.body, last, sent.value_or(Instant::min()), now);
     } else if (const auto* chunk = std::get_if<shoset::Chunk>(&message->content)) {
         events.onChunk(from, message->id, *chunk, record.body, last, now);
     } else if (const auto* credit = std::get_if<shoset::Credit>(&message->content)) {
@@ -273,7 +275,7 @@ void Mesh::deliver(LinkId link, const shoset::Record& record, Now now)
     } else if (auto* announce = std::get_if<shoset::Announce>(&message->content)) {
         events.onAnnounce(from, std::move(*announce), now);
     } else if (const auto* learned = std::get_if<shoset::Routes>(&message->content)) {
-        advertise(routes.learn(link, learned->routes), now);
+        advertise(routes.learn(id, learned->routes), now);
     } else {
         ++count.notAllowed;
     }

@@ -17,8 +17,10 @@ namespace mesh::aggregator {
 class MeshEvents {
 public:
     virtual ~MeshEvents() = default;
+    // `sent`: when it left `from`, at the earliest; Instant::min() where that cannot be told, because another aggregator passed
+    // it on or the clocks were not compared yet.
     virtual void onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body,
-                         bool last, Now now) = 0;
+                         bool last, Instant sent, Now now) = 0;
     virtual void onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk,
                          std::string_view body, bool last, Now now) = 0;
     virtual void onCredit(const shoset::Address& from, const MessageId& id, std::uint64_t total, Now now) = 0;
@@ -76,7 +78,7 @@ public:
     void onRecord(shoset::LinkId link, const shoset::Record& record, Now now) override;
 
 private:
-    void deliver(shoset::LinkId link, const shoset::Record& record, Now now);
+    void deliver(shoset::LinkId id, const shoset::Record& record, Now now);
     void forward(shoset::LinkId from, const shoset::Record& record, const shoset::Envelope& envelope, Now now);
     void refuseCommand(shoset::Link& link, const shoset::Envelope& envelope, Now now);
     void tellRoutes(shoset::Link& link, const std::vector<shoset::Route>& told, Now now);

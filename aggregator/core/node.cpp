@@ -59,9 +59,9 @@ Instant Node::nextDeadline() const
 }
 
 void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
-                   Now now)
+                   Instant sent, Now now)
 {
-    requests.onReply(from, id, std::move(reply), body, last, now);
+    requests.onReply(from, id, std::move(reply), body, last, sent, now);
 }
 
 void Node::onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk, std::string_view body,
@@ -180,6 +180,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_http_answers_cut_total", "Answers cut off midway", f.cutAnswers, false},
         {"bmcmesh_http_forged_locations_total", "Location headers dropped", f.forgedLocations, false},
         {"bmcmesh_http_joined_total", "GETs answered by what the same GET of another client brought", front.joined(), false},
+        {"bmcmesh_http_joined_anew_total", "Those that asked themselves after all, because a write may have come between", f.joinedAnew, false},
         {"bmcmesh_gathered_collections_total", "Collections fetched from satellites with their members", g.started, false},
         {"bmcmesh_gathered_refused_full_total", "Those refused because too many were being fetched", g.refusedFull, false},
         {"bmcmesh_gathered_missing_total", "Satellites named as missing in one of them", g.missing, false},

@@ -55,7 +55,7 @@ public:
     void flush() { links.flush(); }
 
     void onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
-                 Now now) override;
+                 Instant sent, Now now) override;
     void onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk, std::string_view body,
                  bool last, Now now) override;
     void onCredit(const shoset::Address& from, const MessageId& id, std::uint64_t total, Now now) override;

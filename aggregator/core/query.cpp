@@ -7,8 +7,7 @@ namespace mesh::aggregator {
 namespace {
 
 struct Option {
-    std::string_view text;  // as it stands in the query
-    std::string name;       // with '$' also where the client has encoded it
+    std::string name;        // with '$' also where the client has encoded it
     std::string_view value;  // empty also where there is none
 };
 
@@ -21,17 +20,17 @@ Option takeOption(std::string_view& query)
     if (name.starts_with("%24")) {
         name.replace(0, 3, "$");
     }
-    return {text, std::move(name), equals == std::string_view::npos ? std::string_view() : text.substr(equals + 1)};
+    return {std::move(name), equals == std::string_view::npos ? std::string_view() : text.substr(equals + 1)};
 }
 
-Error badValue(const Option& option)
+Answer badValue(const Option& option)
 {
-    return {Code::invalidArgument, std::string(option.text)};
+    return errorAnswer(400, {"QueryParameterValueFormatError", {std::string(option.value), option.name}, {}});
 }
 
-Error notSupported(const Option& option)
+Answer notSupported(const Option& option)
 {
-    return {Code::unsupported, std::string(option.text)};
+    return errorAnswer(501, {"QueryNotSupported", {}, {}}, "Query option " + option.name + " is not supported here.");
 }
 
 bool parseCount(std::string_view text, std::size_t& out)
@@ -42,7 +41,7 @@ bool parseCount(std::string_view text, std::size_t& out)
 
 }  // namespace
 
-Result<CollectionQuery> parseCollectionQuery(std::string_view query)
+ParsedQuery parseCollectionQuery(std::string_view query)
 {
     CollectionQuery wanted;
     while (!query.empty()) {
@@ -63,7 +62,7 @@ Result<CollectionQuery> parseCollectionQuery(std::string_view query)
     return wanted;
 }
 
-Result<void> checkNoQuery(std::string_view query)
+std::optional<Answer> refuseQuery(std::string_view query)
 {
     while (!query.empty()) {
         const Option option = takeOption(query);
@@ -74,17 +73,7 @@ Result<void> checkNoQuery(std::string_view query)
             return badValue(option);
         }
     }
-    return {};
-}
-
-Answer queryFailure(const Error& error)
-{
-    std::string_view text = error.message;
-    const Option option = takeOption(text);
-    if (error.code == Code::unsupported) {
-        return errorAnswer(501, {"QueryNotSupported", {}, {}}, "Query option " + option.name + " is not supported here.");
-    }
-    return errorAnswer(400, {"QueryParameterValueFormatError", {std::string(option.value), option.name}, {}});
+    return std::nullopt;
 }
 
 }  // namespace mesh::aggregator

@@ -1,10 +1,11 @@
 #pragma once
 
 #include "aggregator/core/messages.hpp"
-#include "shoset/base/result.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
+#include <variant>
 
 namespace mesh::aggregator {
 
@@ -15,12 +16,11 @@ struct CollectionQuery {
     bool only = false;
 };
 
-// Unknown $options are Code::unsupported (501), wrong values Code::invalidArgument (400), with the option as it stands in
-// the query for a message; others are ignored, as the specification asks.
-Result<CollectionQuery> parseCollectionQuery(std::string_view query);
-// The same check where a resource takes no options at all.
-Result<void> checkNoQuery(std::string_view query);
-// Of an error of these two.
-Answer queryFailure(const Error& error);
+// An Answer is the refusal: 501 for unknown $options, 400 for wrong values; it names the first such option. Other options are
+// ignored, as the specification asks.
+using ParsedQuery = std::variant<CollectionQuery, Answer>;
+ParsedQuery parseCollectionQuery(std::string_view query);
+// The same refusals where a resource takes no options at all.
+std::optional<Answer> refuseQuery(std::string_view query);
 
 }  // namespace mesh::aggregator

@@ -103,12 +103,13 @@ Answer documentAnswer(int status, std::string contentType, std::string body)
 
 Answer ownCollectionAnswer(const OwnCollection& collection, std::string_view allow, const OwnRequest& request)
 {
-    const Result<CollectionQuery> wanted = parseCollectionQuery(request.query);
-    if (!wanted) {
-        return queryFailure(wanted.error());
+    ParsedQuery parsed = parseCollectionQuery(request.query);
+    if (Answer* refusal = std::get_if<Answer>(&parsed)) {
+        return std::move(*refusal);
     }
-    const std::size_t first = std::min(wanted->skip, collection.members.size());
-    const std::size_t end = first + std::min(wanted->top, collection.members.size() - first);
+    const CollectionQuery& wanted = std::get<CollectionQuery>(parsed);
+    const std::size_t first = std::min(wanted.skip, collection.members.size());
+    const std::size_t end = first + std::min(wanted.top, collection.members.size() - first);
     json members = json::array();
     for (std::size_t i = first; i < end; ++i) {
         members.push_back({{"@odata.id", collection.members[i]}});

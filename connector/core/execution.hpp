@@ -14,6 +14,7 @@ struct Executor::Execution {
     bool safe = false;
     bool headOnly = false;
     Instant deadline = never;
+    std::uint64_t writesBefore = 0;  // Executor::writeMoments when the BMC was asked
 
     RequestTranslation request;
     std::string requestBody;  // translated, until the BMC is asked

@@ -171,9 +171,16 @@ void Executor::onPersisted(std::uint64_t token, Result<void> result, Now now)
     }
 }
 
+void Executor::noteWrite(const Execution& execution)
+{
+    writeMoments += execution.safe ? 0 : 1;
+}
+
 void Executor::startOnBmc(Execution& execution)
 {
     execution.phase = Phase::asking;
+    noteWrite(execution);
+    execution.writesBefore = writeMoments;
     RequestHead head = execution.request.head();
     if (execution.headOnly) {
         head.method = "GET";  // only the localised body tells the length that HEAD has to state
@@ -275,6 +282,7 @@ void Executor::fail(Execution& execution, const Error& error, Now now)
 
 void Executor::finish(Execution& execution)
 {
+    noteWrite(execution);
     byNumber.erase(execution.number);
     executions.erase(MessageId(execution.id));
 }

@@ -48,6 +48,10 @@ struct ExecutorCounters {
 // Executes commands on the BMC, each at most once per id: repeats of a running one only move its way back, repeats of a
 // finished one get its answer again, and what is not safe to repeat is begun only after its journal entry is on disk.
 // Bodies stream both ways under credit and are localised on the way.
+//
+// All writes to the BMC pass here, whichever aggregator they come from, so the reply to a GET says whether one began or ended
+// meanwhile (Reply::undisturbed). That is meant of the time up to the reply, not of pieces that follow it: an answer in pieces
+// is passed on to nobody who asked later than its GET.
 class Executor {
 public:
     Executor(LocalPolicy policy, std::vector<std::string> ownHosts, BmcPort& bmc, JournalPort& journalPort,
@@ -89,6 +93,7 @@ private:
     bool admit(const shoset::Message& message, std::optional<Instant> deadline, shoset::LinkId link, Now now);
     void refuse(const shoset::Message& message, shoset::LinkId link, Error error, Now now);
     void startOnBmc(Execution& execution);
+    void noteWrite(const Execution& execution);
     void deliverBody(Execution& execution, bool last, Now now);
     void answerOrHold(Execution& execution, Now now);
     void sendReply(Execution& execution, Now now);
@@ -112,6 +117,7 @@ private:
     std::deque<Finished> finished;
     std::size_t finishedBytes = 0;
     std::uint64_t nextNumber = 1;
+    std::uint64_t writeMoments = 0;  // how often a write began or ended
     Instant refreshDeadline = never;
     ExecutorCounters count;
 };

@@ -143,6 +143,8 @@ void Executor::sendReply(Execution& execution, Now now)
     execution.response->finishHead(reply.http, whole, execution.headOnly,
                                    execution.headOnly ? execution.headBytes : execution.out.size());
     execution.replied = true;
+    noteWrite(execution);
+    reply.undisturbed = execution.safe && execution.writesBefore == writeMoments;
     if (whole) {
         if (!host.send(execution.origin, execution.link, execution.id, reply, execution.out, true, now)) {
             ++count.undeliverable;

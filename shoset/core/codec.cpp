@@ -161,6 +161,7 @@ void put(wire::Header& to, const Reply& from)
     out.set_code(static_cast<std::uint32_t>(from.code));
     out.set_message(from.message);
     out.set_status(static_cast<std::uint32_t>(from.http.status));
+    out.set_undisturbed(from.undisturbed);
     putHeaders(from.http.headers, *out.mutable_headers());
 }
 
@@ -187,7 +188,7 @@ Result<Reply> take(wire::Reply& from)
         return Error{Code::corrupt, "an HTTP status of " + std::to_string(from.status())};
     }
     return Reply{state, *code, std::move(*from.mutable_message()),
-                 ResponseHead{static_cast<int>(from.status()), takeHeaders(*from.mutable_headers())}};
+                 ResponseHead{static_cast<int>(from.status()), takeHeaders(*from.mutable_headers())}, from.undisturbed()};
 }
 
 void put(wire::Header& to, const Chunk& from)

@@ -296,11 +296,16 @@ std::optional<Instant> Link::deadlineOf(const Prelude& prelude, Now now) const
     if (prelude.remainingMs == noDeadline) {
         return never;
     }
-    const std::optional<Instant> sent = clock.earliestSend(prelude.sentMicros, now.mono);
+    const std::optional<Instant> sent = earliestSend(prelude, now);
     if (!sent) {
         return std::nullopt;
     }
     return *sent + std::chrono::milliseconds(prelude.remainingMs);
+}
+
+std::optional<Instant> Link::earliestSend(const Prelude& prelude, Now now) const
+{
+    return clock.earliestSend(prelude.sentMicros, now.mono);
 }
 
 void Link::goUp(std::uint64_t peerIncarnation, Now now)

@@ -83,6 +83,8 @@ public:
     // The deadline that a received record carries, on our clock; `never` if it has none; nullopt when it cannot be told
     // because the clocks were not compared yet.
     std::optional<Instant> deadlineOf(const Prelude& prelude, Now now) const;
+    // When the peer sent the record, at the earliest, on our clock; nullopt as above.
+    std::optional<Instant> earliestSend(const Prelude& prelude, Now now) const;
 
 private:
     enum class State { down, greeting, up };

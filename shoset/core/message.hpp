@@ -100,6 +100,9 @@ struct Reply {
     Code code = Code::ok;
     std::string message;
     ResponseHead http;
+    // Of a GET: no write to the BMC began or ended at the connector between the moment when it turned to the BMC and this
+    // reply. False also where that is not known.
+    bool undisturbed = false;
 };
 
 struct Chunk {

@@ -10,11 +10,13 @@ namespace mesh::uri {
 
 namespace {
 
-// DSP8011.
-constexpr std::array<std::string_view, 18> names{
-    "Base",          "Composition", "Environmental", "EthernetFabric", "Fabric",        "HeartbeatEvent",
-    "JobEvent",      "License",     "LogService",    "NetworkDevice",  "Platform",      "Power",
-    "ResourceEvent", "SensorEvent", "StorageDevice", "TaskEvent",      "Telemetry",     "Update",
+// The message registries of DSP8011 2025.4. Its privilege registries are not: they say what one service asks for.
+constexpr std::array<std::string_view, 22> names{
+    "AccountSecurity", "AutomationNodeEvent", "Base",                  "Composition",   "Environmental",
+    "EthernetFabric",  "Fabric",              "HeartbeatEvent",        "JobEvent",      "License",
+    "LogService",      "ManagerEvent",        "NetworkDevice",         "Platform",      "Power",
+    "ResourceEvent",   "SensorEvent",         "ServiceCommunications", "StorageDevice", "TaskEvent",
+    "Telemetry",       "Update",
 };
 
 bool isNumber(std::string_view text)
@@ -38,6 +40,11 @@ bool isVersion(std::string_view text)
 }
 
 }  // namespace
+
+std::span<const std::string_view> publishedRegistryNames()
+{
+    return names;
+}
 
 std::string_view publishedRegistry(std::string_view path)
 {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string_view>
 
 namespace mesh::uri {
@@ -8,5 +9,7 @@ namespace mesh::uri {
 // member of Registries; else empty. Such registries are the same on every satellite, so the facade also has them without a
 // prefix. Names are DMTF's, with a version behind: "Base" alone does not say which one it is.
 std::string_view publishedRegistry(std::string_view path);
+// Those names, without a version.
+std::span<const std::string_view> publishedRegistryNames();
 
 }  // namespace mesh::uri

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import threading
+import time
 import unittest
 from urllib.parse import urlsplit
 
@@ -242,6 +244,76 @@ class Credentials(AccessTest):
         self.assertEqual(self.asked(self.satellite, "GET", SYSTEM), before)
         self.assertEqual(self.administrator.get(self.uri, headers={"Via": "1.1 elsewhere"}).status, 200)
         self.assertEqual(self.last_request()["Via"], f"1.1 elsewhere, 1.1 {uuid}")
+
+
+class Logins(AccessTest):
+    """What is remembered of passwords, and what a flood of strangers leaves for those who are known."""
+
+    sims = (Sim("machine"),)
+    PATH = ROOT + "/AccountService"
+    STRANGERS = 48  # more than may wait for their passwords to be checked
+
+    def setUp(self):
+        super().setUp()
+        login = self.administrator.log_in(USER, self.mesh.password)  # by token, which counts as no login
+        self.addCleanup(lambda: self.administrator.log_out(login.header("Location")))
+
+    def counted(self, *names):
+        lines = [line.split() for line in self.administrator.get("/metrics").body.decode().splitlines()]
+        values = {line[0]: int(line[1]) for line in lines if line[0].startswith("bmcmesh_logins_")}
+        return [values[f"bmcmesh_logins_{name}_total"] for name in names]
+
+    def test_a_right_password_is_checked_once(self):
+        client, _ = self.account("ReadOnly", "known")
+        remembered, checked = self.counted("remembered", "checked")
+        for _ in range(5):
+            self.assertEqual(client.get(self.PATH).status, 200)
+        self.assertEqual(self.counted("remembered", "checked"), [remembered + 4, checked + 1])
+
+    def test_what_was_remembered_ends_with_a_change_of_the_account(self):
+        client, uri = self.account("ReadOnly", "changing")
+        self.assertEqual(client.get(self.PATH).status, 200)
+        self.assertEqual(self.administrator.request("PATCH", uri, {"Password": PASSWORD + " new"}).status, 200)
+        self.assertRedfishError(client.get(self.PATH), 401)
+        with Client(self.mesh.aggregators[0].facade, "changing", PASSWORD + " new", self.mesh.ca, timeout=40 * SLOW) as changed:
+            for enabled in (True, False, True):
+                self.assertEqual(self.administrator.request("PATCH", uri, {"Enabled": enabled}).status, 200)
+                self.assertEqual(changed.get(self.PATH).status, 200 if enabled else 401)
+
+    def flood(self, number, answers, stop):
+        """Asks with one unknown credential after the other, as fast as it is allowed to."""
+        with self.mesh.stranger() as client:
+            while not stop.is_set():
+                basic = base64.b64encode(f"stranger-{number}-{len(answers)}:x".encode()).decode()
+                answer = client.get(self.PATH, headers={"Authorization": "Basic " + basic})
+                answers.append(answer)
+                if answer.status == 503:
+                    stop.wait(float(answer.header("Retry-After")))
+
+    def test_a_flood_of_strangers_holds_up_nobody_who_is_known(self):
+        client, _ = self.account("ReadOnly", "known")
+        self.assertEqual(client.get(self.PATH).status, 200)
+        remembered, flooded = self.counted("remembered", "flooded")
+        stop, answers = threading.Event(), [[] for _ in range(self.STRANGERS)]
+        threads = [threading.Thread(target=self.flood, args=[number, seen, stop]) for number, seen in enumerate(answers)]
+        try:
+            for thread in threads:
+                thread.start()
+            eventually(lambda: any(answer.status == 503 for seen in answers for answer in list(seen)), "some are refused", 20)
+            begun = time.monotonic()
+            for _ in range(20):
+                self.assertEqual(client.get(self.PATH).status, 200)
+                self.assertEqual(self.administrator.get(self.PATH).status, 200)
+            self.assertLess(time.monotonic() - begun, 5 * SLOW, "forty answers, each of which would wait a second in the queue")
+            self.assertTrue(all(thread.is_alive() for thread in threads))
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        refused = [answer for seen in answers for answer in seen if answer.status != 401]
+        self.assertRedfishError(refused[0], 503, "ServiceTemporarilyUnavailable")
+        self.assertEqual({(answer.status, answer.header("Retry-After")) for answer in refused}, {(503, "1")})
+        self.assertEqual(self.counted("remembered", "flooded"), [remembered + 20, flooded + len(refused)])
 
 
 class Tenants(AccessTest):

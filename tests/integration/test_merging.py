@@ -190,5 +190,45 @@ class IdenticalGets(MeshTest):
             self.assertEqual(headers.get("cache-control"), "no-cache", request)
 
 
+class JoinedGetsAndWritesElsewhere(MeshTest):
+    sims = (Sim("one"),)
+
+    def asked(self, uri):
+        return self.mesh.tell(self.mesh.satellites[0], "GET", "/counts")["one"]["by"].get(f"GET {uri}", 0)
+
+    def metric(self, client, name):
+        lines = client.get("/metrics").body.decode().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(name + " "))
+
+    def test_who_asks_after_a_write_through_another_aggregator_sees_it(self):
+        satellite, (here, elsewhere) = self.mesh.satellites[0], self.mesh.aggregators
+        there, answers = f"{ROOT}/Systems/system1", {}
+        uri = self.mesh.mapping(satellite).own_uri(there)
+
+        def get(name):
+            with self.mesh.client(here) as client:
+                answers[name] = client.get(uri)
+        threads = [threading.Thread(target=get, args=[name]) for name in ("before", "after")]
+        # Its answer is made at once and comes late.
+        self.mesh.fault(satellite, "delay", match={"method": "GET", "path": there + "$"}, times=1, ms=4000 * SLOW, execute=True)
+        self.addCleanup(self.mesh.heal, satellite)
+        with self.mesh.client(here) as client, self.mesh.client(elsewhere) as writer:
+            before, joined, anew = self.asked(there), *(self.metric(client, f"bmcmesh_http_joined_{kind}total")
+                                                        for kind in ("", "anew_"))
+            threads[0].start()
+            eventually(lambda: self.asked(there) > before, "the first GET reaches the BMC")
+            self.assertEqual(writer.request("PATCH", uri, {"AssetTag": "written elsewhere"}).status, 200)
+            threads[1].start()
+            eventually(lambda: self.metric(client, "bmcmesh_http_joined_total") > joined, "the second GET joins the first")
+            self.assertNotIn("before", answers)
+            for thread in threads:
+                thread.join()
+            self.assertEqual({name: answer.status for name, answer in answers.items()}, {"before": 200, "after": 200})
+            self.assertNotEqual(answers["before"].json().get("AssetTag"), "written elsewhere")
+            self.assertEqual(answers["after"].json()["AssetTag"], "written elsewhere")
+            self.assertEqual(self.asked(there) - before, 2)
+            self.assertEqual(self.metric(client, "bmcmesh_http_joined_anew_total") - anew, 1)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -90,7 +90,7 @@ void SimAggregator::ask(const std::string& marker, const std::string& user, Requ
     // "root:pw-root", "acme:pw-acme", "zeta:pw-zeta" in base64
     const std::string credential = user == "root" ? "cm9vdDpwdy1yb290" : user == "acme" ? "YWNtZTpwdy1hY21l" : "emV0YTpwdy16ZXRh";
     head.headers.push_back({"Authorization", "Basic " + credential});
-    head.headers.push_back({"X-Marker", marker});
+    head.headers.push_back({"X-Request-Id", marker});  // keeps no GET from following another
     node->facade().setNow(world.now());
     node->facade().onRequest(id, {std::move(head), "client", false, std::move(body), 0});
     endTurn();

@@ -1,5 +1,8 @@
 #include "tests/simulation/checkers.hpp"
 
+#include <cstdlib>
+#include <string_view>
+
 namespace mesh::simulation {
 
 namespace {
@@ -13,11 +16,17 @@ bool isLongPath(const std::string& path)
     return path.ends_with("/Attachment");
 }
 
-std::string satelliteBody(const std::string& satellite, const std::string& path)
+std::string systemOf(const std::string& path)
+{
+    constexpr std::size_t system = std::string_view("/redfish/v1/Systems/").size();
+    return path.substr(0, path.find('/', system));
+}
+
+std::string satelliteBody(const std::string& satellite, const std::string& path, std::size_t resets)
 {
     const std::string mark = satellite + " " + path + "\n";
     if (!isLongPath(path)) {
-        return mark;
+        return mark + std::to_string(resets) + " resets\n";
     }
     std::string body;
     while (body.size() < longBodyBytes) {
@@ -29,6 +38,7 @@ std::string satelliteBody(const std::string& satellite, const std::string& path)
 void Checkers::asked(const std::string& marker, Asked request)
 {
     world.trace("ask " + marker + " " + request.satellite + " " + request.path);
+    request.writesTold = writesTold[request.satellite + systemOf(request.path)];
     all.emplace(marker, std::move(request));
 }
 
@@ -75,16 +85,35 @@ void Checkers::answered(const std::string& marker, int status, const std::string
     if (foreign && status != 404 && status != 503 && status != 401) {
         world.fail(marker + ": an account of " + request.tenant + " got " + std::to_string(status) + " of " + tenant);
     }
-    if (status == 200 && body != satelliteBody(request.satellite, request.path)) {
-        world.fail(marker + ": the body is not the satellite's, whole");
+    if (status == 200) {
+        checkBody(marker, request, body);
     }
-    if ((status == 200 || status == 204) && request.executions == 0) {
+    // A read may be answered with what another one brought.
+    if (status == 204 && request.executions == 0) {
         world.fail(marker + " succeeded without an execution");
+    }
+    if (status == 204) {
+        ++writesTold[request.satellite + systemOf(request.path)];
     }
     if (status == 503 && !request.safe && request.executions > 0) {
         world.fail(marker + ": the client was told that it was not sent, but it was executed");
     }
     successes += status == 200 || status == 204 ? 1 : 0;
+}
+
+// It is the satellite's, whole, and shows every reset that anybody, at whichever node, knew of when it was asked for.
+void Checkers::checkBody(const std::string& marker, const Asked& request, const std::string& body)
+{
+    const std::string mark = satelliteBody(request.satellite, request.path, 0).substr(0, body.find('\n') + 1);
+    const std::size_t resets = isLongPath(request.path) || !body.starts_with(mark)
+                                   ? 0
+                                   : std::strtoull(body.c_str() + mark.size(), nullptr, 10);
+    if (body != satelliteBody(request.satellite, request.path, resets)) {
+        world.fail(marker + ": the body is not the satellite's, whole");
+    } else if (!isLongPath(request.path) && resets < request.writesTold) {
+        world.fail(marker + " shows " + std::to_string(resets) + " resets of " + std::to_string(request.writesTold) +
+                   " that had ended before it was asked");
+    }
 }
 
 void Checkers::nodeDied(const std::string& marker)

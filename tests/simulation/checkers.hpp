@@ -20,6 +20,7 @@ public:
         Instant deadline{};
         bool safe = true;
         unsigned executions = 0;
+        std::size_t writesTold = 0;  // resets of the same system whose end somebody had been told when this was asked
         bool ended = false;
         bool nodeLived = true;
         int status = 0;
@@ -42,13 +43,18 @@ public:
 
 private:
     World& world;
+    void checkBody(const std::string& marker, const Asked& request, const std::string& body);
+
     std::map<std::string, Asked> all;
+    std::map<std::string, std::size_t> writesTold;  // by systemOf()
     std::size_t successes = 0;
     std::size_t repeats = 0;
 };
 
-// The body that a satellite gives for a path; `size` pieces of it make the long ones.
-std::string satelliteBody(const std::string& satellite, const std::string& path);
+// The body that a satellite gives for a path. That of a system tells how often it was reset.
+std::string satelliteBody(const std::string& satellite, const std::string& path, std::size_t resets);
+// "/redfish/v1/Systems/1" of what stands below it.
+std::string systemOf(const std::string& path);
 bool isLongPath(const std::string& path);
 
 }  // namespace mesh::simulation

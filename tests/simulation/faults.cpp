@@ -7,7 +7,7 @@ namespace mesh::simulation {
 
 namespace {
 
-constexpr std::array<std::pair<Fault, const char*>, 10> names{{
+constexpr std::array<std::pair<Fault, const char*>, 12> names{{
     {Fault::none, "none"},
     {Fault::repeatUnderNewId, "repeat-under-new-id"},
     {Fault::ignoreTenant, "ignore-tenant"},
@@ -18,6 +18,8 @@ constexpr std::array<std::pair<Fault, const char*>, 10> names{{
     {Fault::wrongIdentity, "wrong-identity"},
     {Fault::claimNotSent, "claim-not-sent"},
     {Fault::dropPiece, "drop-piece"},
+    {Fault::hideWrites, "hide-writes"},
+    {Fault::stampLate, "stamp-late"},
 }};
 
 }  // namespace

@@ -20,6 +20,8 @@ enum class Fault {
     wrongIdentity,         // ZAP takes one connector for another
     claimNotSent,          // an unknown outcome is reported as "not sent"
     dropPiece,             // a piece of a streamed answer is lost, and the answer looks complete
+    hideWrites,            // a reply says that no write came between, whatever did
+    stampLate,             // a reply claims to have been sent later than it was
 };
 
 const char* faultName(Fault fault);

@@ -42,7 +42,7 @@ void SimBmc::start(BmcExchange id, RequestHead head, std::string, bool, std::int
     Exchange& exchange = exchanges[id];
     exchange.room = limits::streamWindowBytes;
     exchange.mute = world.chance(2);
-    Duration delay = world.between(200us, 30ms);
+    Duration delay = world.between(200us, world.chance(10) ? 300ms : 30ms);
     if (fault == Fault::executeLate && head.method == "POST" && world.chance(10)) {
         delay = limits::defaultRequestDeadline + 5s;
     } else if (exchange.mute || deadline <= world.now().mono + delay) {
@@ -58,21 +58,24 @@ void SimBmc::start(BmcExchange id, RequestHead head, std::string, bool, std::int
         });
         return;
     }
-    // The BMC does its work whether or not the connector still lives.
-    world.after(delay, [this, id, head = std::move(head), asker = incarnation] {
+    // The BMC does its work whether or not the connector still lives. What it shows was true when it was asked or is now.
+    const bool readsAtOnce = world.chance(50);
+    const std::size_t seen = resets[systemOf(head.target)];
+    world.after(delay, [this, id, head = std::move(head), asker = incarnation, readsAtOnce, seen] {
         if (incarnation != asker || exchanges.contains(id) || head.method == "POST") {
-            execute(id, head);
+            execute(id, head, readsAtOnce ? seen : resets[systemOf(head.target)]);
         }
     });
 }
 
-void SimBmc::execute(BmcExchange id, const RequestHead& head)
+void SimBmc::execute(BmcExchange id, const RequestHead& head, std::size_t seen)
 {
-    const std::string* marker = findHeader(head.headers, "X-Marker");
+    const std::string* marker = findHeader(head.headers, "X-Request-Id");
     const std::string path = fault == Fault::mapWrong && marker != nullptr && world.chance(5) ? head.target + "x" : head.target;
     if (marker != nullptr) {
         checkers.executed(*marker, satellite, path);
     }
+    resets[systemOf(path)] += head.method == "POST" ? 1 : 0;
     const auto found = exchanges.find(id);
     if (found == exchanges.end() || found->second.mute || events == nullptr) {
         return;
@@ -84,7 +87,7 @@ void SimBmc::execute(BmcExchange id, const RequestHead& head)
     } else if (head.method == "POST") {
         answer(id, 204, "application/json", "");
     } else {
-        answer(id, 200, "application/octet-stream", satelliteBody(satellite, path));
+        answer(id, 200, "application/octet-stream", satelliteBody(satellite, path, seen));
     }
     endTurn();
 }

@@ -12,7 +12,7 @@
 
 namespace mesh::simulation {
 
-// A BMC in virtual time: two systems, an action, a long attachment; slow, sometimes mute.
+// A BMC in virtual time: two systems, which count their resets, a long attachment; slow, sometimes mute.
 class SimBmc final : public connector::BmcPort {
 public:
     SimBmc(World& world, Checkers& checkers, const Fault& fault, std::string satellite);
@@ -32,7 +32,7 @@ private:
         bool mute = false;
         bool pushing = false;
     };
-    void execute(connector::BmcExchange id, const RequestHead& head);
+    void execute(connector::BmcExchange id, const RequestHead& head, std::size_t seen);
     void answer(connector::BmcExchange id, int status, const char* type, std::string body);
     void push(connector::BmcExchange id);
     // Runs later if the connector that asked still lives and has not cancelled.
@@ -46,6 +46,7 @@ private:
     std::function<void()> endTurn;
     std::uint64_t incarnation = 0;
     std::map<connector::BmcExchange, Exchange> exchanges;
+    std::map<std::string, std::size_t> resets;  // by system
 };
 
 // One satellite: a connector process that can crash and come back, its journal file, its BMC.

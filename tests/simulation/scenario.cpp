@@ -17,6 +17,8 @@ struct Place {
 };
 constexpr std::array places{Place{"acme", "s1", "A1"}, Place{"zeta", "s1", "Z1"}, Place{"acme", "s2", "A2"}};
 constexpr std::size_t systemsEach = 2;
+constexpr std::size_t crowd = 12;
+constexpr const char* reset = "/Actions/ComputerSystem.Reset";
 constexpr Duration endSlack = 10s;  // after the last request's deadline everything has ended
 
 class Scenario {
@@ -96,17 +98,28 @@ private:
             return;
         }
         world.after(world.between(1ms, 30ms), [this] { client(); });
+        const Place& place = places[world.rng().below(places.size())];
+        static constexpr std::array users{"root", "acme", "zeta"};
+        const std::string user = users[world.rng().below(users.size())];
+        const std::string member = world.chance(50) ? "1" : "2";
+        if (world.chance(95)) {
+            static constexpr std::array tails{"", reset, "/LogServices/1/Entries/1/Attachment"};
+            ask(place, user, member, tails[world.rng().below(tails.size())]);
+            return;
+        }
+        // Now and then many look at one system while some reset it.
+        for (std::size_t i = 0; i < crowd; ++i) {
+            world.after(world.between(0ns, 100ms), [this, &place, user, member] { ask(place, user, member, world.chance(25) ? reset : ""); });
+        }
+    }
+
+    void ask(const Place& place, const std::string& user, const std::string& member, const std::string& tail)
+    {
         SimAggregator& node = *aggregators[world.rng().below(aggregators.size())];
         if (!node.isUp()) {
             return;
         }
-        const Place& place = places[world.rng().below(places.size())];
-        static constexpr std::array users{"root", "acme", "zeta"};
-        const std::string user = users[world.rng().below(users.size())];
-        static constexpr std::array tails{"", "/Actions/ComputerSystem.Reset", "/LogServices/1/Entries/1/Attachment"};
-        const std::string tail = tails[world.rng().below(tails.size())];
-        const bool post = tail.starts_with("/Actions");
-        const std::string member = world.chance(50) ? "1" : "2";
+        const bool post = tail == reset;
         const std::string marker = "m" + std::to_string(nextMarker++);
         checkers.asked(marker, {user == "root" ? "" : user, shoset::connectorAddress(place.tenant, place.name),
                                 "/redfish/v1/Systems/" + member + tail,

@@ -3,11 +3,16 @@
 #include "shoset/core/frame.hpp"
 #include "shoset/core/message.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace mesh::simulation {
 
 namespace {
 
 using namespace mesh::shoset;
+
+constexpr std::array ours{Fault::repeatUnderNewId, Fault::claimNotSent, Fault::dropPiece, Fault::hideWrites, Fault::stampLate};
 
 void append(std::string& out, const Record& record, const Message& message)
 {
@@ -33,6 +38,17 @@ bool rewrite(Fault fault, const Record& record, Message& message, std::string& o
         append(out, record, message);
         return true;
     }
+    if (auto* reply = std::get_if<Reply>(&message.content); reply != nullptr && fault == Fault::hideWrites) {
+        reply->undisturbed = true;
+        append(out, record, message);
+        return true;
+    }
+    if (std::holds_alternative<Reply>(message.content) && fault == Fault::stampLate) {
+        Prelude prelude = record.prelude;
+        prelude.sentMicros += 10'000'000;
+        appendRecord(out, prelude, record.header, record.body);
+        return true;
+    }
     if (auto* chunk = std::get_if<Chunk>(&message.content); chunk != nullptr && fault == Fault::dropPiece) {
         if (!record.body.empty() && (record.prelude.flags & flagLast) != 0) {
             const std::string_view cut = record.body.substr(0, record.body.size() - 1);
@@ -49,7 +65,7 @@ bool rewrite(Fault fault, const Record& record, Message& message, std::string& o
 
 std::string tamper(Fault fault, std::string frame, Rng& rng)
 {
-    if (fault != Fault::repeatUnderNewId && fault != Fault::claimNotSent && fault != Fault::dropPiece) {
+    if (std::find(ours.begin(), ours.end(), fault) == ours.end()) {
         return frame;
     }
     std::string out;

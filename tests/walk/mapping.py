@@ -5,6 +5,7 @@ It works on the text as it was sent: every byte that is not part of a mapped URI
 """
 
 import re
+from pathlib import Path
 
 ROOT = "/redfish/v1"
 
@@ -24,9 +25,9 @@ _SINGLETONS = """AccountService AggregationService CertificateService Compositio
     LicenseService PowerEquipment ServiceConditions SessionService TaskService TelemetryService ThermalEquipment
     UpdateService JsonSchemas odata $metadata"""
 _UNLISTED = ["taskservice/taskmonitors"]  # maps like a collection, never shown as one
-_PUBLISHED = re.compile(
-    r"(Base|Composition|Environmental|EthernetFabric|Fabric|HeartbeatEvent|JobEvent|License|LogService|NetworkDevice|Platform"
-    r"|Power|ResourceEvent|SensorEvent|StorageDevice|TaskEvent|Telemetry|Update)(\.[0-9]+){2,3}")
+_REGISTRY_NAMES = [line for line in (Path(__file__).parent / "registries.txt").read_text().split("\n")
+                   if line and not line.startswith("#")]
+_PUBLISHED = re.compile(f"({'|'.join(_REGISTRY_NAMES)})" + r"(\.[0-9]+){2,3}")
 _OUTSIDE_NAMES = re.compile(r"(Uri|URI)$|^(uri|extref|Image)$")
 
 

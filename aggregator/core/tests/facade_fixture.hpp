@@ -112,6 +112,7 @@ protected:
     {
         shoset::Reply said;
         said.http = {status, {{"Content-Type", type}}};
+        said.undisturbed = undisturbed;
         say(link, {to.id, name(link), "agg", said}, body, last);
     }
     void chunk(shoset::LinkId link, const Sent& to, std::uint64_t offset, const std::string& body, bool last)
@@ -144,6 +145,8 @@ protected:
     Broker broker{mesh, facade, rng};
     std::map<ExchangeId, Given> given;
     std::vector<MessageId> cancelled;
+    bool undisturbed = true;  // what replies say
+    Duration underWay{};      // how long what connectors say takes to arrive
 
 private:
     void say(shoset::LinkId link, const shoset::Message& message, const std::string& body, bool last)
@@ -151,7 +154,7 @@ private:
         std::string frame;
         const std::uint8_t flags = last ? static_cast<std::uint8_t>(shoset::flagLast) : std::uint8_t{0};
         shoset::appendRecord(frame, {shoset::kindOf(message.content), flags, 3,
-                                     shoset::noDeadline, toMicros(now.mono)},
+                                     shoset::noDeadline, toMicros(now.mono - underWay)},
                              shoset::encodeHeader(message), body);
         mesh.onFrame(link, frame, now);
     }
@@ -200,9 +203,10 @@ private:
     void handle(OwnRequest, Now when, Done done) override { done(errorAnswer(404, {"ResourceMissingAtURI", {}, {}}), when); }
     std::vector<std::string> ownMembers(const std::string&, const Principal&) const override { return {}; }
 
-    void onReply(const shoset::Address& from, const MessageId& id, shoset::Reply said, std::string_view body, bool last, Now when) override
+    void onReply(const shoset::Address& from, const MessageId& id, shoset::Reply said, std::string_view body, bool last, Instant sent,
+                 Now when) override
     {
-        broker.onReply(from, id, std::move(said), body, last, when);
+        broker.onReply(from, id, std::move(said), body, last, sent, when);
     }
     void onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& piece, std::string_view body, bool last, Now when) override
     {

@@ -57,6 +57,39 @@ TEST_F(Joining, WhatIsAskedAfterAWriteBeganOrEndedIsNotAnsweredByWhatBeganBefore
     EXPECT_EQ(given[after].body, "2");
 }
 
+TEST_F(Joining, WhoAskedWhileAWriteMayHaveComeBetweenAsksAnewOnceAndTogether)
+{
+    const ExchangeId first = get(system);
+    pass(1s);
+    const ExchangeId second = get(system), third = get(system);
+    pass(1s);
+    undisturbed = false;
+    reply(1, take(1), 200, "old");
+    EXPECT_EQ(given[first].body, "old");
+    EXPECT_FALSE(given.contains(second) || given.contains(third));
+    ASSERT_EQ(commands(1).size(), 1U);
+    reply(1, take(1), 200, "new");
+    EXPECT_EQ(given[second].body, "new");
+    EXPECT_EQ(given[third].body, "new");
+    EXPECT_EQ(facade.counters().joinedAnew, 2U);
+    EXPECT_EQ(facade.open(), 0U);
+}
+
+TEST_F(Joining, WhoAskedAfterTheAnswerHadLeftTheConnectorIsNotServedByIt)
+{
+    get(system);
+    pass(1s);
+    const ExchangeId early = get(system);
+    pass(1s);
+    const ExchangeId late = get(system);
+    underWay = 500ms;
+    reply(1, take(1), 200, "old");
+    EXPECT_EQ(given[early].body, "old");
+    EXPECT_FALSE(given.contains(late));
+    reply(1, take(1), 200, "new");
+    EXPECT_EQ(given[late].body, "new");
+}
+
 TEST_F(Joining, AnAnswerInPiecesIsForOneAndTheOthersAskThemselves)
 {
     const ExchangeId first = get(system), second = get(system), third = get(system);

@@ -21,7 +21,11 @@ struct Wire final : shoset::FramePort {
 };
 
 struct Heard final : MeshEvents {
-    void onReply(const shoset::Address& from, const MessageId&, shoset::Reply, std::string_view, bool, Now) override { replies.push_back(from); }
+    void onReply(const shoset::Address& from, const MessageId&, shoset::Reply, std::string_view, bool, Instant left, Now) override
+    {
+        replies.push_back(from);
+        sent.push_back(left);
+    }
     void onChunk(const shoset::Address&, const MessageId&, const shoset::Chunk&, std::string_view, bool, Now) override { ++chunks; }
     void onCredit(const shoset::Address&, const MessageId&, std::uint64_t, Now) override { ++credits; }
     void onAnnounce(const shoset::Address& from, shoset::Announce, Now) override { announces.push_back(from); }
@@ -31,6 +35,7 @@ struct Heard final : MeshEvents {
         changed.insert(changed.end(), addresses.begin(), addresses.end());
     }
     std::vector<shoset::Address> replies, announces, changed;
+    std::vector<Instant> sent;  // of the replies
     std::vector<LinkId> lost;
     int chunks = 0, credits = 0;
 };
@@ -93,6 +98,24 @@ TEST_F(MeshTest, AConnectorMayAnswerUnderItsOwnNameOnly)
     mesh.onFrame(1, frameOf({id(), "zeta/s9", "agg-b", answered()}), now);
     EXPECT_EQ(heard.replies, std::vector<shoset::Address>{"acme/s1"});
     EXPECT_EQ(mesh.counters().wrongSource, 1U);
+}
+
+TEST_F(MeshTest, WhenAReplyLeftIsKnownOfItsSourcesOwnLinkOnceTheClocksWereCompared)
+{
+    const Instant stamp = now.mono;
+    greet(1, "acme/s1");
+    greet(2, "agg-a");
+    mesh.addAccepted(3, "acme/s3");
+    mesh.onFrame(3, frameOf({{}, "acme/s3", "", shoset::Hello{shoset::protocolMajor, 0, "acme/s3", 5, 0, "", 1}}), now);
+    now.mono += 1s;
+    mesh.onFrame(1, frameOf({id(), "acme/s1", "agg-b", answered()}), now);
+    mesh.onFrame(2, frameOf({id(), "acme/s7", "agg-b", answered()}), now);
+    mesh.onFrame(3, frameOf({id(), "acme/s3", "agg-b", answered()}), now);
+    ASSERT_EQ(heard.sent.size(), 3U);
+    EXPECT_LE(heard.sent[0], stamp);
+    EXPECT_GT(heard.sent[0], stamp - 1ms);
+    EXPECT_EQ(heard.sent[1], Instant::min());
+    EXPECT_EQ(heard.sent[2], Instant::min());
 }
 
 TEST_F(MeshTest, AConnectorMayNotCommandCancelOrTeachRoutes)

@@ -232,6 +232,54 @@ TEST_F(ExecutorTest, AWritesAnswerDoesNotWaitLongForASlowBmc)
     EXPECT_EQ(executor.counters().refreshTimeouts, 1U);
 }
 
+TEST_F(ExecutorTest, AnAnswerSaysWhetherAWriteBeganOrEndedMeanwhile)
+{
+    const auto begin = [this](const char* method) {
+        give(command(method, *method == 'G' ? system : action));
+        if (*method != 'G') {
+            executor.onPersisted(journal.tokens.back(), {}, now);
+        }
+        return bmc.last;
+    };
+    const auto undisturbed = [this](BmcExchange exchange) {
+        executor.onHead(exchange, {204, {}}, false, now);
+        return host.reply(host.sent.size() - 1).undisturbed;
+    };
+    EXPECT_TRUE(undisturbed(begin("GET")));
+    const BmcExchange before = begin("GET");
+    const BmcExchange write = begin("POST");
+    EXPECT_FALSE(undisturbed(before)) << "one began";
+    const BmcExchange during = begin("GET");
+    EXPECT_TRUE(undisturbed(begin("GET"))) << "one is under way, so nobody was told of its end";
+    EXPECT_FALSE(undisturbed(write));
+    EXPECT_FALSE(undisturbed(during)) << "one ended";
+    EXPECT_TRUE(undisturbed(begin("GET"))) << "it is over";
+}
+
+TEST_F(ExecutorTest, AWriteThatFailsEndsToo)
+{
+    give(command("POST", action));
+    executor.onPersisted(journal.tokens.at(0), {}, now);
+    const BmcExchange write = bmc.last;
+    give(command("GET", system));
+    executor.onFailure(write, {Code::outcomeUnknown, "no answer"}, now);
+    executor.onHead(bmc.last, {204, {}}, false, now);
+    EXPECT_FALSE(host.reply(1).undisturbed);
+}
+
+TEST_F(ExecutorTest, AWriteDuringAnAnswersLastPieceCountsAsLongAsItWasNotSent)
+{
+    give(command("GET", system));
+    const BmcExchange get = bmc.last;
+    executor.onHead(get, {200, {{"Content-Type", "text/plain"}}}, true, now);
+    executor.onBody(get, "first", false, now);
+    give(command("POST", action));
+    executor.onPersisted(journal.tokens.at(0), {}, now);
+    executor.onBody(get, "last", true, now);
+    EXPECT_EQ(host.sent.at(0).body, "firstlast");
+    EXPECT_FALSE(host.reply(0).undisturbed);
+}
+
 TEST_F(ExecutorTest, HeadTellsTheLengthOfTheLocalisedBody)
 {
     give(command("HEAD", system));

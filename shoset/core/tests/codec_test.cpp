@@ -31,7 +31,7 @@ std::vector<Content> everyContent()
         Bye{"maintenance"},
         Command{"redfish.request", "alice", "5B247A", {"PATCH", "/redfish/v1/x?y=" + rawBytes, someHeaders}, -1,
                 {"facade.example", "10.0.0.1:8443"}},
-        Reply{ReplyState::success, Code::ok, "fine", {206, someHeaders}},
+        Reply{ReplyState::success, Code::ok, "fine", {206, someHeaders}, true},
         Chunk{UINT64_MAX, Code::outcomeUnknown, "the BMC went away " + rawBytes},
         Credit{UINT64_MAX},
         Cancel{},
@@ -142,8 +142,11 @@ TEST(Codec, RepliesOfEveryStateAndCodeComeBack)
             EXPECT_EQ(std::tie(decoded.state, decoded.code, decoded.message), std::make_tuple(state, static_cast<Code>(code), "why"));
             EXPECT_EQ(decoded.http.status, 503);
             EXPECT_EQ(decoded.http.headers, someHeaders);
+            EXPECT_FALSE(decoded.undisturbed);
         }
     }
+    const std::vector<Content> all = everyContent();
+    EXPECT_TRUE(roundTrip<Reply>(sample<Reply>(all)).undisturbed);
 }
 
 TEST(Codec, AnnouncementsAndRoutesKeepEveryField)
@@ -223,6 +226,13 @@ Result<Message> decodedReply(std::uint32_t state, std::uint32_t code, std::uint3
     header.mutable_reply()->set_code(code);
     header.mutable_reply()->set_status(status);
     return decodeHeader(Kind::reply, header.SerializeAsString());
+}
+
+TEST(Codec, AReplyOfAnOlderNodeIsNotTakenToBeUndisturbed)
+{
+    const Result<Message> decoded = decodedReply(2, 0, 200);
+    ASSERT_TRUE(decoded.ok());
+    EXPECT_FALSE(std::get<Reply>(decoded->content).undisturbed);
 }
 
 TEST(Codec, UnknownErrorCodesAreRefused)

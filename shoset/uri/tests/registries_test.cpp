@@ -5,6 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <string>
+#include <vector>
+
 namespace mesh::uri {
 namespace {
 
@@ -14,11 +19,35 @@ TEST(Registries, WhatDmtfPublishesIsKnownByNameAndVersion)
     EXPECT_EQ(publishedRegistry("/redfish/v1/registries/TaskEvent.1.0/"), "TaskEvent.1.0");
 }
 
+// From the publication, not from the product.
+std::vector<std::string> namesOfThePublication()
+{
+    std::vector<std::string> names;
+    std::ifstream file(MESH_SOURCE_DIR "/tests/walk/registries.txt");
+    for (std::string line; std::getline(file, line);) {
+        if (!line.empty() && line.front() != '#') {
+            names.push_back(line);
+        }
+    }
+    return names;
+}
+
+TEST(Registries, TheNamesAreThoseOfThePublication)
+{
+    std::vector<std::string> known(publishedRegistryNames().begin(), publishedRegistryNames().end());
+    std::sort(known.begin(), known.end());
+    EXPECT_EQ(known, namesOfThePublication());
+    for (const std::string& name : known) {
+        EXPECT_EQ(publishedRegistry("/redfish/v1/Registries/" + name + ".1.0.0"), name + ".1.0.0");
+    }
+}
+
 TEST(Registries, EverythingElseIsTheSatellitesOwn)
 {
     for (const char* path :
          {"Base", "Base.", "Base.1", "Base.1.", "Base.1.8.1.0", "Base.v1_8_1", "Base.1.x", "Base.1..1", "base.1.8.1", "BaseX.1.8",
-          "OpenBMC.0.1.0", "iLO.2.13.0", "5B247A_Base.1.8.1", "Base.1.8.1/Base.1.8.1.json", ""}) {
+          "OpenBMC.0.1.0", "iLO.2.13.0", "Redfish_1.5.0_PrivilegeRegistry", "5B247A_Base.1.8.1", "Base.1.8.1/Base.1.8.1.json",
+          ""}) {
         EXPECT_EQ(publishedRegistry("/redfish/v1/Registries/" + std::string(path)), "") << path;
     }
     EXPECT_EQ(publishedRegistry("/redfish/v1/Cables/Base.1.8.1"), "");
