@@ -14,12 +14,6 @@ std::size_t tenantSize(const std::string& name)
 {
     return name.size() + 1;
 }
-
-bool isPrintable(std::string_view text)
-{
-    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
-
 }  // namespace
 
 StateMachine::Outcome StateMachine::run(const PutTenant& op, Entry& entry)
@@ -28,7 +22,7 @@ StateMachine::Outcome StateMachine::run(const PutTenant& op, Entry& entry)
         return std::string();
     }
     const std::size_t size = tenantSize(op.name);
-    if (auto fit = fits(used.registry, 0, size, limits::registryTableBytes, "tenants and connectors"); !fit) {
+    if (auto fit = fits(Table::registry, 0, size); !fit) {
         return fit.error();
     }
     if (auto added = current.registry.addTenant(op.name); !added) {
@@ -63,9 +57,9 @@ StateMachine::Outcome StateMachine::run(const PutConnector& op, Entry& entry)
     if (old != nullptr && *old == connector) {
         return std::string();
     }
-    const std::size_t before = old == nullptr ? 0 : encodedSize(*old);
-    const std::size_t after = encodedSize(connector);
-    if (auto fit = fits(used.registry, before, after, limits::registryTableBytes, "tenants and connectors"); !fit) {
+    const std::size_t before = old == nullptr ? 0 : sizeOf(*old);
+    const std::size_t after = sizeOf(connector);
+    if (auto fit = fits(Table::registry, before, after); !fit) {
         return fit.error();
     }
     if (!connector.prefix.empty() && prefixTaken(connector.prefix, name)) {
@@ -73,6 +67,9 @@ StateMachine::Outcome StateMachine::run(const PutConnector& op, Entry& entry)
     }
     if (auto valid = current.registry.check(connector); !valid) {
         return valid.error();
+    }
+    if (const Node* node = findNodeByKey(current, connector.key)) {
+        return Error{Code::alreadyExists, "key " + connector.key + " belongs to node " + node->name};
     }
     if (!connector.prefix.empty()) {
         const PrefixAssignment* assigned = findPrefix(current, name.tenant, name.name);
@@ -96,7 +93,7 @@ StateMachine::Outcome StateMachine::run(const RemoveConnector& op, Entry& entry)
     if (connector == nullptr) {
         return Error{Code::notFound, "there is no connector " + tenants::describe(op.tenant, op.name)};
     }
-    used.registry -= encodedSize(*connector);
+    used.registry -= sizeOf(*connector);
     current.registry.remove(op.tenant, op.name);
     entry.changed(ChangeKind::connector, changeKey(name));
     dropPrefix(name, entry);
@@ -164,9 +161,9 @@ StateMachine::Outcome StateMachine::run(const PutProperty& op, Entry& entry)
         return std::string();
     }
     Property property{op.json, entry.revision};
-    const std::size_t before = old == nullptr ? 0 : encodedSize(op.uri, *old);
-    const std::size_t after = encodedSize(op.uri, property);
-    if (auto fit = fits(used.properties, before, after, limits::propertyTableBytes, "properties"); !fit) {
+    const std::size_t before = old == nullptr ? 0 : sizeOf(op.uri, *old);
+    const std::size_t after = sizeOf(op.uri, property);
+    if (auto fit = fits(Table::properties, before, after); !fit) {
         return fit.error();
     }
     used.properties += after - before;
@@ -184,7 +181,7 @@ StateMachine::Outcome StateMachine::run(const RemoveProperty& op, Entry& entry)
     if (!matches(op.ifRevision, old->revision)) {
         return changedMeanwhile("this resource");
     }
-    used.properties -= encodedSize(op.uri, *old);
+    used.properties -= sizeOf(op.uri, *old);
     current.properties.erase(op.uri);
     entry.changed(ChangeKind::property, op.uri);
     return std::string();
@@ -211,12 +208,11 @@ Result<void> StateMachine::storePrefix(const tenants::ConnectorName& name, Prefi
         return {};
     }
     if (old == nullptr && current.prefixes.size() >= limits::maxConnectors) {
-        return Error{Code::full, "there are " + std::to_string(limits::maxConnectors) +
-                                     " satellites already, the most there can be"};
+        return tooMany(limits::maxConnectors, "satellites");
     }
-    const std::size_t before = old == nullptr ? 0 : encodedSize(name, *old);
-    const std::size_t after = encodedSize(name, assignment);
-    if (auto fit = fits(used.prefixes, before, after, limits::prefixTableBytes, "prefixes"); !fit) {
+    const std::size_t before = old == nullptr ? 0 : sizeOf(name, *old);
+    const std::size_t after = sizeOf(name, assignment);
+    if (auto fit = fits(Table::prefixes, before, after); !fit) {
         return fit;
     }
     used.prefixes += after - before;
@@ -235,7 +231,7 @@ void StateMachine::dropPrefix(const tenants::ConnectorName& name, Entry& entry)
     if (old == nullptr) {
         return;
     }
-    used.prefixes -= encodedSize(name, *old);
+    used.prefixes -= sizeOf(name, *old);
     current.connectorByLowerPrefix.erase(toLower(old->prefix));
     current.prefixes.erase(name);
     entry.changed(ChangeKind::prefix, changeKey(name));

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "cluster/core/records.hpp"
 #include "shoset/base/ids.hpp"
+#include "shoset/base/result.hpp"
 #include "shoset/base/time.hpp"
 #include "tenants/privileges.hpp"
 #include "tenants/registry.hpp"
@@ -13,8 +15,6 @@
 
 namespace mesh::cluster {
 
-// Counts the entries applied to a state; 0 is the empty state. Equal on every node for the same entry.
-using Revision = std::uint64_t;
 // A condition "only if the record is still as I saw it": the record's revision, or anyRevision.
 constexpr Revision anyRevision = 0;
 
@@ -122,11 +122,35 @@ struct RemoveProperty {
     Revision ifRevision = anyRevision;
 };
 
-// The position in this list is the operation's number on disk and on the wire: append only.
+// The cluster speaks this level from now on, never a lower one again. Refused while a registered node's program does not
+// know it. Who does not know it stops. Result: the level in force.
+struct RaiseFeatureLevel {
+    FeatureLevel level = firstFeatureLevel;
+};
+// Adds or changes a node; `revision` in it counts for nothing. Without id it is new and gets one; with an id that no
+// node ever had it is new too (first members have fixed ids). A node's storage, once known, stays: who lost his data is
+// another node. Result: the id.
+struct PutNode {
+    Node node;
+    Revision ifRevision = anyRevision;
+};
+struct RemoveNode {
+    std::uint64_t id = 0;
+    Revision ifRevision = anyRevision;
+};
+// Puts an account as it was elsewhere, with id, hash and lock; `revision` in it counts for nothing. Its role must be
+// there already. Again is nothing; another one under that id is refused. Later accounts get higher ids. Result: the id.
+struct RestoreAccount {
+    Account account;
+};
+
+// The position in this list is the operation's number on disk and on the wire: append only, and tell feature_level.cpp
+// at which level it came.
 using Operation =
     std::variant<CreateAccount, UpdateAccount, DeleteAccount, PutRole, DeleteRole, CreateSession, EndSession,
                  TouchSessions, ExpireSessions, PutTenant, RemoveTenant, PutConnector, RemoveConnector, AssignPrefix,
-                 SetServiceUuid, RaiseGeneration, PutProperty, RemoveProperty>;
+                 SetServiceUuid, RaiseGeneration, PutProperty, RemoveProperty, RaiseFeatureLevel, PutNode, RemoveNode,
+                 RestoreAccount>;
 
 // One entry of the log.
 struct Command {
@@ -154,6 +178,8 @@ enum class ChangeKind : std::uint8_t {
     prefix,     // key: "tenant/name"
     service,    // UUID or generation
     property,
+    featureLevel,
+    node,  // key: its id
 };
 
 // Record `key` of a table was added, changed or removed by the entry at `revision`.

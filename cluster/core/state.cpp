@@ -2,6 +2,8 @@
 
 #include "shoset/base/http.hpp"
 
+#include <algorithm>
+
 namespace mesh::cluster {
 
 namespace {
@@ -11,6 +13,15 @@ auto find(const Map& map, const Key& key) -> const typename Map::mapped_type*
 {
     const auto found = map.find(key);
     return found == map.end() ? nullptr : &found->second;
+}
+
+// They are limits::maxAggregators at most, so that an index would cost more than it saves.
+template <class Predicate>
+const Node* findNodeIf(const State& state, Predicate predicate)
+{
+    const auto found = std::find_if(state.nodes.begin(), state.nodes.end(),
+                                    [&](const auto& entry) { return predicate(entry.second); });
+    return found == state.nodes.end() ? nullptr : &found->second;
 }
 
 }  // namespace
@@ -40,6 +51,21 @@ const PrefixAssignment* findPrefix(const State& state, std::string_view tenant, 
 const Property* findProperty(const State& state, std::string_view uri)
 {
     return find(state.properties, std::string(uri));
+}
+
+const Node* findNode(const State& state, std::uint64_t id)
+{
+    return find(state.nodes, id);
+}
+
+const Node* findNodeByName(const State& state, std::string_view name)
+{
+    return findNodeIf(state, [name](const Node& node) { return equalsIgnoreCase(node.name, name); });
+}
+
+const Node* findNodeByKey(const State& state, std::string_view z85)
+{
+    return findNodeIf(state, [z85](const Node& node) { return node.key == z85; });
 }
 
 tenants::PrivilegeSet privilegesOf(const State& state, std::string_view roleId)

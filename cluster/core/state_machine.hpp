@@ -2,7 +2,9 @@
 
 #include "cluster/core/codec.hpp"
 #include "cluster/core/command.hpp"
+#include "cluster/core/feature_level.hpp"
 #include "cluster/core/state.hpp"
+#include "shoset/base/limits.hpp"
 #include "shoset/base/result.hpp"
 
 #include <cstddef>
@@ -18,6 +20,9 @@ namespace mesh::cluster {
 // by number and by encoded bytes (limits.hpp); what would exceed them is refused with Code::full.
 class StateMachine {
 public:
+    // `level`: up to which it knows entries and snapshots. Lower than the newest in tests, to play an older program.
+    explicit StateMachine(FeatureLevel level = newestFeatureLevel) : knows(level) {}
+
     // Applies the next entry of the log and appends what it changed to `changes`. A repeat of a remembered request id
     // changes nothing and gives the first answer. An error means that this node must stop, state unchanged:
     // unsupported (written by a newer program: an entry is never skipped) or corrupt.
@@ -33,9 +38,7 @@ public:
 
 private:
     struct Entry;  // the entry being applied
-    struct Budgets {
-        std::size_t accounts = 0, roles = 0, sessions = 0, registry = 0, prefixes = 0, properties = 0, remembered = 0;
-    };
+    struct Table;
     using Outcome = Result<std::string>;  // the operation's value, or a user's error
 
     Outcome run(const CreateAccount& op, Entry& entry);
@@ -56,6 +59,10 @@ private:
     Outcome run(const RaiseGeneration& op, Entry& entry);
     Outcome run(const PutProperty& op, Entry& entry);
     Outcome run(const RemoveProperty& op, Entry& entry);
+    Outcome run(const RaiseFeatureLevel& op, Entry& entry);
+    Outcome run(const PutNode& op, Entry& entry);
+    Outcome run(const RemoveNode& op, Entry& entry);
+    Outcome run(const RestoreAccount& op, Entry& entry);
 
     Result<void> storeAccount(Account account, Entry& entry);
     void endSession(const std::string& id, Entry& entry);
@@ -65,11 +72,25 @@ private:
     void dropPrefix(const tenants::ConnectorName& name, Entry& entry);
     bool prefixTaken(std::string_view prefix, const tenants::ConnectorName& asker) const;
     bool uuidTaken(std::string_view uuid, const tenants::ConnectorName& asker) const;
+    Result<void> checkNode(const Node& node) const;
+    bool isFreeNodeId(std::uint64_t id) const;
+    void takeNodeId(std::uint64_t id);
+    Outcome runAtLevel(const Operation& operation, Entry& entry);
     void remember(Remembered result);
     Result<void> rebuildLookUps();
 
+    // What a record takes of its table's budget, at the level in force.
+    template <class... Record>
+    std::size_t sizeOf(const Record&... record) const;
+    // Would replacing `before` bytes by `after` keep the table within its budget? The error names the table.
+    Result<void> fits(const Table& table, std::size_t before, std::size_t after) const;
+    limits::TableBytes measure() const;
+    // What is remembered makes room by itself.
+    Result<void> withinBudgets(const limits::TableBytes& bytes) const;
+
+    FeatureLevel knows;
     State current;
-    Budgets used;
+    limits::TableBytes used;
     std::deque<Remembered> remembered;
     std::unordered_map<MessageId, Applied> answers;
 };

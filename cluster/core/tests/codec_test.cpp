@@ -27,7 +27,11 @@ std::vector<Operation> everyOperation()
             SetServiceUuid{"4c4c4544-0043"},
             RaiseGeneration{},
             PutProperty{"/redfish/v1/Chassis/rack", 4, "{}"},
-            RemoveProperty{"/redfish/v1/Chassis/rack", 5}};
+            RemoveProperty{"/redfish/v1/Chassis/rack", 5},
+            RaiseFeatureLevel{2},
+            PutNode{node("a", 1, 7), 3},
+            RemoveNode{7, 4},
+            RestoreAccount{{"9", "bob", someHash, "Operator", "acme", false, true, true, at(3), 12}}};
 }
 
 using Codec = Machine;

@@ -88,7 +88,7 @@ TEST_F(Snapshots, ThatAreDamagedOrNewerAreRefusedAndChangeNothing)
     }
     EXPECT_EQ(machine.restore(good + "x").error().code, Code::corrupt);
     std::string newer = good;
-    newer[0] = 2;
+    newer[0] = newestFeatureLevel + 1;
     EXPECT_EQ(machine.restore(newer).error().code, Code::unsupported);
     for (int round = 0; round < 5000; ++round) {
         std::string damaged = good;

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "shoset/base/time.hpp"
+#include "tenants/privileges.hpp"
+#include "tenants/registry.hpp"
+
+#include <cstdint>
+#include <string>
+
+// What the tables of the replicated state hold.
+namespace mesh::cluster {
+
+// Counts the entries applied to a state; 0 is the empty state. Equal on every node for the same entry.
+using Revision = std::uint64_t;
+
+struct Account {
+    std::string id;
+    std::string userName;
+    std::string passwordHash;
+    std::string roleId;
+    std::string tenant;  // "": the system's
+    bool enabled = true;
+    bool locked = false;  // see isLocked()
+    bool passwordChangeRequired = false;
+    WallTime lockedAt{};    // when `locked` was last set
+    Revision revision = 0;  // of the last change; also its ETag
+    bool operator==(const Account&) const = default;
+};
+
+struct Role {
+    std::string id;
+    tenants::PrivilegeSet privileges;
+    Revision revision = 0;
+    bool operator==(const Role&) const = default;
+};
+
+// Its tenant is its account's.
+struct Session {
+    std::string id;
+    std::string tokenHash;  // 32 bytes
+    std::string accountId;
+    std::string client;
+    WallTime createdAt{};
+    WallTime lastUse{};  // as far as the cluster was told (TouchSessions)
+    std::uint32_t timeoutSeconds = 0;
+    bool operator==(const Session&) const = default;
+};
+
+struct PrefixAssignment {
+    std::string prefix;
+    std::string uuid;  // last one seen
+    bool operator==(const PrefixAssignment&) const = default;
+};
+
+struct Property {
+    std::string json;
+    Revision revision = 0;
+    bool operator==(const Property&) const = default;
+};
+
+// The lowest common denominator of the cluster's programs; see feature_level.hpp.
+using FeatureLevel = std::uint32_t;
+constexpr FeatureLevel firstFeatureLevel = 1;
+
+// An aggregator or a witness. What the others need in order to reach it and to know it again.
+struct Node {
+    std::uint64_t id = 0;      // raft's: never 0, never used again
+    std::string name;          // unique among nodes, case does not count
+    std::string key;           // CURVE public key, Z85; unique among nodes and connectors
+    std::string peerEndpoint;  // empty until the node told it, as are the other two
+    std::string meshEndpoint;
+    std::string facadeUrl;
+    bool witness = false;    // a voter without a facade
+    std::string storage;     // random id of its data directory: another one means that its data are lost
+    std::string software;    // for people
+    FeatureLevel featureLevel = firstFeatureLevel;  // the newest that its program knows
+    Revision revision = 0;
+    bool operator==(const Node&) const = default;
+};
+
+}  // namespace mesh::cluster

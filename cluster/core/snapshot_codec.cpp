@@ -1,0 +1,190 @@
+#include "cluster/core/codec.hpp"
+#include "cluster/core/fields_nodes.hpp"
+#include "cluster/core/fields_registry.hpp"
+
+#include <utility>
+
+namespace mesh::cluster {
+
+namespace {
+
+template <class Archive>
+void fields(Archive& a, Remembered& remembered)
+{
+    a.id(remembered.requestId);
+    a.number(remembered.applied.revision);
+    code(a, remembered.applied.error.code);
+    a.text(remembered.applied.error.message, maxMessageText);
+    name(a, remembered.applied.value);
+}
+
+template <class Record>
+void encodeRecord(Encoder& encoder, Record record)  // a copy: fields() takes what it could also fill
+{
+    fields(encoder, record);
+}
+
+template <class Record>
+std::size_t sizeOf(Record record, FeatureLevel level)
+{
+    Encoder encoder;
+    encoder.level = level;
+    fields(encoder, record);
+    return encoder.out.size();
+}
+
+// `insert` says whether a record may stand where it does.
+template <class Record, class Insert>
+void readTable(Decoder& decoder, std::size_t limit, Insert insert)
+{
+    std::size_t size = 0;
+    decoder.count(size, limit);
+    for (; size > 0 && decoder.good; --size) {
+        Record record{};
+        fields(decoder, record);
+        decoder.good = decoder.good && insert(std::move(record));
+    }
+}
+
+template <class Map>
+auto intoById(Map& map)
+{
+    return [&map](auto record) {
+        std::string key = record.id;
+        return map.emplace(std::move(key), std::move(record)).second;
+    };
+}
+
+void readTables(Decoder& decoder, Snapshot& snapshot)
+{
+    State& state = snapshot.state;
+    readTable<Account>(decoder, limits::maxAccounts, intoById(state.accounts));
+    readTable<Role>(decoder, limits::maxRoles, intoById(state.roles));
+    readTable<Session>(decoder, limits::maxSessions, intoById(state.sessions));
+    readTable<PutTenant>(decoder, limits::maxTenants,
+                         [&](const PutTenant& tenant) { return state.registry.addTenant(tenant.name).ok(); });
+    readTable<tenants::Connector>(decoder, limits::maxConnectors, [&](tenants::Connector connector) {
+        return state.registry.find(connector.tenant, connector.name) == nullptr &&
+               state.registry.put(std::move(connector)).ok();
+    });
+    readTable<std::pair<tenants::ConnectorName, PrefixAssignment>>(
+        decoder, limits::maxConnectors, [&](auto entry) { return state.prefixes.insert(std::move(entry)).second; });
+    readTable<std::pair<std::string, Property>>(decoder, limits::maxStateBytes, [&](auto entry) {
+        return state.properties.insert(std::move(entry)).second;
+    });
+    readTable<Remembered>(decoder, limits::maxRememberedResults, [&](Remembered result) {
+        snapshot.remembered.push_back(std::move(result));
+        return true;
+    });
+    if (decoder.level >= clusterFeatureLevel) {
+        readTable<Node>(decoder, limits::maxAggregators, [&state](Node node) {
+            return node.id != 0 && state.nodes.emplace(node.id, std::move(node)).second;
+        });
+    }
+}
+
+// What is no table; `Known` is const for an Encoder.
+template <class Archive, class Known>
+void head(Archive& a, Known& state)
+{
+    a.number(state.revision);
+    a.number(state.generation);
+    a.text(state.serviceUuid, maxNameText);
+    a.number(state.nextAccountId);
+    if (a.level >= clusterFeatureLevel) {
+        a.number(state.nextNodeId);
+        ids(a, state.unusedNodeIds, limits::maxUnusedNodeIds);
+    }
+}
+
+}  // namespace
+
+std::string encodeSnapshot(const State& state, const std::deque<Remembered>& remembered)
+{
+    Encoder encoder;
+    encoder.level = state.featureLevel;
+    encoder.number(encoder.level);
+    head(encoder, state);
+    const auto table = [&encoder](const auto& records, auto record) {
+        encoder.number(records.size());
+        for (const auto& entry : records) {
+            encodeRecord(encoder, record(entry));
+        }
+    };
+    const auto second = [](const auto& entry) { return entry.second; };
+    table(state.accounts, second);
+    table(state.roles, second);
+    table(state.sessions, second);
+    table(state.registry.tenants(), [](const std::string& tenant) { return PutTenant{tenant}; });
+    table(state.registry.connectors(), second);
+    table(state.prefixes, [](const auto& entry) { return std::pair(entry.first, entry.second); });
+    table(state.properties, [](const auto& entry) { return std::pair(entry.first, entry.second); });
+    table(remembered, [](const Remembered& result) { return result; });
+    if (encoder.level >= clusterFeatureLevel) {
+        table(state.nodes, second);
+    }
+    return std::move(encoder.out);
+}
+
+Result<Snapshot> decodeSnapshot(std::string_view bytes, FeatureLevel knows)
+{
+    Decoder decoder(bytes);
+    decoder.number(decoder.level);
+    if (!decoder.good || bytes.size() > limits::maxStateBytes) {
+        return malformed("a snapshot");
+    }
+    if (decoder.level < firstFeatureLevel || decoder.level > knows) {
+        return newer("a snapshot of format", decoder.level, knows);
+    }
+    Snapshot snapshot;
+    snapshot.state.featureLevel = static_cast<FeatureLevel>(decoder.level);
+    head(decoder, snapshot.state);
+    readTables(decoder, snapshot);
+    const bool whole = decoder.good && decoder.rest.empty();
+    if (!whole || encodeSnapshot(snapshot.state, snapshot.remembered) != bytes) {  // also when records are out of order
+        return malformed("a snapshot");
+    }
+    return snapshot;
+}
+
+std::size_t encodedSize(const Account& account, FeatureLevel level)
+{
+    return sizeOf(account, level);
+}
+
+std::size_t encodedSize(const Role& role, FeatureLevel level)
+{
+    return sizeOf(role, level);
+}
+
+std::size_t encodedSize(const Session& session, FeatureLevel level)
+{
+    return sizeOf(session, level);
+}
+
+std::size_t encodedSize(const tenants::Connector& connector, FeatureLevel level)
+{
+    return sizeOf(connector, level);
+}
+
+std::size_t encodedSize(const tenants::ConnectorName& name, const PrefixAssignment& assignment, FeatureLevel level)
+{
+    return sizeOf(std::pair(name, assignment), level);
+}
+
+std::size_t encodedSize(const std::string& uri, const Property& property, FeatureLevel level)
+{
+    return sizeOf(std::pair(uri, property), level);
+}
+
+std::size_t encodedSize(const Remembered& remembered, FeatureLevel level)
+{
+    return sizeOf(remembered, level);
+}
+
+std::size_t encodedSize(const Node& node, FeatureLevel level)
+{
+    return sizeOf(node, level);
+}
+
+}  // namespace mesh::cluster
