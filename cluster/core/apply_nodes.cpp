@@ -34,6 +34,17 @@ StateMachine::Outcome StateMachine::run(const RaiseFeatureLevel& op, Entry& entr
     return std::to_string(current.featureLevel);
 }
 
+StateMachine::Outcome StateMachine::run(const RaiseGeneration&, Entry& entry)
+{
+    ++current.generation;
+    entry.changed(ChangeKind::service, "");
+    if (current.featureLevel >= clusterFeatureLevel) {
+        endSessions([](const Session&) { return true; }, entry);
+        dropEnrolments([](const Enrolment&) { return true; }, entry);
+    }
+    return std::to_string(current.generation);
+}
+
 Result<void> StateMachine::checkNode(const Node& node) const
 {
     if (!isValidName(node.name) || !tenants::isValidKey(node.key)) {

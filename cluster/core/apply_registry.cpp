@@ -46,27 +46,42 @@ StateMachine::Outcome StateMachine::run(const RemoveTenant& op, Entry& entry)
     }
     used.registry -= tenantSize(op.name);
     entry.changed(ChangeKind::tenant, op.name);
+    dropEnrolments([&op](const Enrolment& enrolment) { return enrolment.tenant == op.name; }, entry);
     return std::string();
 }
 
 StateMachine::Outcome StateMachine::run(const PutConnector& op, Entry& entry)
 {
-    const tenants::Connector& connector = op.connector;
+    if (auto put = putConnector(op.connector, entry); !put) {
+        return put.error();
+    }
+    return std::string();
+}
+
+Result<void> StateMachine::putConnector(tenants::Connector connector, Entry& entry)
+{
     const tenants::ConnectorName name{connector.tenant, connector.name};
     const tenants::Connector* old = current.registry.find(connector.tenant, connector.name);
-    if (old != nullptr && *old == connector) {
-        return std::string();
+    if (old != nullptr && old->revoked && old->key == connector.key) {
+        return Error{Code::refused, "the key of connector " + tenants::describe(name.tenant, name.name) +
+                                        " was revoked: it needs another one"};
     }
-    const std::size_t before = old == nullptr ? 0 : sizeOf(*old);
-    const std::size_t after = sizeOf(connector);
-    if (auto fit = fits(Table::registry, before, after); !fit) {
-        return fit.error();
+    if (old != nullptr) {
+        connector.host = old->host;
+        connector.rotating = old->rotating && old->key == connector.key;
+        connector.pendingKey = connector.rotating ? old->pendingKey : "";
+    }
+    if (old != nullptr && *old == connector) {
+        return {};
+    }
+    if (auto fit = fits(Table::registry, old == nullptr ? 0 : sizeOf(*old), sizeOf(connector)); !fit) {
+        return fit;
     }
     if (!connector.prefix.empty() && prefixTaken(connector.prefix, name)) {
         return Error{Code::alreadyExists, "prefix " + connector.prefix + " belongs to another satellite"};
     }
     if (auto valid = current.registry.check(connector); !valid) {
-        return valid.error();
+        return valid;
     }
     if (const Node* node = findNodeByKey(current, connector.key)) {
         return Error{Code::alreadyExists, "key " + connector.key + " belongs to node " + node->name};
@@ -75,15 +90,28 @@ StateMachine::Outcome StateMachine::run(const PutConnector& op, Entry& entry)
         const PrefixAssignment* assigned = findPrefix(current, name.tenant, name.name);
         const std::string uuid = assigned == nullptr ? "" : assigned->uuid;
         if (auto stored = storePrefix(name, {connector.prefix, uuid}, entry); !stored) {
-            return stored.error();
+            return stored;
         }
     }
-    if (auto put = current.registry.put(connector); !put) {
-        return put.error();
+    return replaceConnector(std::move(connector), entry);
+}
+
+// As a whole, and nothing but the record.
+Result<void> StateMachine::replaceConnector(tenants::Connector connector, Entry& entry)
+{
+    const tenants::ConnectorName name{connector.tenant, connector.name};
+    const tenants::Connector* old = current.registry.find(connector.tenant, connector.name);
+    const std::size_t before = old == nullptr ? 0 : sizeOf(*old);
+    const std::size_t after = sizeOf(connector);
+    if (auto fit = fits(Table::registry, before, after); !fit) {
+        return fit;
+    }
+    if (auto put = current.registry.put(std::move(connector)); !put) {
+        return put;
     }
     used.registry += after - before;
     entry.changed(ChangeKind::connector, changeKey(name));
-    return std::string();
+    return {};
 }
 
 StateMachine::Outcome StateMachine::run(const RemoveConnector& op, Entry& entry)
@@ -97,6 +125,7 @@ StateMachine::Outcome StateMachine::run(const RemoveConnector& op, Entry& entry)
     current.registry.remove(op.tenant, op.name);
     entry.changed(ChangeKind::connector, changeKey(name));
     dropPrefix(name, entry);
+    dropEnrolmentsFor(name, entry);
     return std::string();
 }
 
@@ -139,13 +168,6 @@ StateMachine::Outcome StateMachine::run(const SetServiceUuid& op, Entry& entry)
     current.serviceUuid = op.uuid;
     entry.changed(ChangeKind::service, "");
     return current.serviceUuid;
-}
-
-StateMachine::Outcome StateMachine::run(const RaiseGeneration&, Entry& entry)
-{
-    ++current.generation;
-    entry.changed(ChangeKind::service, "");
-    return std::to_string(current.generation);
 }
 
 StateMachine::Outcome StateMachine::run(const PutProperty& op, Entry& entry)

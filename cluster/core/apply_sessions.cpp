@@ -89,16 +89,7 @@ StateMachine::Outcome StateMachine::run(const ExpireSessions&, Entry& entry)
 
 std::size_t StateMachine::expireSessions(Entry& entry)
 {
-    std::vector<std::string> expired;
-    for (const auto& [id, session] : current.sessions) {
-        if (isExpired(session, entry.stamp)) {
-            expired.push_back(id);
-        }
-    }
-    for (const std::string& id : expired) {
-        endSession(id, entry);
-    }
-    return expired.size();
+    return endSessions([&entry](const Session& session) { return isExpired(session, entry.stamp); }, entry);
 }
 
 void StateMachine::endSession(const std::string& id, Entry& entry)
@@ -110,17 +101,23 @@ void StateMachine::endSession(const std::string& id, Entry& entry)
     current.sessions.erase(session);
 }
 
-void StateMachine::endSessionsOf(const std::string& accountId, std::string_view keep, Entry& entry)
+std::size_t StateMachine::endSessions(const std::function<bool(const Session&)>& which, Entry& entry)
 {
     std::vector<std::string> ended;
     for (const auto& [id, session] : current.sessions) {
-        if (session.accountId == accountId && id != keep) {
+        if (which(session)) {
             ended.push_back(id);
         }
     }
     for (const std::string& id : ended) {
         endSession(id, entry);
     }
+    return ended.size();
+}
+
+void StateMachine::endSessionsOf(const std::string& accountId, std::string_view keep, Entry& entry)
+{
+    endSessions([&](const Session& session) { return session.accountId == accountId && session.id != keep; }, entry);
 }
 
 }  // namespace mesh::cluster

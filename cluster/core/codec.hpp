@@ -49,5 +49,6 @@ std::size_t encodedSize(const tenants::ConnectorName& name, const PrefixAssignme
 std::size_t encodedSize(const std::string& uri, const Property& property, FeatureLevel level);
 std::size_t encodedSize(const Remembered& remembered, FeatureLevel level);
 std::size_t encodedSize(const Node& node, FeatureLevel level);
+std::size_t encodedSize(const Enrolment& enrolment, FeatureLevel level);
 
 }  // namespace mesh::cluster

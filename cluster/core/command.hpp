@@ -83,11 +83,12 @@ struct RemoveTenant {
     std::string name;
 };
 // Adds or replaces. A prefix in it is the configured one, and is assigned at once; without one an assigned prefix
-// stays.
+// stays. What the cluster adds to a connector (tenants::Connector) is not taken from it: another key ends a rotation and
+// a revocation, and a revoked key is refused.
 struct PutConnector {
     tenants::Connector connector;
 };
-// Gives its prefix back.
+// Gives its prefix back; voids the secrets that are outstanding for it.
 struct RemoveConnector {
     std::string tenant;
     std::string name;
@@ -107,7 +108,8 @@ struct AssignPrefix {
 struct SetServiceUuid {
     std::string uuid;
 };
-// After recovery and restore. Result: the new generation.
+// After recovery and restore. From clusterFeatureLevel on it ends all sessions and voids all enrolment secrets: they may
+// have been ended or used in what was lost. Result: the new generation.
 struct RaiseGeneration {};
 
 // A property that the facade keeps (AssetTag of the rack, settings of its services), one JSON text for each resource.
@@ -144,13 +146,66 @@ struct RestoreAccount {
     Account account;
 };
 
+// Makes a one-time secret good. It has been made by makeSecret(); prefix, product and type are for a new connector, and
+// replace those of an old one where they are given. Void from `expiresAt` on, by the clocks of the proposers.
+struct AddEnrolment {
+    std::string id;
+    std::string secretHash;
+    EnrolmentRole role = EnrolmentRole::connector;
+    std::string tenant;
+    std::string name;
+    std::string prefix;
+    std::string product;
+    std::string type;
+    WallTime expiresAt{};
+};
+struct CancelEnrolment {
+    std::string id;
+};
+// Registers the key as that of the connector or node that the secret is for: as PutConnector, or PutNode with name and
+// key. Once; again with the same key is answered alike. Unknown and expired are refused with the same words. Result:
+// "tenant/name", of a node "/name".
+struct ConsumeEnrolment {
+    std::string secretHash;
+    std::string publicKey;
+};
+
+// The connector's keys are dead at once, the one of an unfinished rotation too, and its outstanding secrets are void.
+struct RevokeConnector {
+    std::string tenant;
+    std::string name;
+};
+// Asks the connector for a new key; again: for another one than it has offered.
+struct BeginRotation {
+    std::string tenant;
+    std::string name;
+};
+// The old key stays.
+struct CancelRotation {
+    std::string tenant;
+    std::string name;
+};
+// The connector's answer, under its old key. From now on both are its.
+struct OfferKey {
+    std::string tenant;
+    std::string name;
+    std::string key;
+};
+// The pending key said hello: the old one is dead. Again is nothing.
+struct CompleteRotation {
+    std::string tenant;
+    std::string name;
+    std::string key;
+};
+
 // The position in this list is the operation's number on disk and on the wire: append only, and tell feature_level.cpp
 // at which level it came.
 using Operation =
     std::variant<CreateAccount, UpdateAccount, DeleteAccount, PutRole, DeleteRole, CreateSession, EndSession,
                  TouchSessions, ExpireSessions, PutTenant, RemoveTenant, PutConnector, RemoveConnector, AssignPrefix,
                  SetServiceUuid, RaiseGeneration, PutProperty, RemoveProperty, RaiseFeatureLevel, PutNode, RemoveNode,
-                 RestoreAccount>;
+                 RestoreAccount, AddEnrolment, CancelEnrolment, ConsumeEnrolment, RevokeConnector, BeginRotation,
+                 CancelRotation, OfferKey, CompleteRotation>;
 
 // One entry of the log.
 struct Command {
@@ -179,7 +234,8 @@ enum class ChangeKind : std::uint8_t {
     service,    // UUID or generation
     property,
     featureLevel,
-    node,  // key: its id
+    node,       // key: its id
+    enrolment,  // key: its id
 };
 
 // Record `key` of a table was added, changed or removed by the entry at `revision`.

@@ -28,6 +28,12 @@ void fields(Archive& a, tenants::Connector& connector)
     name(a, connector.prefix);
     name(a, connector.product);
     name(a, connector.type);
+    if (a.level >= clusterFeatureLevel) {
+        name(a, connector.pendingKey);
+        a.flag(connector.rotating);
+        a.flag(connector.revoked);
+        a.number(connector.host);
+    }
 }
 
 template <class Archive>

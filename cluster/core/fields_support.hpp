@@ -2,6 +2,7 @@
 
 #include "cluster/core/archive.hpp"
 #include "cluster/core/command.hpp"
+#include "cluster/core/feature_level.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <cstdint>
@@ -16,6 +17,7 @@ constexpr std::size_t maxNameText = 64;   // names, ids, user names, prefixes, U
 constexpr std::size_t maxHashText = 128;  // argon2id strings, token hashes
 constexpr std::size_t maxClientText = 64;
 constexpr std::size_t maxMessageText = 512;  // of a remembered answer
+constexpr std::size_t maxValueText = 128;    // of a remembered answer: "tenant/name" is the longest
 
 template <class Archive>
 void name(Archive& archive, std::string& value)
@@ -44,12 +46,13 @@ void privileges(Archive& archive, tenants::PrivilegeSet& set)
     set = tenants::PrivilegeSet::fromMask(static_cast<std::uint8_t>(mask));
 }
 
-template <class Archive>
-void code(Archive& archive, Code& value)
+// An enumeration that ends with `last`.
+template <class Archive, class Enum>
+void choice(Archive& archive, Enum& value, Enum last)
 {
     auto number = static_cast<std::uint32_t>(value);
-    archive.small(number, static_cast<std::uint32_t>(Code::unsupported));
-    value = static_cast<Code>(number);
+    archive.small(number, static_cast<std::uint32_t>(last));
+    value = static_cast<Enum>(number);
 }
 
 inline void ids(Encoder& encoder, const std::set<std::uint64_t>& set, std::size_t limit)

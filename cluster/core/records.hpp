@@ -78,4 +78,22 @@ struct Node {
     bool operator==(const Node&) const = default;
 };
 
+enum class EnrolmentRole : std::uint8_t { connector, node };
+
+// A secret, given out once, with which a key becomes that of a connector or node.
+struct Enrolment {
+    std::string id;
+    std::string secretHash;  // 32 bytes; see enrolments.hpp
+    EnrolmentRole role = EnrolmentRole::connector;
+    std::string tenant;  // "" for a node
+    std::string name;
+    std::string prefix;   // this and what follows: the connector's; empty: as it was, if it was there
+    std::string product;
+    std::string type;
+    WallTime createdAt{};
+    WallTime expiresAt{};
+    std::string usedKey;  // the key that used it; empty: outstanding
+    bool operator==(const Enrolment&) const = default;
+};
+
 }  // namespace mesh::cluster

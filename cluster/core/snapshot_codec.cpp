@@ -1,4 +1,5 @@
 #include "cluster/core/codec.hpp"
+#include "cluster/core/fields_enrolments.hpp"
 #include "cluster/core/fields_nodes.hpp"
 #include "cluster/core/fields_registry.hpp"
 
@@ -13,9 +14,9 @@ void fields(Archive& a, Remembered& remembered)
 {
     a.id(remembered.requestId);
     a.number(remembered.applied.revision);
-    code(a, remembered.applied.error.code);
+    choice(a, remembered.applied.error.code, Code::unsupported);
     a.text(remembered.applied.error.message, maxMessageText);
-    name(a, remembered.applied.value);
+    a.text(remembered.applied.value, a.level >= clusterFeatureLevel ? maxValueText : maxNameText);
 }
 
 template <class Record>
@@ -80,6 +81,7 @@ void readTables(Decoder& decoder, Snapshot& snapshot)
         readTable<Node>(decoder, limits::maxAggregators, [&state](Node node) {
             return node.id != 0 && state.nodes.emplace(node.id, std::move(node)).second;
         });
+        readTable<Enrolment>(decoder, limits::maxEnrolments, intoById(state.enrolments));
     }
 }
 
@@ -122,6 +124,7 @@ std::string encodeSnapshot(const State& state, const std::deque<Remembered>& rem
     table(remembered, [](const Remembered& result) { return result; });
     if (encoder.level >= clusterFeatureLevel) {
         table(state.nodes, second);
+        table(state.enrolments, second);
     }
     return std::move(encoder.out);
 }
@@ -185,6 +188,12 @@ std::size_t encodedSize(const Remembered& remembered, FeatureLevel level)
 std::size_t encodedSize(const Node& node, FeatureLevel level)
 {
     return sizeOf(node, level);
+}
+
+std::size_t encodedSize(const Enrolment& enrolment, FeatureLevel level)
+{
+    constexpr std::size_t keyBytes = 40;  // it will take so much more, unasked, when it is used
+    return sizeOf(enrolment, level) + (enrolment.usedKey.empty() ? keyBytes : 0);
 }
 
 }  // namespace mesh::cluster

@@ -30,11 +30,13 @@ struct State {
     std::map<tenants::ConnectorName, PrefixAssignment> prefixes;
     std::map<std::string, Property> properties;  // by URI
     std::map<std::uint64_t, Node> nodes;         // by id
+    std::map<std::string, Enrolment> enrolments;  // by id
 
     // Look-ups, derived from the tables.
     std::unordered_map<std::string, std::string> accountIdByLowerName;
     std::unordered_map<std::string, std::string> sessionIdByTokenHash;
     std::unordered_map<std::string, tenants::ConnectorName> connectorByLowerPrefix;
+    std::unordered_map<std::string, std::string> enrolmentIdBySecretHash;
 };
 
 // By id. Pointers are valid until the next entry is applied.

@@ -19,7 +19,7 @@ constexpr std::size_t headBytes = 2048;  // of a snapshot: what is no table, and
 constexpr std::size_t sum(const limits::TableBytes& bytes)
 {
     return bytes.accounts + bytes.roles + bytes.sessions + bytes.registry + bytes.prefixes + bytes.properties +
-           bytes.remembered + bytes.nodes;
+           bytes.remembered + bytes.nodes + bytes.enrolments;
 }
 static_assert(std::all_of(std::begin(limits::stateTableBytes), std::end(limits::stateTableBytes),
                           [](const auto& bytes) { return sum(bytes) + headBytes <= limits::maxStateBytes; }),
@@ -43,9 +43,10 @@ const StateMachine::Table StateMachine::Table::registry{&Bytes::registry, "tenan
 const StateMachine::Table StateMachine::Table::prefixes{&Bytes::prefixes, "prefixes"};
 const StateMachine::Table StateMachine::Table::properties{&Bytes::properties, "properties"};
 const StateMachine::Table StateMachine::Table::nodes{&Bytes::nodes, "nodes"};
+const StateMachine::Table StateMachine::Table::enrolments{&Bytes::enrolments, "enrolments"};
 
 const StateMachine::Table* const StateMachine::Table::all[] = {&accounts, &roles,      &sessions, &registry,
-                                                               &prefixes, &properties, &nodes};
+                                                               &prefixes, &properties, &nodes, &enrolments};
 
 Result<void> StateMachine::withinBudgets(const limits::TableBytes& bytes) const
 {
@@ -161,6 +162,9 @@ Result<void> StateMachine::rebuildLookUps()
     for (const auto& [id, node] : current.nodes) {
         consistent &= id < current.nextNodeId && !current.unusedNodeIds.contains(id);
     }
+    for (const auto& [id, enrolment] : current.enrolments) {
+        consistent &= current.enrolmentIdBySecretHash.emplace(enrolment.secretHash, id).second;
+    }
     if (!consistent) {
         return Error{Code::corrupt, "a snapshot contradicts itself"};
     }
@@ -198,6 +202,9 @@ limits::TableBytes StateMachine::measure() const
     }
     for (const auto& [id, node] : current.nodes) {
         bytes.nodes += sizeOf(node);
+    }
+    for (const auto& [id, enrolment] : current.enrolments) {
+        bytes.enrolments += sizeOf(enrolment);
     }
     return bytes;
 }

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -63,15 +64,33 @@ private:
     Outcome run(const PutNode& op, Entry& entry);
     Outcome run(const RemoveNode& op, Entry& entry);
     Outcome run(const RestoreAccount& op, Entry& entry);
+    Outcome run(const AddEnrolment& op, Entry& entry);
+    Outcome run(const CancelEnrolment& op, Entry& entry);
+    Outcome run(const ConsumeEnrolment& op, Entry& entry);
+    Outcome run(const RevokeConnector& op, Entry& entry);
+    Outcome run(const BeginRotation& op, Entry& entry);
+    Outcome run(const CancelRotation& op, Entry& entry);
+    Outcome run(const OfferKey& op, Entry& entry);
+    Outcome run(const CompleteRotation& op, Entry& entry);
 
     Result<void> storeAccount(Account account, Entry& entry);
     void endSession(const std::string& id, Entry& entry);
+    std::size_t endSessions(const std::function<bool(const Session&)>& which, Entry& entry);
     void endSessionsOf(const std::string& accountId, std::string_view keep, Entry& entry);
     std::size_t expireSessions(Entry& entry);
     Result<void> storePrefix(const tenants::ConnectorName& name, PrefixAssignment assignment, Entry& entry);
     void dropPrefix(const tenants::ConnectorName& name, Entry& entry);
     bool prefixTaken(std::string_view prefix, const tenants::ConnectorName& asker) const;
     bool uuidTaken(std::string_view uuid, const tenants::ConnectorName& asker) const;
+    Result<void> putConnector(tenants::Connector connector, Entry& entry);
+    Result<void> replaceConnector(tenants::Connector connector, Entry& entry);
+    Outcome changeConnector(const std::string& tenant, const std::string& name,
+                            const std::function<Result<void>(tenants::Connector&)>& change, Entry& entry);
+    Result<void> enrol(const Enrolment& enrolment, const std::string& key, Entry& entry);
+    bool enrolmentFits(std::size_t size) const;
+    void makeEnrolmentRoom(std::size_t size, Entry& entry);
+    void dropEnrolmentsFor(const tenants::ConnectorName& name, Entry& entry);
+    void dropEnrolments(const std::function<bool(const Enrolment&)>& which, Entry& entry);
     Result<void> checkNode(const Node& node) const;
     bool isFreeNodeId(std::uint64_t id) const;
     void takeNodeId(std::uint64_t id);

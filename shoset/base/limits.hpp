@@ -114,6 +114,7 @@ constexpr std::size_t maxTenants = 256;
 constexpr std::size_t maxConnectors = 8192;
 constexpr std::size_t maxGrants = 1024;                  // policies by which connectors may send commands
 constexpr std::size_t maxLabelBytes = 64;                // of a connector's product and type
+constexpr std::size_t maxJoinStringBytes = 6 * 1024;
 constexpr std::size_t maxRegistryFileBytes = 4 * 1024 * 1024;
 
 // Replicated state.
@@ -131,6 +132,7 @@ struct TableBytes {
     std::size_t properties = 0;
     std::size_t remembered = 0;  // results
     std::size_t nodes = 0;
+    std::size_t enrolments = 0;
 };
 constexpr TableBytes stateTableBytes[] = {
     {.accounts = 96 * 1024,
@@ -147,10 +149,12 @@ constexpr TableBytes stateTableBytes[] = {
      .prefixes = 376 * 1024,
      .properties = 160 * 1024,
      .remembered = 128 * 1024,
-     .nodes = 16 * 1024},
+     .nodes = 16 * 1024,
+     .enrolments = 40 * 1024},
 };
 constexpr std::size_t maxRoles = 64;
 constexpr std::size_t maxUnusedNodeIds = 64;             // passed over by a node that came with a higher id of its own
+constexpr std::size_t maxEnrolments = 256;
 constexpr std::size_t maxEndpointBytes = 128;
 constexpr std::size_t maxFacadeUrlBytes = 256;
 constexpr std::size_t maxSessionsPerAccount = 100;

@@ -31,7 +31,15 @@ std::vector<Operation> everyOperation()
             RaiseFeatureLevel{2},
             PutNode{node("a", 1, 7), 3},
             RemoveNode{7, 4},
-            RestoreAccount{{"9", "bob", someHash, "Operator", "acme", false, true, true, at(3), 12}}};
+            RestoreAccount{{"9", "bob", someHash, "Operator", "acme", false, true, true, at(3), 12}},
+            AddEnrolment{"e1", hashToken("s"), EnrolmentRole::node, "acme", "sled07", "5B247A", "R750", "server", at(9)},
+            CancelEnrolment{"e1"},
+            ConsumeEnrolment{hashToken("s"), keyNumber(7)},
+            RevokeConnector{"acme", "sled07"},
+            BeginRotation{"acme", "sled07"},
+            CancelRotation{"acme", "sled07"},
+            OfferKey{"acme", "sled07", keyNumber(8)},
+            CompleteRotation{"acme", "sled07", keyNumber(8)}};
 }
 
 using Codec = Machine;
