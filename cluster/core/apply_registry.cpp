@@ -47,6 +47,7 @@ StateMachine::Outcome StateMachine::run(const RemoveTenant& op, Entry& entry)
     used.registry -= tenantSize(op.name);
     entry.changed(ChangeKind::tenant, op.name);
     dropEnrolments([&op](const Enrolment& enrolment) { return enrolment.tenant == op.name; }, entry);
+    dropTasksOf(op.name, entry);
     return std::string();
 }
 

@@ -34,8 +34,8 @@ struct StateMachine::Table {
     std::size_t limits::TableBytes::*bytes;
     const char* name;
 
-    static const Table accounts, roles, sessions, registry, prefixes, properties, nodes, enrolments;
-    static const Table* const all[8];
+    static const Table accounts, roles, sessions, registry, prefixes, properties, nodes, enrolments, tasks;
+    static const Table* const all[9];
 };
 
 template <class... Record>

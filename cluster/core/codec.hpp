@@ -40,7 +40,7 @@ Result<Snapshot> decodeSnapshot(std::string_view snapshot, FeatureLevel knows = 
 Error malformed(const char* what);
 Error newer(const char* what, std::uint64_t found, std::uint64_t known);
 
-// What a record takes of its table's budget.
+// What a record takes of its table's budget: its bytes, and those by which it may grow without being asked.
 std::size_t encodedSize(const Account& account, FeatureLevel level);
 std::size_t encodedSize(const Role& role, FeatureLevel level);
 std::size_t encodedSize(const Session& session, FeatureLevel level);
@@ -50,5 +50,6 @@ std::size_t encodedSize(const std::string& uri, const Property& property, Featur
 std::size_t encodedSize(const Remembered& remembered, FeatureLevel level);
 std::size_t encodedSize(const Node& node, FeatureLevel level);
 std::size_t encodedSize(const Enrolment& enrolment, FeatureLevel level);
+std::size_t encodedSize(const Task& task, FeatureLevel level);
 
 }  // namespace mesh::cluster

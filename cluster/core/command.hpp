@@ -79,6 +79,7 @@ struct ExpireSessions {};
 struct PutTenant {
     std::string name;
 };
+// With what is its own: outstanding secrets and tasks. Refused while it has connectors or accounts.
 struct RemoveTenant {
     std::string name;
 };
@@ -198,6 +199,27 @@ struct CompleteRotation {
     std::string key;
 };
 
+// Adds or replaces; `revision` in it counts for nothing. A finished task without endTime ended at the entry's time. Room
+// is made by dropping finished ones, the oldest first.
+struct PutTask {
+    Task task;
+};
+// Changes what is given and appends `message`, if there is one. What is finished does not change any more.
+struct UpdateTask {
+    std::string id;
+    std::optional<TaskState> state;
+    std::optional<std::uint32_t> percent;
+    std::string message;
+};
+struct RemoveTask {
+    std::string id;
+};
+// What `node` ran has ended in an exception, for `reason`: it is gone, and how far it came is not known. Result: how many.
+struct FailRunningTasks {
+    std::uint64_t node = 0;
+    std::string reason;
+};
+
 // The position in this list is the operation's number on disk and on the wire: append only, and tell feature_level.cpp
 // at which level it came.
 using Operation =
@@ -205,7 +227,7 @@ using Operation =
                  TouchSessions, ExpireSessions, PutTenant, RemoveTenant, PutConnector, RemoveConnector, AssignPrefix,
                  SetServiceUuid, RaiseGeneration, PutProperty, RemoveProperty, RaiseFeatureLevel, PutNode, RemoveNode,
                  RestoreAccount, AddEnrolment, CancelEnrolment, ConsumeEnrolment, RevokeConnector, BeginRotation,
-                 CancelRotation, OfferKey, CompleteRotation>;
+                 CancelRotation, OfferKey, CompleteRotation, PutTask, UpdateTask, RemoveTask, FailRunningTasks>;
 
 // One entry of the log.
 struct Command {
@@ -236,6 +258,7 @@ enum class ChangeKind : std::uint8_t {
     featureLevel,
     node,       // key: its id
     enrolment,  // key: its id
+    task,
 };
 
 // Record `key` of a table was added, changed or removed by the entry at `revision`.

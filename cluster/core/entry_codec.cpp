@@ -2,6 +2,7 @@
 #include "cluster/core/fields_enrolments.hpp"
 #include "cluster/core/fields_nodes.hpp"
 #include "cluster/core/fields_registry.hpp"
+#include "cluster/core/fields_tasks.hpp"
 
 #include <utility>
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 // What the tables of the replicated state hold.
 namespace mesh::cluster {
@@ -94,6 +95,44 @@ struct Enrolment {
     WallTime expiresAt{};
     std::string usedKey;  // the key that used it; empty: outstanding
     bool operator==(const Enrolment&) const = default;
+};
+
+// As in Redfish; the last four are ends.
+enum class TaskState : std::uint8_t {
+    created,
+    starting,
+    running,
+    suspended,
+    interrupted,
+    pending,
+    service,
+    stopping,
+    cancelling,
+    completed,
+    killed,
+    exception,
+    cancelled,
+};
+constexpr bool isFinished(TaskState state)
+{
+    return state >= TaskState::completed;
+}
+
+// One of the facade's own tasks, or what it remembers of a satellite's.
+struct Task {
+    std::string id;
+    std::string owner;   // id of an account
+    std::string tenant;  // "": the system's
+    TaskState state = TaskState::created;
+    std::uint32_t percent = 0;
+    std::vector<std::string> messages;  // the last limits::maxTaskMessages
+    WallTime startTime{};
+    WallTime endTime{};   // once it is finished
+    std::string target;   // URI of what it works on
+    std::string monitor;  // URI of its monitor
+    std::uint64_t node = 0;  // that runs it; 0: a satellite does, and it survives every node
+    Revision revision = 0;
+    bool operator==(const Task&) const = default;
 };
 
 }  // namespace mesh::cluster

@@ -2,6 +2,7 @@
 #include "cluster/core/fields_enrolments.hpp"
 #include "cluster/core/fields_nodes.hpp"
 #include "cluster/core/fields_registry.hpp"
+#include "cluster/core/fields_tasks.hpp"
 
 #include <utility>
 
@@ -82,6 +83,7 @@ void readTables(Decoder& decoder, Snapshot& snapshot)
             return node.id != 0 && state.nodes.emplace(node.id, std::move(node)).second;
         });
         readTable<Enrolment>(decoder, limits::maxEnrolments, intoById(state.enrolments));
+        readTable<Task>(decoder, limits::maxTasks, intoById(state.tasks));
     }
 }
 
@@ -125,6 +127,7 @@ std::string encodeSnapshot(const State& state, const std::deque<Remembered>& rem
     if (encoder.level >= clusterFeatureLevel) {
         table(state.nodes, second);
         table(state.enrolments, second);
+        table(state.tasks, second);
     }
     return std::move(encoder.out);
 }
@@ -194,6 +197,12 @@ std::size_t encodedSize(const Enrolment& enrolment, FeatureLevel level)
 {
     constexpr std::size_t keyBytes = 40;  // it will take so much more, unasked, when it is used
     return sizeOf(enrolment, level) + (enrolment.usedKey.empty() ? keyBytes : 0);
+}
+
+std::size_t encodedSize(const Task& task, FeatureLevel level)
+{
+    constexpr std::size_t endBytes = 16;  // an end's time and revision, when its node is lost
+    return sizeOf(task, level) + (isFinished(task.state) ? 0 : endBytes);
 }
 
 }  // namespace mesh::cluster

@@ -53,6 +53,11 @@ const Property* findProperty(const State& state, std::string_view uri)
     return find(state.properties, std::string(uri));
 }
 
+const Task* findTask(const State& state, std::string_view id)
+{
+    return find(state.tasks, std::string(id));
+}
+
 const Node* findNode(const State& state, std::uint64_t id)
 {
     return find(state.nodes, id);

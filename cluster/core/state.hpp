@@ -31,6 +31,7 @@ struct State {
     std::map<std::string, Property> properties;  // by URI
     std::map<std::uint64_t, Node> nodes;         // by id
     std::map<std::string, Enrolment> enrolments;  // by id
+    std::map<std::string, Task> tasks;            // by id
 
     // Look-ups, derived from the tables.
     std::unordered_map<std::string, std::string> accountIdByLowerName;
@@ -46,6 +47,7 @@ const Account* findAccountByName(const State& state, std::string_view userName);
 const Session* findSession(const State& state, std::string_view id);
 const PrefixAssignment* findPrefix(const State& state, std::string_view tenant, std::string_view connector);
 const Property* findProperty(const State& state, std::string_view uri);
+const Task* findTask(const State& state, std::string_view id);
 const Node* findNode(const State& state, std::uint64_t id);
 const Node* findNodeByName(const State& state, std::string_view name);  // any case
 const Node* findNodeByKey(const State& state, std::string_view z85);

@@ -19,7 +19,7 @@ constexpr std::size_t headBytes = 2048;  // of a snapshot: what is no table, and
 constexpr std::size_t sum(const limits::TableBytes& bytes)
 {
     return bytes.accounts + bytes.roles + bytes.sessions + bytes.registry + bytes.prefixes + bytes.properties +
-           bytes.remembered + bytes.nodes + bytes.enrolments;
+           bytes.remembered + bytes.nodes + bytes.enrolments + bytes.tasks;
 }
 static_assert(std::all_of(std::begin(limits::stateTableBytes), std::end(limits::stateTableBytes),
                           [](const auto& bytes) { return sum(bytes) + headBytes <= limits::maxStateBytes; }),
@@ -44,9 +44,10 @@ const StateMachine::Table StateMachine::Table::prefixes{&Bytes::prefixes, "prefi
 const StateMachine::Table StateMachine::Table::properties{&Bytes::properties, "properties"};
 const StateMachine::Table StateMachine::Table::nodes{&Bytes::nodes, "nodes"};
 const StateMachine::Table StateMachine::Table::enrolments{&Bytes::enrolments, "enrolments"};
+const StateMachine::Table StateMachine::Table::tasks{&Bytes::tasks, "tasks"};
 
 const StateMachine::Table* const StateMachine::Table::all[] = {&accounts, &roles,      &sessions, &registry,
-                                                               &prefixes, &properties, &nodes, &enrolments};
+                                                               &prefixes, &properties, &nodes, &enrolments, &tasks};
 
 Result<void> StateMachine::withinBudgets(const limits::TableBytes& bytes) const
 {
@@ -205,6 +206,9 @@ limits::TableBytes StateMachine::measure() const
     }
     for (const auto& [id, enrolment] : current.enrolments) {
         bytes.enrolments += sizeOf(enrolment);
+    }
+    for (const auto& [id, task] : current.tasks) {
+        bytes.tasks += sizeOf(task);
     }
     return bytes;
 }

@@ -72,6 +72,10 @@ private:
     Outcome run(const CancelRotation& op, Entry& entry);
     Outcome run(const OfferKey& op, Entry& entry);
     Outcome run(const CompleteRotation& op, Entry& entry);
+    Outcome run(const PutTask& op, Entry& entry);
+    Outcome run(const UpdateTask& op, Entry& entry);
+    Outcome run(const RemoveTask& op, Entry& entry);
+    Outcome run(const FailRunningTasks& op, Entry& entry);
 
     Result<void> storeAccount(Account account, Entry& entry);
     void endSession(const std::string& id, Entry& entry);
@@ -91,6 +95,11 @@ private:
     void makeEnrolmentRoom(std::size_t size, Entry& entry);
     void dropEnrolmentsFor(const tenants::ConnectorName& name, Entry& entry);
     void dropEnrolments(const std::function<bool(const Enrolment&)>& which, Entry& entry);
+    enum class Room { asThereIs, make };
+    Result<void> storeTask(Task task, Room room, Entry& entry);
+    bool dropOldestTask(const std::string& keep, Entry& entry);
+    void dropTask(std::string id, Entry& entry);
+    void dropTasksOf(const std::string& tenant, Entry& entry);
     Result<void> checkNode(const Node& node) const;
     bool isFreeNodeId(std::uint64_t id) const;
     void takeNodeId(std::uint64_t id);

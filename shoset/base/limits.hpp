@@ -133,6 +133,7 @@ struct TableBytes {
     std::size_t remembered = 0;  // results
     std::size_t nodes = 0;
     std::size_t enrolments = 0;
+    std::size_t tasks = 0;
 };
 constexpr TableBytes stateTableBytes[] = {
     {.accounts = 96 * 1024,
@@ -150,11 +151,15 @@ constexpr TableBytes stateTableBytes[] = {
      .properties = 160 * 1024,
      .remembered = 128 * 1024,
      .nodes = 16 * 1024,
-     .enrolments = 40 * 1024},
+     .enrolments = 40 * 1024,
+     .tasks = 256 * 1024},
 };
 constexpr std::size_t maxRoles = 64;
 constexpr std::size_t maxUnusedNodeIds = 64;             // passed over by a node that came with a higher id of its own
 constexpr std::size_t maxEnrolments = 256;
+constexpr std::size_t maxTasks = 2000;
+constexpr std::size_t maxTaskMessages = 8;
+constexpr std::size_t maxTaskMessageBytes = 256;
 constexpr std::size_t maxEndpointBytes = 128;
 constexpr std::size_t maxFacadeUrlBytes = 256;
 constexpr std::size_t maxSessionsPerAccount = 100;

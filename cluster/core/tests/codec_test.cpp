@@ -39,7 +39,11 @@ std::vector<Operation> everyOperation()
             BeginRotation{"acme", "sled07"},
             CancelRotation{"acme", "sled07"},
             OfferKey{"acme", "sled07", keyNumber(8)},
-            CompleteRotation{"acme", "sled07", keyNumber(8)}};
+            CompleteRotation{"acme", "sled07", keyNumber(8)},
+            PutTask{{"t1", "7", "acme", TaskState::running, 40, {"a", "b"}, at(1), at(2), "/x", "/m", 3, 12}},
+            UpdateTask{"t1", TaskState::completed, 100, "done"},
+            RemoveTask{"t1"},
+            FailRunningTasks{3, "lost"}};
 }
 
 using Codec = Machine;
