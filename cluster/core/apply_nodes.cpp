@@ -147,6 +147,7 @@ StateMachine::Outcome StateMachine::run(const RemoveNode& op, Entry& entry)
     used.nodes -= sizeOf(*node);
     current.nodes.erase(op.id);
     entry.changed(ChangeKind::node, std::to_string(op.id));
+    freeHosts(op.id, entry);
     return std::string();
 }
 

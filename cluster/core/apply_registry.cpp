@@ -48,6 +48,7 @@ StateMachine::Outcome StateMachine::run(const RemoveTenant& op, Entry& entry)
     entry.changed(ChangeKind::tenant, op.name);
     dropEnrolments([&op](const Enrolment& enrolment) { return enrolment.tenant == op.name; }, entry);
     dropTasksOf(op.name, entry);
+    dropDocumentsOf(op.name, entry);
     return std::string();
 }
 
@@ -127,6 +128,7 @@ StateMachine::Outcome StateMachine::run(const RemoveConnector& op, Entry& entry)
     entry.changed(ChangeKind::connector, changeKey(name));
     dropPrefix(name, entry);
     dropEnrolmentsFor(name, entry);
+    dropSourcesOf(name, entry);
     return std::string();
 }
 

@@ -34,8 +34,9 @@ struct StateMachine::Table {
     std::size_t limits::TableBytes::*bytes;
     const char* name;
 
-    static const Table accounts, roles, sessions, registry, prefixes, properties, nodes, enrolments, tasks;
-    static const Table* const all[9];
+    static const Table accounts, roles, sessions, registry, prefixes, properties, nodes, enrolments, tasks, sources,
+        documents, cursors;
+    static const Table* const all[12];
 };
 
 template <class... Record>

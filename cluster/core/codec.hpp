@@ -51,5 +51,8 @@ std::size_t encodedSize(const Remembered& remembered, FeatureLevel level);
 std::size_t encodedSize(const Node& node, FeatureLevel level);
 std::size_t encodedSize(const Enrolment& enrolment, FeatureLevel level);
 std::size_t encodedSize(const Task& task, FeatureLevel level);
+std::size_t encodedSize(const Source& source, FeatureLevel level);
+std::size_t encodedSize(const DocumentName& name, const Document& document, FeatureLevel level);
+std::size_t encodedSize(const DocumentName& name, const std::string& cursor, FeatureLevel level);
 
 }  // namespace mesh::cluster

@@ -79,7 +79,7 @@ struct ExpireSessions {};
 struct PutTenant {
     std::string name;
 };
-// With what is its own: outstanding secrets and tasks. Refused while it has connectors or accounts.
+// With what is its own: outstanding secrets, tasks and documents. Refused while it has connectors or accounts.
 struct RemoveTenant {
     std::string name;
 };
@@ -89,7 +89,7 @@ struct RemoveTenant {
 struct PutConnector {
     tenants::Connector connector;
 };
-// Gives its prefix back; voids the secrets that are outstanding for it.
+// Gives its prefix back, voids the secrets that are outstanding for it, and removes its sources.
 struct RemoveConnector {
     std::string tenant;
     std::string name;
@@ -137,6 +137,7 @@ struct PutNode {
     Node node;
     Revision ifRevision = anyRevision;
 };
+// It hosts nothing any more.
 struct RemoveNode {
     std::uint64_t id = 0;
     Revision ifRevision = anyRevision;
@@ -220,6 +221,39 @@ struct FailRunningTasks {
     std::string reason;
 };
 
+// This node runs the connector of a BMC without an agent. 0: none does.
+struct AssignHost {
+    std::string tenant;
+    std::string name;
+    std::uint64_t node = 0;
+};
+// Adds or changes. Its connector must be registered, and takes it along when it is removed.
+struct PutSource {
+    Source source;  // `revision` in it counts for nothing
+    Revision ifRevision = anyRevision;
+};
+struct RemoveSource {
+    std::string id;
+    Revision ifRevision = anyRevision;
+};
+// Adds or replaces; the revision is the version that others acknowledge.
+struct PutDocument {
+    DocumentName name;
+    Revision ifRevision = anyRevision;
+    std::string content;
+};
+// Of a subscription: with its cursor.
+struct RemoveDocument {
+    DocumentName name;
+    Revision ifRevision = anyRevision;
+};
+// How far a subscription's events were delivered, in the words of those who deliver them.
+struct SetCursor {
+    std::string tenant;
+    std::string subscription;
+    std::string position;
+};
+
 // The position in this list is the operation's number on disk and on the wire: append only, and tell feature_level.cpp
 // at which level it came.
 using Operation =
@@ -227,7 +261,8 @@ using Operation =
                  TouchSessions, ExpireSessions, PutTenant, RemoveTenant, PutConnector, RemoveConnector, AssignPrefix,
                  SetServiceUuid, RaiseGeneration, PutProperty, RemoveProperty, RaiseFeatureLevel, PutNode, RemoveNode,
                  RestoreAccount, AddEnrolment, CancelEnrolment, ConsumeEnrolment, RevokeConnector, BeginRotation,
-                 CancelRotation, OfferKey, CompleteRotation, PutTask, UpdateTask, RemoveTask, FailRunningTasks>;
+                 CancelRotation, OfferKey, CompleteRotation, PutTask, UpdateTask, RemoveTask, FailRunningTasks,
+                 AssignHost, PutSource, RemoveSource, PutDocument, RemoveDocument, SetCursor>;
 
 // One entry of the log.
 struct Command {
@@ -259,6 +294,9 @@ enum class ChangeKind : std::uint8_t {
     node,       // key: its id
     enrolment,  // key: its id
     task,
+    source,
+    document,  // key: "kind/tenant/name", the kind as a number
+    cursor,    // key: "tenant/name" of the subscription
 };
 
 // Record `key` of a table was added, changed or removed by the entry at `revision`.

@@ -1,4 +1,5 @@
 #include "cluster/core/codec.hpp"
+#include "cluster/core/fields_documents.hpp"
 #include "cluster/core/fields_enrolments.hpp"
 #include "cluster/core/fields_nodes.hpp"
 #include "cluster/core/fields_registry.hpp"

@@ -4,6 +4,7 @@
 #include "tenants/privileges.hpp"
 #include "tenants/registry.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -133,6 +134,40 @@ struct Task {
     std::uint64_t node = 0;  // that runs it; 0: a satellite does, and it survives every node
     Revision revision = 0;
     bool operator==(const Task&) const = default;
+};
+
+// A BMC that was added through the facade, and the connector that fronts it.
+struct Source {
+    std::string id;
+    std::string hostName;  // URL or address of the BMC
+    std::string tenant;
+    std::string connector;
+    Revision revision = 0;
+    bool operator==(const Source&) const = default;
+};
+
+enum class DocumentKind : std::uint8_t {
+    pivot,         // contract of a connector type
+    product,       // configuration of a product
+    component,     // configuration of one connector
+    secret,        // sealed to its recipients, opaque here
+    schedule,
+    subscription,  // of events; has a cursor
+    database,      // where a tenant's history lives
+    policy,        // who may send what to whom
+};
+
+// The content is not looked into.
+struct DocumentName {
+    DocumentKind kind = DocumentKind::pivot;
+    std::string tenant;  // "": the system's
+    std::string name;
+    auto operator<=>(const DocumentName&) const = default;
+};
+struct Document {
+    std::string content;
+    Revision revision = 0;
+    bool operator==(const Document&) const = default;
 };
 
 }  // namespace mesh::cluster

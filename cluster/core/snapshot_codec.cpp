@@ -1,4 +1,5 @@
 #include "cluster/core/codec.hpp"
+#include "cluster/core/fields_documents.hpp"
 #include "cluster/core/fields_enrolments.hpp"
 #include "cluster/core/fields_nodes.hpp"
 #include "cluster/core/fields_registry.hpp"
@@ -57,6 +58,12 @@ auto intoById(Map& map)
     };
 }
 
+template <class Map>
+auto into(Map& map)
+{
+    return [&map](auto entry) { return map.insert(std::move(entry)).second; };
+}
+
 void readTables(Decoder& decoder, Snapshot& snapshot)
 {
     State& state = snapshot.state;
@@ -70,10 +77,8 @@ void readTables(Decoder& decoder, Snapshot& snapshot)
                state.registry.put(std::move(connector)).ok();
     });
     readTable<std::pair<tenants::ConnectorName, PrefixAssignment>>(
-        decoder, limits::maxConnectors, [&](auto entry) { return state.prefixes.insert(std::move(entry)).second; });
-    readTable<std::pair<std::string, Property>>(decoder, limits::maxStateBytes, [&](auto entry) {
-        return state.properties.insert(std::move(entry)).second;
-    });
+        decoder, limits::maxConnectors, into(state.prefixes));
+    readTable<std::pair<std::string, Property>>(decoder, limits::maxStateBytes, into(state.properties));
     readTable<Remembered>(decoder, limits::maxRememberedResults, [&](Remembered result) {
         snapshot.remembered.push_back(std::move(result));
         return true;
@@ -84,6 +89,9 @@ void readTables(Decoder& decoder, Snapshot& snapshot)
         });
         readTable<Enrolment>(decoder, limits::maxEnrolments, intoById(state.enrolments));
         readTable<Task>(decoder, limits::maxTasks, intoById(state.tasks));
+        readTable<Source>(decoder, limits::maxSources, intoById(state.sources));
+        readTable<std::pair<DocumentName, Document>>(decoder, limits::maxDocuments, into(state.documents));
+        readTable<std::pair<DocumentName, std::string>>(decoder, limits::maxDocuments, into(state.cursors));
     }
 }
 
@@ -116,18 +124,22 @@ std::string encodeSnapshot(const State& state, const std::deque<Remembered>& rem
         }
     };
     const auto second = [](const auto& entry) { return entry.second; };
+    const auto whole = [](const auto& entry) { return std::pair(entry.first, entry.second); };
     table(state.accounts, second);
     table(state.roles, second);
     table(state.sessions, second);
     table(state.registry.tenants(), [](const std::string& tenant) { return PutTenant{tenant}; });
     table(state.registry.connectors(), second);
-    table(state.prefixes, [](const auto& entry) { return std::pair(entry.first, entry.second); });
-    table(state.properties, [](const auto& entry) { return std::pair(entry.first, entry.second); });
+    table(state.prefixes, whole);
+    table(state.properties, whole);
     table(remembered, [](const Remembered& result) { return result; });
     if (encoder.level >= clusterFeatureLevel) {
         table(state.nodes, second);
         table(state.enrolments, second);
         table(state.tasks, second);
+        table(state.sources, second);
+        table(state.documents, whole);
+        table(state.cursors, whole);
     }
     return std::move(encoder.out);
 }
@@ -203,6 +215,21 @@ std::size_t encodedSize(const Task& task, FeatureLevel level)
 {
     constexpr std::size_t endBytes = 16;  // an end's time and revision, when its node is lost
     return sizeOf(task, level) + (isFinished(task.state) ? 0 : endBytes);
+}
+
+std::size_t encodedSize(const Source& source, FeatureLevel level)
+{
+    return sizeOf(source, level);
+}
+
+std::size_t encodedSize(const DocumentName& name, const Document& document, FeatureLevel level)
+{
+    return sizeOf(std::pair(name, document), level);
+}
+
+std::size_t encodedSize(const DocumentName& name, const std::string& cursor, FeatureLevel level)
+{
+    return sizeOf(std::pair(name, cursor), level);
 }
 
 }  // namespace mesh::cluster

@@ -58,6 +58,23 @@ const Task* findTask(const State& state, std::string_view id)
     return find(state.tasks, std::string(id));
 }
 
+const Source* findSource(const State& state, std::string_view id)
+{
+    return find(state.sources, std::string(id));
+}
+
+const Document* findDocument(const State& state, const DocumentName& name)
+{
+    return find(state.documents, name);
+}
+
+std::string findCursor(const State& state, std::string_view tenant, std::string_view subscription)
+{
+    const std::string* position =
+        find(state.cursors, DocumentName{DocumentKind::subscription, std::string(tenant), std::string(subscription)});
+    return position == nullptr ? std::string() : *position;
+}
+
 const Node* findNode(const State& state, std::uint64_t id)
 {
     return find(state.nodes, id);

@@ -32,6 +32,9 @@ struct State {
     std::map<std::uint64_t, Node> nodes;         // by id
     std::map<std::string, Enrolment> enrolments;  // by id
     std::map<std::string, Task> tasks;            // by id
+    std::map<std::string, Source> sources;        // by id
+    std::map<DocumentName, Document> documents;
+    std::map<DocumentName, std::string> cursors;  // of subscriptions
 
     // Look-ups, derived from the tables.
     std::unordered_map<std::string, std::string> accountIdByLowerName;
@@ -48,6 +51,10 @@ const Session* findSession(const State& state, std::string_view id);
 const PrefixAssignment* findPrefix(const State& state, std::string_view tenant, std::string_view connector);
 const Property* findProperty(const State& state, std::string_view uri);
 const Task* findTask(const State& state, std::string_view id);
+const Source* findSource(const State& state, std::string_view id);
+const Document* findDocument(const State& state, const DocumentName& name);
+// Empty: nothing was delivered yet.
+std::string findCursor(const State& state, std::string_view tenant, std::string_view subscription);
 const Node* findNode(const State& state, std::uint64_t id);
 const Node* findNodeByName(const State& state, std::string_view name);  // any case
 const Node* findNodeByKey(const State& state, std::string_view z85);

@@ -19,7 +19,8 @@ constexpr std::size_t headBytes = 2048;  // of a snapshot: what is no table, and
 constexpr std::size_t sum(const limits::TableBytes& bytes)
 {
     return bytes.accounts + bytes.roles + bytes.sessions + bytes.registry + bytes.prefixes + bytes.properties +
-           bytes.remembered + bytes.nodes + bytes.enrolments + bytes.tasks;
+           bytes.remembered + bytes.nodes + bytes.enrolments + bytes.tasks + bytes.sources + bytes.documents +
+           bytes.cursors;
 }
 static_assert(std::all_of(std::begin(limits::stateTableBytes), std::end(limits::stateTableBytes),
                           [](const auto& bytes) { return sum(bytes) + headBytes <= limits::maxStateBytes; }),
@@ -45,9 +46,13 @@ const StateMachine::Table StateMachine::Table::properties{&Bytes::properties, "p
 const StateMachine::Table StateMachine::Table::nodes{&Bytes::nodes, "nodes"};
 const StateMachine::Table StateMachine::Table::enrolments{&Bytes::enrolments, "enrolments"};
 const StateMachine::Table StateMachine::Table::tasks{&Bytes::tasks, "tasks"};
+const StateMachine::Table StateMachine::Table::sources{&Bytes::sources, "sources"};
+const StateMachine::Table StateMachine::Table::documents{&Bytes::documents, "documents"};
+const StateMachine::Table StateMachine::Table::cursors{&Bytes::cursors, "cursors"};
 
-const StateMachine::Table* const StateMachine::Table::all[] = {&accounts, &roles,      &sessions, &registry,
-                                                               &prefixes, &properties, &nodes, &enrolments, &tasks};
+const StateMachine::Table* const StateMachine::Table::all[] = {
+    &accounts, &roles,      &sessions, &registry, &prefixes,  &properties,
+    &nodes,    &enrolments, &tasks,    &sources,  &documents, &cursors};
 
 Result<void> StateMachine::withinBudgets(const limits::TableBytes& bytes) const
 {
@@ -209,6 +214,15 @@ limits::TableBytes StateMachine::measure() const
     }
     for (const auto& [id, task] : current.tasks) {
         bytes.tasks += sizeOf(task);
+    }
+    for (const auto& [id, source] : current.sources) {
+        bytes.sources += sizeOf(source);
+    }
+    for (const auto& [name, document] : current.documents) {
+        bytes.documents += sizeOf(name, document);
+    }
+    for (const auto& [name, cursor] : current.cursors) {
+        bytes.cursors += sizeOf(name, cursor);
     }
     return bytes;
 }

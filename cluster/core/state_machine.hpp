@@ -76,6 +76,12 @@ private:
     Outcome run(const UpdateTask& op, Entry& entry);
     Outcome run(const RemoveTask& op, Entry& entry);
     Outcome run(const FailRunningTasks& op, Entry& entry);
+    Outcome run(const AssignHost& op, Entry& entry);
+    Outcome run(const PutSource& op, Entry& entry);
+    Outcome run(const RemoveSource& op, Entry& entry);
+    Outcome run(const PutDocument& op, Entry& entry);
+    Outcome run(const RemoveDocument& op, Entry& entry);
+    Outcome run(const SetCursor& op, Entry& entry);
 
     Result<void> storeAccount(Account account, Entry& entry);
     void endSession(const std::string& id, Entry& entry);
@@ -100,6 +106,11 @@ private:
     bool dropOldestTask(const std::string& keep, Entry& entry);
     void dropTask(std::string id, Entry& entry);
     void dropTasksOf(const std::string& tenant, Entry& entry);
+    void freeHosts(std::uint64_t node, Entry& entry);
+    void dropSourcesOf(const tenants::ConnectorName& name, Entry& entry);
+    void dropDocument(const DocumentName& name, Entry& entry);
+    void dropDocumentsOf(const std::string& tenant, Entry& entry);
+    std::size_t documentBytesOf(const std::string& tenant) const;
     Result<void> checkNode(const Node& node) const;
     bool isFreeNodeId(std::uint64_t id) const;
     void takeNodeId(std::uint64_t id);

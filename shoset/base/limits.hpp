@@ -134,6 +134,9 @@ struct TableBytes {
     std::size_t nodes = 0;
     std::size_t enrolments = 0;
     std::size_t tasks = 0;
+    std::size_t sources = 0;
+    std::size_t documents = 0;
+    std::size_t cursors = 0;
 };
 constexpr TableBytes stateTableBytes[] = {
     {.accounts = 96 * 1024,
@@ -152,7 +155,10 @@ constexpr TableBytes stateTableBytes[] = {
      .remembered = 128 * 1024,
      .nodes = 16 * 1024,
      .enrolments = 40 * 1024,
-     .tasks = 256 * 1024},
+     .tasks = 256 * 1024,
+     .sources = 32 * 1024,
+     .documents = 256 * 1024,
+     .cursors = 16 * 1024},
 };
 constexpr std::size_t maxRoles = 64;
 constexpr std::size_t maxUnusedNodeIds = 64;             // passed over by a node that came with a higher id of its own
@@ -160,6 +166,12 @@ constexpr std::size_t maxEnrolments = 256;
 constexpr std::size_t maxTasks = 2000;
 constexpr std::size_t maxTaskMessages = 8;
 constexpr std::size_t maxTaskMessageBytes = 256;
+constexpr std::size_t maxSources = 512;
+constexpr std::size_t maxHostNameBytes = 256;            // of a source
+constexpr std::size_t maxDocuments = 2048;
+constexpr std::size_t maxDocumentBytes = 16 * 1024;
+constexpr std::size_t maxTenantDocumentBytes = 128 * 1024;  // of all documents of one tenant
+constexpr std::size_t maxCursorBytes = 256;
 constexpr std::size_t maxEndpointBytes = 128;
 constexpr std::size_t maxFacadeUrlBytes = 256;
 constexpr std::size_t maxSessionsPerAccount = 100;

@@ -43,7 +43,13 @@ std::vector<Operation> everyOperation()
             PutTask{{"t1", "7", "acme", TaskState::running, 40, {"a", "b"}, at(1), at(2), "/x", "/m", 3, 12}},
             UpdateTask{"t1", TaskState::completed, 100, "done"},
             RemoveTask{"t1"},
-            FailRunningTasks{3, "lost"}};
+            FailRunningTasks{3, "lost"},
+            AssignHost{"acme", "sled07", 3},
+            PutSource{{"s1", "https://10.0.0.5", "acme", "sled07", 9}, 3},
+            RemoveSource{"s1", 3},
+            PutDocument{{DocumentKind::secret, "acme", "d"}, 3, "{}"},
+            RemoveDocument{{DocumentKind::policy, "acme", "d"}, 3},
+            SetCursor{"acme", "sub1", "a:7"}};
 }
 
 using Codec = Machine;

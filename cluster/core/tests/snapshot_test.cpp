@@ -32,6 +32,20 @@ protected:
             ASSERT_TRUE(assigned.ok()) << assigned.error.message;
         }
     }
+    void fillTasks()
+    {
+        for (std::size_t i = 0; i < limits::maxTasks; ++i) {
+            Task task;
+            task.id = "t" + std::to_string(100000 + i);
+            task.owner = std::to_string(1 + i % limits::maxAccounts);
+            task.tenant = "tenant-" + std::to_string(i % 20);
+            task.state = i % 2 == 0 ? TaskState::running : TaskState::completed;
+            task.startTime = at(0);
+            task.target = "/redfish/v1/Systems/" + std::to_string(i) + "/Actions/Reset";
+            task.messages = {"38 of 40 done"};
+            ASSERT_TRUE(apply(PutTask{task}).ok());
+        }
+    }
     static std::string uuid(std::size_t number)
     {
         std::string digits = std::to_string(100000000000 + number);
@@ -103,7 +117,9 @@ TEST_F(Snapshots, ThatAreDamagedOrNewerAreRefusedAndChangeNothing)
 
 TEST_F(Snapshots, OfALargeClusterStayBelowTheirBound)
 {
+    raise();
     fill(limits::maxAccounts, limits::maxSessions, 5000);
+    fillTasks();
     const auto begin = std::chrono::steady_clock::now();
     const std::string bytes = machine.snapshot();
     const auto middle = std::chrono::steady_clock::now();
@@ -111,9 +127,10 @@ TEST_F(Snapshots, OfALargeClusterStayBelowTheirBound)
     ASSERT_TRUE(copy.restore(bytes).ok());
     const auto end = std::chrono::steady_clock::now();
     EXPECT_LT(bytes.size(), limits::maxStateBytes);
+    EXPECT_LT(middle - begin, 50ms);
     EXPECT_EQ(copy.hash(), machine.hash());
     using Millis = std::chrono::duration<double, std::milli>;
-    std::cout << "200 accounts, 1000 sessions, 5000 connectors: " << bytes.size() << " bytes, encoded in "
+    std::cout << "200 accounts, 1000 sessions, 5000 connectors, 2000 tasks: " << bytes.size() << " bytes, encoded in "
               << Millis(middle - begin).count() << " ms, restored in " << Millis(end - middle).count() << " ms\n";
 }
 
