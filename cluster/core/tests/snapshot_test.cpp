@@ -115,6 +115,33 @@ TEST_F(Snapshots, ThatAreDamagedOrNewerAreRefusedAndChangeNothing)
     EXPECT_EQ(machine.hash(), hash);
 }
 
+TEST_F(Snapshots, OfTheNewestFormatThatAreDamagedAreRefusedToo)
+{
+    raise();
+    fill(2, 2, 2);
+    apply(PutNode{node("a", 500, 3), anyRevision});
+    apply(AddEnrolment{"e1", hashToken("s"), EnrolmentRole::connector, "tenant-0", "x", "", "", "", at(100)});
+    apply(PutTask{{"t1", "1", "", TaskState::running, 4, {"m"}, at(0), {}, "/x", "/y", 3, 0}});
+    apply(PutSource{{"s1", "https://10.0.0.5", "tenant-0", "rack0-sled0", 0}, anyRevision});
+    apply(PutDocument{{DocumentKind::subscription, "tenant-0", "d"}, anyRevision, "{}"});
+    EXPECT_TRUE(apply(SetCursor{"tenant-0", "d", "1"}).ok());
+    const std::string good = machine.snapshot();
+    StateMachine copy;
+    ASSERT_TRUE(copy.restore(good).ok());
+    EXPECT_EQ(copy.hash(), machine.hash());
+    for (std::size_t length = 0; length < good.size(); ++length) {
+        ASSERT_EQ(machine.restore(good.substr(0, length)).error().code, Code::corrupt) << length;
+    }
+    for (int round = 0; round < 5000; ++round) {
+        std::string damaged = good;
+        damaged[rng.below(damaged.size())] = static_cast<char>(rng.next());
+        StateMachine other;
+        if (other.restore(damaged).ok()) {
+            ASSERT_TRUE(other.snapshot() == damaged) << "round " << round;
+        }
+    }
+}
+
 TEST_F(Snapshots, OfALargeClusterStayBelowTheirBound)
 {
     raise();
