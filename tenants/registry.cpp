@@ -71,6 +71,11 @@ bool isValidKey(std::string_view z85)
     return true;
 }
 
+bool isPendingKey(const Connector& connector, std::string_view z85)
+{
+    return !connector.pendingKey.empty() && connector.pendingKey == z85;
+}
+
 std::string describe(std::string_view tenant, std::string_view name)
 {
     return std::string(name) + " of tenant " + std::string(tenant);
@@ -134,8 +139,10 @@ Result<void> Registry::check(const Connector& connector) const
         return Error{Code::notFound, "connector " + connector.name + " names tenant \"" + connector.tenant +
                                          "\", which does not exist"};
     }
-    if (!isValidKey(connector.key)) {
-        return malformed("a public key", connector.key, "40 characters of Z85 (as mesh-connectord prints them)");
+    for (const std::string* key : {&connector.key, &connector.pendingKey}) {
+        if (!isValidKey(*key) && (key == &connector.key || !key->empty())) {
+            return malformed("a public key", *key, "40 characters of Z85 (as mesh-connectord prints them)");
+        }
     }
     if (!connector.prefix.empty() && !isValidPrefix(connector.prefix)) {
         return malformed("a prefix", connector.prefix, "1 to 16 letters and digits");
@@ -150,9 +157,11 @@ Result<void> Registry::check(const Connector& connector) const
     if (sameName != self) {
         return taken("the name " + connector.name + " (case does not count)", *sameName);
     }
-    const Connector* sameKey = findByKey(connector.key);
-    if (sameKey != nullptr && sameKey != self) {
-        return taken("key " + connector.key, *sameKey);
+    for (const std::string* key : {&connector.key, &connector.pendingKey}) {
+        const Connector* sameKey = key->empty() ? nullptr : lookUp(byKey, *key);
+        if (sameKey != nullptr && sameKey != self) {
+            return taken("key " + *key, *sameKey);
+        }
     }
     const Connector* samePrefix = connector.prefix.empty() ? nullptr : findByPrefix(connector.prefix);
     if (samePrefix != nullptr && samePrefix != self) {
@@ -214,7 +223,8 @@ const Connector* Registry::find(std::string_view tenant, std::string_view name) 
 
 const Connector* Registry::findByKey(std::string_view z85) const
 {
-    return lookUp(byKey, std::string(z85));
+    const Connector* found = lookUp(byKey, std::string(z85));
+    return found == nullptr || found->revoked ? nullptr : found;
 }
 
 const Connector* Registry::findByPrefix(std::string_view prefix) const
@@ -226,6 +236,9 @@ void Registry::addIndexes(const Connector& connector)
 {
     byLowerName.emplace(lowerName(connector), &connector);
     byKey.emplace(connector.key, &connector);
+    if (!connector.pendingKey.empty()) {
+        byKey.emplace(connector.pendingKey, &connector);
+    }
     if (!connector.prefix.empty()) {
         byLowerPrefix.emplace(toLower(connector.prefix), &connector);
     }
@@ -235,6 +248,9 @@ void Registry::dropIndexes(const Connector& connector)
 {
     byLowerName.erase(lowerName(connector));
     byKey.erase(connector.key);
+    if (!connector.pendingKey.empty()) {
+        byKey.erase(connector.pendingKey);
+    }
     if (!connector.prefix.empty()) {
         byLowerPrefix.erase(toLower(connector.prefix));
     }

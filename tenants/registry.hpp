@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -26,18 +27,25 @@ struct Connector {
     std::string prefix;   // configured or assigned; empty: not assigned yet
     std::string product;  // optional
     std::string type;     // optional
+    // What follows is the cluster's alone; a registry file has none of it.
+    std::string pendingKey = {};  // offered for a rotation; the old key dies when this one says hello
+    bool rotating = false;        // the operator asked for a new key
+    bool revoked = false;         // the key is dead, the record is kept for people to see
+    std::uint64_t host = 0;       // the node that runs the connector of a BMC without an agent; 0: none, or its BMC does
     bool operator==(const Connector&) const = default;
 };
 
 // 40 characters of ZeroMQ RFC 32 that decode to 32 bytes.
 bool isValidKey(std::string_view z85);
+// Is it the one that `connector`'s rotation waits for, not the one in force?
+bool isPendingKey(const Connector& connector, std::string_view z85);
 // "sled07 of tenant acme", for sentences.
 std::string describe(std::string_view tenant, std::string_view name);
 
 // Who belongs to the mesh. Every change keeps the invariants or is refused with a sentence and leaves the registry as
 // it was: names of tenants, names of connectors within a tenant, and prefixes across all tenants are unique without
-// regard to case (Redfish clients and host names ignore it); keys are unique. Bounded by limits::maxTenants,
-// maxConnectors. Pointers stay valid until that connector is replaced or removed.
+// regard to case (Redfish clients and host names ignore it); keys are unique, pending and revoked ones too. Bounded by
+// limits::maxTenants, maxConnectors. Pointers stay valid until that connector is replaced or removed.
 class Registry {
 public:
     using Connectors = std::map<ConnectorName, Connector>;
@@ -66,6 +74,7 @@ public:
 
     bool hasTenant(std::string_view name) const;
     const Connector* find(std::string_view tenant, std::string_view name) const;
+    // By its key in force or its pending one (isPendingKey() tells which); never a revoked one.
     const Connector* findByKey(std::string_view z85) const;
     const Connector* findByPrefix(std::string_view prefix) const;  // any case
 

@@ -1,28 +1,31 @@
 #include "cluster/core/accounts.hpp"
 #include "cluster/core/apply_support.hpp"
-#include "cluster/core/sessions.hpp"
 #include "shoset/base/http.hpp"
 #include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 namespace mesh::cluster {
 
 namespace {
 
 constexpr std::string_view hashScheme = "$argon2id$";
-constexpr std::size_t tokenHashBytes = 32;
-
-Error noAccount(const std::string& id)
-{
-    return Error{Code::notFound, "there is no account " + id};
-}
 
 Error lastAdministrator()
 {
     return Error{Code::refused, "this is the last enabled administrator of the system: it can be neither removed nor "
                                 "disabled nor given another role"};
+}
+
+// 0: not an id that CreateAccount could give.
+std::uint64_t accountNumber(const std::string& id)
+{
+    std::uint64_t number = 0;
+    const auto [end, failed] = std::from_chars(id.data(), id.data() + id.size(), number);
+    return failed == std::errc() && std::to_string(number) == id && number < UINT32_MAX ? number : 0;
 }
 
 // What must hold of an account whoever made it.
@@ -65,9 +68,9 @@ Result<void> StateMachine::storeAccount(Account account, Entry& entry)
     }
     account.revision = entry.revision;
     const Account* old = findAccount(current, account.id);
-    const std::size_t before = old == nullptr ? 0 : encodedSize(*old);
-    const std::size_t after = encodedSize(account);
-    if (auto fit = fits(used.accounts, before, after, limits::accountTableBytes, "accounts"); !fit) {
+    const std::size_t before = old == nullptr ? 0 : sizeOf(*old);
+    const std::size_t after = sizeOf(account);
+    if (auto fit = fits(Table::accounts, before, after); !fit) {
         return fit;
     }
     used.accounts += after - before;
@@ -83,8 +86,7 @@ Result<void> StateMachine::storeAccount(Account account, Entry& entry)
 StateMachine::Outcome StateMachine::run(const CreateAccount& op, Entry& entry)
 {
     if (current.accounts.size() >= limits::maxAccounts) {
-        return Error{Code::full,
-                     "there are " + std::to_string(limits::maxAccounts) + " accounts already, the most there can be"};
+        return tooMany(limits::maxAccounts, "accounts");
     }
     Account account;
     account.id = std::to_string(current.nextAccountId);
@@ -100,6 +102,30 @@ StateMachine::Outcome StateMachine::run(const CreateAccount& op, Entry& entry)
     }
     ++current.nextAccountId;
     return id;
+}
+
+StateMachine::Outcome StateMachine::run(const RestoreAccount& op, Entry& entry)
+{
+    const std::uint64_t number = accountNumber(op.account.id);
+    if (number == 0) {
+        return Error{Code::invalidArgument, "\"" + op.account.id + "\" is not an account's id, which is a number"};
+    }
+    if (const Account* old = findAccount(current, op.account.id)) {
+        Account same = op.account;
+        same.revision = old->revision;
+        if (same == *old) {
+            return op.account.id;
+        }
+        return Error{Code::alreadyExists, "account " + op.account.id + " is here already, and is another one"};
+    }
+    if (current.accounts.size() >= limits::maxAccounts) {
+        return tooMany(limits::maxAccounts, "accounts");
+    }
+    if (auto stored = storeAccount(op.account, entry); !stored) {
+        return stored.error();
+    }
+    current.nextAccountId = std::max(current.nextAccountId, number + 1);
+    return op.account.id;
 }
 
 StateMachine::Outcome StateMachine::run(const UpdateAccount& op, Entry& entry)
@@ -151,7 +177,7 @@ StateMachine::Outcome StateMachine::run(const DeleteAccount& op, Entry& entry)
         return lastAdministrator();
     }
     endSessionsOf(op.id, "", entry);
-    used.accounts -= encodedSize(*account);
+    used.accounts -= sizeOf(*account);
     current.accountIdByLowerName.erase(toLower(account->userName));
     current.accounts.erase(op.id);
     entry.changed(ChangeKind::account, op.id);
@@ -173,13 +199,12 @@ StateMachine::Outcome StateMachine::run(const PutRole& op, Entry& entry)
         return changedMeanwhile("role " + op.id);
     }
     if (!exists && current.roles.size() >= limits::maxRoles) {
-        return Error{Code::full,
-                     "there are " + std::to_string(limits::maxRoles) + " custom roles already, the most there can be"};
+        return tooMany(limits::maxRoles, "custom roles");
     }
     Role role{op.id, op.privileges, entry.revision};
-    const std::size_t before = exists ? encodedSize(same->second) : 0;
-    const std::size_t after = encodedSize(role);
-    if (auto fit = fits(used.roles, before, after, limits::roleTableBytes, "roles"); !fit) {
+    const std::size_t before = exists ? sizeOf(same->second) : 0;
+    const std::size_t after = sizeOf(role);
+    if (auto fit = fits(Table::roles, before, after); !fit) {
         return fit.error();
     }
     used.roles += after - before;
@@ -206,121 +231,10 @@ StateMachine::Outcome StateMachine::run(const DeleteRole& op, Entry& entry)
         return Error{Code::preconditionFailed,
                      "role " + op.id + " is in use, by " + user->second.userName + " for one"};
     }
-    used.roles -= encodedSize(role->second);
+    used.roles -= sizeOf(role->second);
     current.roles.erase(role);
     entry.changed(ChangeKind::role, op.id);
     return std::string();
-}
-
-StateMachine::Outcome StateMachine::run(const CreateSession& op, Entry& entry)
-{
-    if (!isValidName(op.id) || op.tokenHash.size() != tokenHashBytes) {
-        return Error{Code::invalidArgument, "a session needs an id and the SHA-256 of its token"};
-    }
-    if (op.timeoutSeconds < minSessionTimeoutSeconds || op.timeoutSeconds > maxSessionTimeoutSeconds) {
-        return Error{Code::invalidArgument, "a session's timeout is " + std::to_string(minSessionTimeoutSeconds) +
-                                                " to " + std::to_string(maxSessionTimeoutSeconds) + " seconds"};
-    }
-    const Account* account = findAccount(current, op.accountId);
-    if (account == nullptr || !account->enabled) {
-        return account == nullptr ? noAccount(op.accountId)
-                                  : Error{Code::refused, "account " + op.accountId + " is disabled"};
-    }
-    if (current.sessions.contains(op.id) || current.sessionIdByTokenHash.contains(op.tokenHash)) {
-        return Error{Code::alreadyExists, "there is a session with this id or token already"};
-    }
-    const auto ofAccount = [this, &op] {
-        return static_cast<std::size_t>(
-            std::count_if(current.sessions.begin(), current.sessions.end(),
-                          [&op](const auto& session) { return session.second.accountId == op.accountId; }));
-    };
-    if (current.sessions.size() >= limits::maxSessions || ofAccount() >= limits::maxSessionsPerAccount) {
-        expireSessions(entry);
-    }
-    if (ofAccount() >= limits::maxSessionsPerAccount) {
-        return Error{Code::full, "account " + account->userName + " has " +
-                                     std::to_string(limits::maxSessionsPerAccount) +
-                                     " sessions already, the most it can have"};
-    }
-    if (current.sessions.size() >= limits::maxSessions) {
-        return Error{Code::full,
-                     "there are " + std::to_string(limits::maxSessions) + " sessions already, the most there can be"};
-    }
-    Session session{op.id, op.tokenHash, op.accountId, op.client, entry.stamp, entry.stamp, op.timeoutSeconds};
-    const std::size_t size = encodedSize(session);
-    if (auto fit = fits(used.sessions, 0, size, limits::sessionTableBytes, "sessions"); !fit) {
-        return fit.error();
-    }
-    used.sessions += size;
-    current.sessionIdByTokenHash.emplace(op.tokenHash, op.id);
-    current.sessions.emplace(op.id, std::move(session));
-    entry.changed(ChangeKind::session, op.id);
-    return std::string();
-}
-
-StateMachine::Outcome StateMachine::run(const EndSession& op, Entry& entry)
-{
-    if (!current.sessions.contains(op.id)) {
-        return Error{Code::notFound, "there is no session " + op.id};
-    }
-    endSession(op.id, entry);
-    return std::string();
-}
-
-StateMachine::Outcome StateMachine::run(const TouchSessions& op, Entry& entry)
-{
-    for (const std::string& id : op.ids) {
-        const auto session = current.sessions.find(id);
-        if (session == current.sessions.end() || session->second.lastUse >= entry.stamp) {
-            continue;
-        }
-        used.sessions -= encodedSize(session->second);
-        session->second.lastUse = entry.stamp;
-        used.sessions += encodedSize(session->second);
-        entry.changed(ChangeKind::session, id);
-    }
-    return std::string();
-}
-
-StateMachine::Outcome StateMachine::run(const ExpireSessions&, Entry& entry)
-{
-    return std::to_string(expireSessions(entry));
-}
-
-std::size_t StateMachine::expireSessions(Entry& entry)
-{
-    std::vector<std::string> expired;
-    for (const auto& [id, session] : current.sessions) {
-        if (isExpired(session, entry.stamp)) {
-            expired.push_back(id);
-        }
-    }
-    for (const std::string& id : expired) {
-        endSession(id, entry);
-    }
-    return expired.size();
-}
-
-void StateMachine::endSession(const std::string& id, Entry& entry)
-{
-    const auto session = current.sessions.find(id);
-    used.sessions -= encodedSize(session->second);
-    current.sessionIdByTokenHash.erase(session->second.tokenHash);
-    entry.changed(ChangeKind::session, id);
-    current.sessions.erase(session);
-}
-
-void StateMachine::endSessionsOf(const std::string& accountId, std::string_view keep, Entry& entry)
-{
-    std::vector<std::string> ended;
-    for (const auto& [id, session] : current.sessions) {
-        if (session.accountId == accountId && id != keep) {
-            ended.push_back(id);
-        }
-    }
-    for (const std::string& id : ended) {
-        endSession(id, entry);
-    }
 }
 
 }  // namespace mesh::cluster

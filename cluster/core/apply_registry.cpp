@@ -14,12 +14,6 @@ std::size_t tenantSize(const std::string& name)
 {
     return name.size() + 1;
 }
-
-bool isPrintable(std::string_view text)
-{
-    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
-
 }  // namespace
 
 StateMachine::Outcome StateMachine::run(const PutTenant& op, Entry& entry)
@@ -28,7 +22,7 @@ StateMachine::Outcome StateMachine::run(const PutTenant& op, Entry& entry)
         return std::string();
     }
     const std::size_t size = tenantSize(op.name);
-    if (auto fit = fits(used.registry, 0, size, limits::registryTableBytes, "tenants and connectors"); !fit) {
+    if (auto fit = fits(Table::registry, 0, size); !fit) {
         return fit.error();
     }
     if (auto added = current.registry.addTenant(op.name); !added) {
@@ -52,41 +46,74 @@ StateMachine::Outcome StateMachine::run(const RemoveTenant& op, Entry& entry)
     }
     used.registry -= tenantSize(op.name);
     entry.changed(ChangeKind::tenant, op.name);
+    dropEnrolments([&op](const Enrolment& enrolment) { return enrolment.tenant == op.name; }, entry);
+    dropTasksOf(op.name, entry);
+    dropDocumentsOf(op.name, entry);
     return std::string();
 }
 
 StateMachine::Outcome StateMachine::run(const PutConnector& op, Entry& entry)
 {
-    const tenants::Connector& connector = op.connector;
+    if (auto put = putConnector(op.connector, entry); !put) {
+        return put.error();
+    }
+    return std::string();
+}
+
+Result<void> StateMachine::putConnector(tenants::Connector connector, Entry& entry)
+{
     const tenants::ConnectorName name{connector.tenant, connector.name};
     const tenants::Connector* old = current.registry.find(connector.tenant, connector.name);
-    if (old != nullptr && *old == connector) {
-        return std::string();
+    if (old != nullptr && old->revoked && old->key == connector.key) {
+        return Error{Code::refused, "the key of connector " + tenants::describe(name.tenant, name.name) +
+                                        " was revoked: it needs another one"};
     }
-    const std::size_t before = old == nullptr ? 0 : encodedSize(*old);
-    const std::size_t after = encodedSize(connector);
-    if (auto fit = fits(used.registry, before, after, limits::registryTableBytes, "tenants and connectors"); !fit) {
-        return fit.error();
+    if (old != nullptr) {
+        connector.host = old->host;
+        connector.rotating = old->rotating && old->key == connector.key;
+        connector.pendingKey = connector.rotating ? old->pendingKey : "";
+    }
+    if (old != nullptr && *old == connector) {
+        return {};
+    }
+    if (auto fit = fits(Table::registry, old == nullptr ? 0 : sizeOf(*old), sizeOf(connector)); !fit) {
+        return fit;
     }
     if (!connector.prefix.empty() && prefixTaken(connector.prefix, name)) {
         return Error{Code::alreadyExists, "prefix " + connector.prefix + " belongs to another satellite"};
     }
     if (auto valid = current.registry.check(connector); !valid) {
-        return valid.error();
+        return valid;
+    }
+    if (const Node* node = findNodeByKey(current, connector.key)) {
+        return Error{Code::alreadyExists, "key " + connector.key + " belongs to node " + node->name};
     }
     if (!connector.prefix.empty()) {
         const PrefixAssignment* assigned = findPrefix(current, name.tenant, name.name);
         const std::string uuid = assigned == nullptr ? "" : assigned->uuid;
         if (auto stored = storePrefix(name, {connector.prefix, uuid}, entry); !stored) {
-            return stored.error();
+            return stored;
         }
     }
-    if (auto put = current.registry.put(connector); !put) {
-        return put.error();
+    return replaceConnector(std::move(connector), entry);
+}
+
+// As a whole, and nothing but the record.
+Result<void> StateMachine::replaceConnector(tenants::Connector connector, Entry& entry)
+{
+    const tenants::ConnectorName name{connector.tenant, connector.name};
+    const tenants::Connector* old = current.registry.find(connector.tenant, connector.name);
+    const std::size_t before = old == nullptr ? 0 : sizeOf(*old);
+    const std::size_t after = sizeOf(connector);
+    if (auto fit = fits(Table::registry, before, after); !fit) {
+        return fit;
+    }
+    if (auto put = current.registry.put(std::move(connector)); !put) {
+        return put;
     }
     used.registry += after - before;
     entry.changed(ChangeKind::connector, changeKey(name));
-    return std::string();
+    return {};
 }
 
 StateMachine::Outcome StateMachine::run(const RemoveConnector& op, Entry& entry)
@@ -96,10 +123,12 @@ StateMachine::Outcome StateMachine::run(const RemoveConnector& op, Entry& entry)
     if (connector == nullptr) {
         return Error{Code::notFound, "there is no connector " + tenants::describe(op.tenant, op.name)};
     }
-    used.registry -= encodedSize(*connector);
+    used.registry -= sizeOf(*connector);
     current.registry.remove(op.tenant, op.name);
     entry.changed(ChangeKind::connector, changeKey(name));
     dropPrefix(name, entry);
+    dropEnrolmentsFor(name, entry);
+    dropSourcesOf(name, entry);
     return std::string();
 }
 
@@ -144,13 +173,6 @@ StateMachine::Outcome StateMachine::run(const SetServiceUuid& op, Entry& entry)
     return current.serviceUuid;
 }
 
-StateMachine::Outcome StateMachine::run(const RaiseGeneration&, Entry& entry)
-{
-    ++current.generation;
-    entry.changed(ChangeKind::service, "");
-    return std::to_string(current.generation);
-}
-
 StateMachine::Outcome StateMachine::run(const PutProperty& op, Entry& entry)
 {
     if (op.uri.empty() || !isPrintable(op.uri)) {
@@ -164,9 +186,9 @@ StateMachine::Outcome StateMachine::run(const PutProperty& op, Entry& entry)
         return std::string();
     }
     Property property{op.json, entry.revision};
-    const std::size_t before = old == nullptr ? 0 : encodedSize(op.uri, *old);
-    const std::size_t after = encodedSize(op.uri, property);
-    if (auto fit = fits(used.properties, before, after, limits::propertyTableBytes, "properties"); !fit) {
+    const std::size_t before = old == nullptr ? 0 : sizeOf(op.uri, *old);
+    const std::size_t after = sizeOf(op.uri, property);
+    if (auto fit = fits(Table::properties, before, after); !fit) {
         return fit.error();
     }
     used.properties += after - before;
@@ -184,7 +206,7 @@ StateMachine::Outcome StateMachine::run(const RemoveProperty& op, Entry& entry)
     if (!matches(op.ifRevision, old->revision)) {
         return changedMeanwhile("this resource");
     }
-    used.properties -= encodedSize(op.uri, *old);
+    used.properties -= sizeOf(op.uri, *old);
     current.properties.erase(op.uri);
     entry.changed(ChangeKind::property, op.uri);
     return std::string();
@@ -211,12 +233,11 @@ Result<void> StateMachine::storePrefix(const tenants::ConnectorName& name, Prefi
         return {};
     }
     if (old == nullptr && current.prefixes.size() >= limits::maxConnectors) {
-        return Error{Code::full, "there are " + std::to_string(limits::maxConnectors) +
-                                     " satellites already, the most there can be"};
+        return tooMany(limits::maxConnectors, "satellites");
     }
-    const std::size_t before = old == nullptr ? 0 : encodedSize(name, *old);
-    const std::size_t after = encodedSize(name, assignment);
-    if (auto fit = fits(used.prefixes, before, after, limits::prefixTableBytes, "prefixes"); !fit) {
+    const std::size_t before = old == nullptr ? 0 : sizeOf(name, *old);
+    const std::size_t after = sizeOf(name, assignment);
+    if (auto fit = fits(Table::prefixes, before, after); !fit) {
         return fit;
     }
     used.prefixes += after - before;
@@ -235,7 +256,7 @@ void StateMachine::dropPrefix(const tenants::ConnectorName& name, Entry& entry)
     if (old == nullptr) {
         return;
     }
-    used.prefixes -= encodedSize(name, *old);
+    used.prefixes -= sizeOf(name, *old);
     current.connectorByLowerPrefix.erase(toLower(old->prefix));
     current.prefixes.erase(name);
     entry.changed(ChangeKind::prefix, changeKey(name));

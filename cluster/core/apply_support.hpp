@@ -2,7 +2,9 @@
 
 #include "cluster/core/state_machine.hpp"
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,7 +24,25 @@ std::string changeKey(const tenants::ConnectorName& name);
 // The record is still as the asker saw it, or he does not care.
 bool matches(Revision ifRevision, Revision actual);
 Error changedMeanwhile(const std::string& what);
-// Would replacing `before` bytes by `after` keep the table within `budget`? The error names the table.
-Result<void> fits(std::size_t used, std::size_t before, std::size_t after, std::size_t budget, const char* table);
+Error tooMany(std::size_t limit, const char* what);
+Error noAccount(const std::string& id);
+// ASCII without spaces.
+bool isPrintable(std::string_view text);
+
+// A table with a budget of bytes.
+struct StateMachine::Table {
+    std::size_t limits::TableBytes::*bytes;
+    const char* name;
+
+    static const Table accounts, roles, sessions, registry, prefixes, properties, nodes, enrolments, tasks, sources,
+        documents, cursors;
+    static const Table* const all[12];
+};
+
+template <class... Record>
+std::size_t StateMachine::sizeOf(const Record&... record) const
+{
+    return encodedSize(record..., current.featureLevel);
+}
 
 }  // namespace mesh::cluster

@@ -23,6 +23,7 @@ public:
     void id(const MessageId& value);
     void count(std::size_t value, std::size_t limit);
 
+    std::uint64_t level = 1;  // the feature level in whose format is written
     std::string out;
     std::string overLimit;  // a sentence about the first value that a Decoder would refuse; empty when there is none
 };
@@ -42,6 +43,7 @@ public:
     // At most as many as there are bytes left: a record takes one at least.
     void count(std::size_t& value, std::size_t limit);
 
+    std::uint64_t level = 1;  // the feature level in whose format is read
     std::string_view rest;
     bool good = true;
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "cluster/core/records.hpp"
 #include "shoset/base/ids.hpp"
+#include "shoset/base/result.hpp"
 #include "shoset/base/time.hpp"
 #include "tenants/privileges.hpp"
 #include "tenants/registry.hpp"
@@ -13,8 +15,6 @@
 
 namespace mesh::cluster {
 
-// Counts the entries applied to a state; 0 is the empty state. Equal on every node for the same entry.
-using Revision = std::uint64_t;
 // A condition "only if the record is still as I saw it": the record's revision, or anyRevision.
 constexpr Revision anyRevision = 0;
 
@@ -79,15 +79,17 @@ struct ExpireSessions {};
 struct PutTenant {
     std::string name;
 };
+// With what is its own: outstanding secrets, tasks and documents. Refused while it has connectors or accounts.
 struct RemoveTenant {
     std::string name;
 };
 // Adds or replaces. A prefix in it is the configured one, and is assigned at once; without one an assigned prefix
-// stays.
+// stays. What the cluster adds to a connector (tenants::Connector) is not taken from it: another key ends a rotation and
+// a revocation, and a revoked key is refused.
 struct PutConnector {
     tenants::Connector connector;
 };
-// Gives its prefix back.
+// Gives its prefix back, voids the secrets that are outstanding for it, and removes its sources.
 struct RemoveConnector {
     std::string tenant;
     std::string name;
@@ -107,7 +109,8 @@ struct AssignPrefix {
 struct SetServiceUuid {
     std::string uuid;
 };
-// After recovery and restore. Result: the new generation.
+// After recovery and restore. From clusterFeatureLevel on it ends all sessions and voids all enrolment secrets: they may
+// have been ended or used in what was lost. Result: the new generation.
 struct RaiseGeneration {};
 
 // A property that the facade keeps (AssetTag of the rack, settings of its services), one JSON text for each resource.
@@ -122,11 +125,144 @@ struct RemoveProperty {
     Revision ifRevision = anyRevision;
 };
 
-// The position in this list is the operation's number on disk and on the wire: append only.
+// The cluster speaks this level from now on, never a lower one again. Refused while a registered node's program does not
+// know it. Who does not know it stops. Result: the level in force.
+struct RaiseFeatureLevel {
+    FeatureLevel level = firstFeatureLevel;
+};
+// Adds or changes a node; `revision` in it counts for nothing. Without id it is new and gets one; with an id that no
+// node ever had it is new too (first members have fixed ids). A node's storage, once known, stays: who lost his data is
+// another node. Result: the id.
+struct PutNode {
+    Node node;
+    Revision ifRevision = anyRevision;
+};
+// It hosts nothing any more.
+struct RemoveNode {
+    std::uint64_t id = 0;
+    Revision ifRevision = anyRevision;
+};
+// Puts an account as it was elsewhere, with id, hash and lock; `revision` in it counts for nothing. Its role must be
+// there already. Again is nothing; another one under that id is refused. Later accounts get higher ids. Result: the id.
+struct RestoreAccount {
+    Account account;
+};
+
+// Makes a one-time secret good. It has been made by makeSecret(); prefix, product and type are for a new connector, and
+// replace those of an old one where they are given. Void from `expiresAt` on, by the clocks of the proposers.
+struct AddEnrolment {
+    std::string id;
+    std::string secretHash;
+    EnrolmentRole role = EnrolmentRole::connector;
+    std::string tenant;
+    std::string name;
+    std::string prefix;
+    std::string product;
+    std::string type;
+    WallTime expiresAt{};
+};
+struct CancelEnrolment {
+    std::string id;
+};
+// Registers the key as that of the connector or node that the secret is for: as PutConnector, or PutNode with name and
+// key. Once; again with the same key is answered alike. Unknown and expired are refused with the same words. Result:
+// "tenant/name", of a node "/name".
+struct ConsumeEnrolment {
+    std::string secretHash;
+    std::string publicKey;
+};
+
+// The connector's keys are dead at once, the one of an unfinished rotation too, and its outstanding secrets are void.
+struct RevokeConnector {
+    std::string tenant;
+    std::string name;
+};
+// Asks the connector for a new key; again: for another one than it has offered.
+struct BeginRotation {
+    std::string tenant;
+    std::string name;
+};
+// The old key stays.
+struct CancelRotation {
+    std::string tenant;
+    std::string name;
+};
+// The connector's answer, under its old key. From now on both are its.
+struct OfferKey {
+    std::string tenant;
+    std::string name;
+    std::string key;
+};
+// The pending key said hello: the old one is dead. Again is nothing.
+struct CompleteRotation {
+    std::string tenant;
+    std::string name;
+    std::string key;
+};
+
+// Adds or replaces; `revision` in it counts for nothing. A finished task without endTime ended at the entry's time. Room
+// is made by dropping finished ones, the oldest first.
+struct PutTask {
+    Task task;
+};
+// Changes what is given and appends `message`, if there is one. What is finished does not change any more.
+struct UpdateTask {
+    std::string id;
+    std::optional<TaskState> state;
+    std::optional<std::uint32_t> percent;
+    std::string message;
+};
+struct RemoveTask {
+    std::string id;
+};
+// What `node` ran has ended in an exception, for `reason`: it is gone, and how far it came is not known. Result: how many.
+struct FailRunningTasks {
+    std::uint64_t node = 0;
+    std::string reason;
+};
+
+// This node runs the connector of a BMC without an agent. 0: none does.
+struct AssignHost {
+    std::string tenant;
+    std::string name;
+    std::uint64_t node = 0;
+};
+// Adds or changes. Its connector must be registered, and takes it along when it is removed.
+struct PutSource {
+    Source source;  // `revision` in it counts for nothing
+    Revision ifRevision = anyRevision;
+};
+struct RemoveSource {
+    std::string id;
+    Revision ifRevision = anyRevision;
+};
+// Adds or replaces; the revision is the version that others acknowledge.
+struct PutDocument {
+    DocumentName name;
+    Revision ifRevision = anyRevision;
+    std::string content;
+};
+// Of a subscription: with its cursor.
+struct RemoveDocument {
+    DocumentName name;
+    Revision ifRevision = anyRevision;
+};
+// How far a subscription's events were delivered, in the words of those who deliver them.
+struct SetCursor {
+    std::string tenant;
+    std::string subscription;
+    std::string position;
+};
+
+// The position in this list is the operation's number on disk and on the wire: append only, and tell feature_level.cpp
+// at which level it came.
 using Operation =
     std::variant<CreateAccount, UpdateAccount, DeleteAccount, PutRole, DeleteRole, CreateSession, EndSession,
                  TouchSessions, ExpireSessions, PutTenant, RemoveTenant, PutConnector, RemoveConnector, AssignPrefix,
-                 SetServiceUuid, RaiseGeneration, PutProperty, RemoveProperty>;
+                 SetServiceUuid, RaiseGeneration, PutProperty, RemoveProperty, RaiseFeatureLevel, PutNode, RemoveNode,
+                 RestoreAccount, AddEnrolment, CancelEnrolment, ConsumeEnrolment, RevokeConnector, BeginRotation,
+                 CancelRotation, OfferKey, CompleteRotation, PutTask, UpdateTask, RemoveTask, FailRunningTasks,
+                 AssignHost, PutSource, RemoveSource, PutDocument, RemoveDocument, SetCursor>;
 
 // One entry of the log.
 struct Command {
@@ -154,6 +290,13 @@ enum class ChangeKind : std::uint8_t {
     prefix,     // key: "tenant/name"
     service,    // UUID or generation
     property,
+    featureLevel,
+    node,       // key: its id
+    enrolment,  // key: its id
+    task,
+    source,
+    document,  // key: "kind/tenant/name", the kind as a number
+    cursor,    // key: "tenant/name" of the subscription
 };
 
 // Record `key` of a table was added, changed or removed by the entry at `revision`.

@@ -2,6 +2,8 @@
 
 #include "shoset/base/http.hpp"
 
+#include <algorithm>
+
 namespace mesh::cluster {
 
 namespace {
@@ -11,6 +13,15 @@ auto find(const Map& map, const Key& key) -> const typename Map::mapped_type*
 {
     const auto found = map.find(key);
     return found == map.end() ? nullptr : &found->second;
+}
+
+// They are limits::maxAggregators at most, so that an index would cost more than it saves.
+template <class Predicate>
+const Node* findNodeIf(const State& state, Predicate predicate)
+{
+    const auto found = std::find_if(state.nodes.begin(), state.nodes.end(),
+                                    [&](const auto& entry) { return predicate(entry.second); });
+    return found == state.nodes.end() ? nullptr : &found->second;
 }
 
 }  // namespace
@@ -40,6 +51,43 @@ const PrefixAssignment* findPrefix(const State& state, std::string_view tenant, 
 const Property* findProperty(const State& state, std::string_view uri)
 {
     return find(state.properties, std::string(uri));
+}
+
+const Task* findTask(const State& state, std::string_view id)
+{
+    return find(state.tasks, std::string(id));
+}
+
+const Source* findSource(const State& state, std::string_view id)
+{
+    return find(state.sources, std::string(id));
+}
+
+const Document* findDocument(const State& state, const DocumentName& name)
+{
+    return find(state.documents, name);
+}
+
+std::string findCursor(const State& state, std::string_view tenant, std::string_view subscription)
+{
+    const std::string* position =
+        find(state.cursors, DocumentName{DocumentKind::subscription, std::string(tenant), std::string(subscription)});
+    return position == nullptr ? std::string() : *position;
+}
+
+const Node* findNode(const State& state, std::uint64_t id)
+{
+    return find(state.nodes, id);
+}
+
+const Node* findNodeByName(const State& state, std::string_view name)
+{
+    return findNodeIf(state, [name](const Node& node) { return equalsIgnoreCase(node.name, name); });
+}
+
+const Node* findNodeByKey(const State& state, std::string_view z85)
+{
+    return findNodeIf(state, [z85](const Node& node) { return node.key == z85; });
 }
 
 tenants::PrivilegeSet privilegesOf(const State& state, std::string_view roleId)

@@ -1,68 +1,27 @@
 #pragma once
 
-#include "cluster/core/command.hpp"
+#include "cluster/core/records.hpp"
 #include "tenants/registry.hpp"
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 namespace mesh::cluster {
 
-struct Account {
-    std::string id;
-    std::string userName;
-    std::string passwordHash;
-    std::string roleId;
-    std::string tenant;  // "": the system's
-    bool enabled = true;
-    bool locked = false;  // see isLocked()
-    bool passwordChangeRequired = false;
-    WallTime lockedAt{};    // when `locked` was last set
-    Revision revision = 0;  // of the last change; also its ETag
-    bool operator==(const Account&) const = default;
-};
-
-struct Role {
-    std::string id;
-    tenants::PrivilegeSet privileges;
-    Revision revision = 0;
-    bool operator==(const Role&) const = default;
-};
-
-// Its tenant is its account's.
-struct Session {
-    std::string id;
-    std::string tokenHash;  // 32 bytes
-    std::string accountId;
-    std::string client;
-    WallTime createdAt{};
-    WallTime lastUse{};  // as far as the cluster was told (TouchSessions)
-    std::uint32_t timeoutSeconds = 0;
-    bool operator==(const Session&) const = default;
-};
-
-struct PrefixAssignment {
-    std::string prefix;
-    std::string uuid;  // last one seen
-    bool operator==(const PrefixAssignment&) const = default;
-};
-
-struct Property {
-    std::string json;
-    Revision revision = 0;
-    bool operator==(const Property&) const = default;
-};
-
 // The replicated state as one node has it. Read by anybody on the loop's thread, changed by StateMachine alone. Nothing
 // in it depends on anything but the entries applied.
 struct State {
     Revision revision = 0;
+    FeatureLevel featureLevel = firstFeatureLevel;  // a fresh state knows nothing of its nodes' programs
     std::uint64_t generation = 1;
     std::string serviceUuid;  // empty until set
     std::uint64_t nextAccountId = 1;
+    std::uint64_t nextNodeId = 1;
+    std::set<std::uint64_t> unusedNodeIds;  // below nextNodeId, yet no node ever had them
 
     std::map<std::string, Account> accounts;  // by id
     std::map<std::string, Role> roles;        // custom ones, by id
@@ -70,11 +29,18 @@ struct State {
     tenants::Registry registry;               // as registered in the cluster; `prefix` is the configured one
     std::map<tenants::ConnectorName, PrefixAssignment> prefixes;
     std::map<std::string, Property> properties;  // by URI
+    std::map<std::uint64_t, Node> nodes;         // by id
+    std::map<std::string, Enrolment> enrolments;  // by id
+    std::map<std::string, Task> tasks;            // by id
+    std::map<std::string, Source> sources;        // by id
+    std::map<DocumentName, Document> documents;
+    std::map<DocumentName, std::string> cursors;  // of subscriptions
 
     // Look-ups, derived from the tables.
     std::unordered_map<std::string, std::string> accountIdByLowerName;
     std::unordered_map<std::string, std::string> sessionIdByTokenHash;
     std::unordered_map<std::string, tenants::ConnectorName> connectorByLowerPrefix;
+    std::unordered_map<std::string, std::string> enrolmentIdBySecretHash;
 };
 
 // By id. Pointers are valid until the next entry is applied.
@@ -84,6 +50,14 @@ const Account* findAccountByName(const State& state, std::string_view userName);
 const Session* findSession(const State& state, std::string_view id);
 const PrefixAssignment* findPrefix(const State& state, std::string_view tenant, std::string_view connector);
 const Property* findProperty(const State& state, std::string_view uri);
+const Task* findTask(const State& state, std::string_view id);
+const Source* findSource(const State& state, std::string_view id);
+const Document* findDocument(const State& state, const DocumentName& name);
+// Empty: nothing was delivered yet.
+std::string findCursor(const State& state, std::string_view tenant, std::string_view subscription);
+const Node* findNode(const State& state, std::uint64_t id);
+const Node* findNodeByName(const State& state, std::string_view name);  // any case
+const Node* findNodeByKey(const State& state, std::string_view z85);
 
 // Of a predefined or custom role; none for a role that does not exist.
 tenants::PrivilegeSet privilegesOf(const State& state, std::string_view roleId);

@@ -7,50 +7,80 @@
 #include <sodium/crypto_hash_sha256.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace mesh::cluster {
 
 namespace {
 
-constexpr std::size_t headBytes = 1024;  // of a snapshot: format, revision, generation, UUID and the tables' counts
-static_assert(limits::accountTableBytes + limits::roleTableBytes + limits::sessionTableBytes +
-                      limits::registryTableBytes + limits::prefixTableBytes + limits::propertyTableBytes +
-                      limits::rememberedResultBytes + headBytes <=
-                  limits::maxStateBytes,
+constexpr std::size_t headBytes = 2048;  // of a snapshot: what is no table, and the tables' counts
+
+constexpr std::size_t sum(const limits::TableBytes& bytes)
+{
+    return bytes.accounts + bytes.roles + bytes.sessions + bytes.registry + bytes.prefixes + bytes.properties +
+           bytes.remembered + bytes.nodes + bytes.enrolments + bytes.tasks + bytes.sources + bytes.documents +
+           bytes.cursors;
+}
+static_assert(std::all_of(std::begin(limits::stateTableBytes), std::end(limits::stateTableBytes),
+                          [](const auto& bytes) { return sum(bytes) + headBytes <= limits::maxStateBytes; }),
               "a snapshot of full tables must be one that can be restored");
+static_assert(std::size(limits::stateTableBytes) == newestFeatureLevel, "each feature level has its budgets");
+
+const limits::TableBytes& budgets(FeatureLevel level)
+{
+    return limits::stateTableBytes[level - firstFeatureLevel];
+}
 
 constexpr std::size_t maxMessageBytes = 512;
 
 }  // namespace
 
-std::string changeKey(const tenants::ConnectorName& name)
+using Bytes = limits::TableBytes;
+const StateMachine::Table StateMachine::Table::accounts{&Bytes::accounts, "accounts"};
+const StateMachine::Table StateMachine::Table::roles{&Bytes::roles, "roles"};
+const StateMachine::Table StateMachine::Table::sessions{&Bytes::sessions, "sessions"};
+const StateMachine::Table StateMachine::Table::registry{&Bytes::registry, "tenants and connectors"};
+const StateMachine::Table StateMachine::Table::prefixes{&Bytes::prefixes, "prefixes"};
+const StateMachine::Table StateMachine::Table::properties{&Bytes::properties, "properties"};
+const StateMachine::Table StateMachine::Table::nodes{&Bytes::nodes, "nodes"};
+const StateMachine::Table StateMachine::Table::enrolments{&Bytes::enrolments, "enrolments"};
+const StateMachine::Table StateMachine::Table::tasks{&Bytes::tasks, "tasks"};
+const StateMachine::Table StateMachine::Table::sources{&Bytes::sources, "sources"};
+const StateMachine::Table StateMachine::Table::documents{&Bytes::documents, "documents"};
+const StateMachine::Table StateMachine::Table::cursors{&Bytes::cursors, "cursors"};
+
+const StateMachine::Table* const StateMachine::Table::all[] = {
+    &accounts, &roles,      &sessions, &registry, &prefixes,  &properties,
+    &nodes,    &enrolments, &tasks,    &sources,  &documents, &cursors};
+
+Result<void> StateMachine::withinBudgets(const limits::TableBytes& bytes) const
 {
-    return name.tenant + "/" + name.name;
+    for (const Table* table : Table::all) {
+        const std::size_t budget = budgets(current.featureLevel).*table->bytes;
+        if (bytes.*table->bytes > budget) {
+            return Error{Code::full, std::string("the table of ") + table->name + " takes " +
+                                         std::to_string(bytes.*table->bytes) + " bytes, and feature level " +
+                                         std::to_string(current.featureLevel) + " has room for " +
+                                         std::to_string(budget) + ": remove some of it first"};
+        }
+    }
+    return {};
 }
 
-bool matches(Revision ifRevision, Revision actual)
+Result<void> StateMachine::fits(const Table& table, std::size_t before, std::size_t after) const
 {
-    return ifRevision == anyRevision || ifRevision == actual;
-}
-
-Error changedMeanwhile(const std::string& what)
-{
-    return Error{Code::preconditionFailed, what + " was changed meanwhile: read it again"};
-}
-
-Result<void> fits(std::size_t used, std::size_t before, std::size_t after, std::size_t budget, const char* table)
-{
-    if (after > before && used - before + after > budget) {
-        return Error{Code::full,
-                     std::string("the table of ") + table + " has reached its " + std::to_string(budget) + " bytes"};
+    const std::size_t budget = budgets(current.featureLevel).*table.bytes;
+    if (after > before && used.*table.bytes - before + after > budget) {
+        return Error{Code::full, std::string("the table of ") + table.name + " has reached its " +
+                                     std::to_string(budget) + " bytes"};
     }
     return {};
 }
 
 Result<Applied> StateMachine::apply(std::string_view bytes, std::vector<Change>& changes)
 {
-    auto command = decodeCommand(bytes);
+    auto command = decodeCommand(bytes, knows);
     if (!command) {
         return command.error();
     }
@@ -65,7 +95,7 @@ Result<Applied> StateMachine::apply(std::string_view bytes, std::vector<Change>&
         applied.error = Error{Code::invalidArgument, "a proposal needs a request id"};
         return applied;
     }
-    Outcome outcome = std::visit([&](const auto& operation) { return run(operation, entry); }, command->operation);
+    Outcome outcome = runAtLevel(command->operation, entry);
     if (outcome.ok()) {
         applied.value = std::move(*outcome);
     } else {
@@ -76,13 +106,23 @@ Result<Applied> StateMachine::apply(std::string_view bytes, std::vector<Change>&
     return applied;
 }
 
+// Not even an entry that was proposed too early may bring in what the state's format cannot hold.
+StateMachine::Outcome StateMachine::runAtLevel(const Operation& operation, Entry& entry)
+{
+    if (featureLevelOf(operation) > current.featureLevel && !std::holds_alternative<RaiseFeatureLevel>(operation)) {
+        return Error{Code::unsupported, "this needs feature level " + std::to_string(featureLevelOf(operation)) +
+                                            ", and the cluster is at " + std::to_string(current.featureLevel)};
+    }
+    return std::visit([&](const auto& known) { return run(known, entry); }, operation);
+}
+
 void StateMachine::remember(Remembered result)
 {
-    used.remembered += encodedSize(result);
+    used.remembered += sizeOf(result);
     answers.emplace(result.requestId, result.applied);
     remembered.push_back(std::move(result));
-    while (remembered.size() > limits::maxRememberedResults || used.remembered > limits::rememberedResultBytes) {
-        used.remembered -= encodedSize(remembered.front());
+    while (remembered.size() > limits::maxRememberedResults || used.remembered > budgets(current.featureLevel).remembered) {
+        used.remembered -= sizeOf(remembered.front());
         answers.erase(remembered.front().requestId);
         remembered.pop_front();
     }
@@ -95,11 +135,11 @@ std::string StateMachine::snapshot() const
 
 Result<void> StateMachine::restore(std::string_view bytes)
 {
-    auto snapshot = decodeSnapshot(bytes);
+    auto snapshot = decodeSnapshot(bytes, knows);
     if (!snapshot) {
         return snapshot.error();
     }
-    StateMachine fresh;
+    StateMachine fresh(knows);
     fresh.current = std::move(snapshot->state);
     for (Remembered& result : snapshot->remembered) {
         fresh.remember(std::move(result));
@@ -116,34 +156,75 @@ Result<void> StateMachine::rebuildLookUps()
 {
     bool consistent = true;
     for (const auto& [id, account] : current.accounts) {
-        used.accounts += encodedSize(account);
         consistent &= current.accountIdByLowerName.emplace(toLower(account.userName), id).second;
     }
-    for (const auto& [id, role] : current.roles) {
-        used.roles += encodedSize(role);
-    }
     for (const auto& [id, session] : current.sessions) {
-        used.sessions += encodedSize(session);
         consistent &= current.accounts.contains(session.accountId);
         consistent &= current.sessionIdByTokenHash.emplace(session.tokenHash, id).second;
     }
-    for (const std::string& tenant : current.registry.tenants()) {
-        used.registry += tenant.size() + 1;
-    }
-    for (const auto& [name, connector] : current.registry.connectors()) {
-        used.registry += encodedSize(connector);
-    }
     for (const auto& [name, assignment] : current.prefixes) {
-        used.prefixes += encodedSize(name, assignment);
         consistent &= current.connectorByLowerPrefix.emplace(toLower(assignment.prefix), name).second;
     }
-    for (const auto& [uri, property] : current.properties) {
-        used.properties += encodedSize(uri, property);
+    for (const auto& [id, node] : current.nodes) {
+        consistent &= id < current.nextNodeId && !current.unusedNodeIds.contains(id);
+    }
+    for (const auto& [id, enrolment] : current.enrolments) {
+        consistent &= current.enrolmentIdBySecretHash.emplace(enrolment.secretHash, id).second;
     }
     if (!consistent) {
         return Error{Code::corrupt, "a snapshot contradicts itself"};
     }
+    used = measure();
     return {};
+}
+
+// What the tables take in the format of the level in force.
+limits::TableBytes StateMachine::measure() const
+{
+    limits::TableBytes bytes;
+    for (const auto& [id, account] : current.accounts) {
+        bytes.accounts += sizeOf(account);
+    }
+    for (const auto& [id, role] : current.roles) {
+        bytes.roles += sizeOf(role);
+    }
+    for (const auto& [id, session] : current.sessions) {
+        bytes.sessions += sizeOf(session);
+    }
+    for (const std::string& tenant : current.registry.tenants()) {
+        bytes.registry += tenant.size() + 1;
+    }
+    for (const auto& [name, connector] : current.registry.connectors()) {
+        bytes.registry += sizeOf(connector);
+    }
+    for (const auto& [name, assignment] : current.prefixes) {
+        bytes.prefixes += sizeOf(name, assignment);
+    }
+    for (const auto& [uri, property] : current.properties) {
+        bytes.properties += sizeOf(uri, property);
+    }
+    for (const Remembered& result : remembered) {
+        bytes.remembered += sizeOf(result);
+    }
+    for (const auto& [id, node] : current.nodes) {
+        bytes.nodes += sizeOf(node);
+    }
+    for (const auto& [id, enrolment] : current.enrolments) {
+        bytes.enrolments += sizeOf(enrolment);
+    }
+    for (const auto& [id, task] : current.tasks) {
+        bytes.tasks += sizeOf(task);
+    }
+    for (const auto& [id, source] : current.sources) {
+        bytes.sources += sizeOf(source);
+    }
+    for (const auto& [name, document] : current.documents) {
+        bytes.documents += sizeOf(name, document);
+    }
+    for (const auto& [name, cursor] : current.cursors) {
+        bytes.cursors += sizeOf(name, cursor);
+    }
+    return bytes;
 }
 
 std::string StateMachine::hash() const

@@ -114,19 +114,66 @@ constexpr std::size_t maxTenants = 256;
 constexpr std::size_t maxConnectors = 8192;
 constexpr std::size_t maxGrants = 1024;                  // policies by which connectors may send commands
 constexpr std::size_t maxLabelBytes = 64;                // of a connector's product and type
+constexpr std::size_t maxJoinStringBytes = 6 * 1024;
 constexpr std::size_t maxRegistryFileBytes = 4 * 1024 * 1024;
 
-// Replicated state. Byte budgets are of encoded records; together they keep a snapshot below maxStateBytes.
+// Replicated state.
 constexpr std::size_t maxStateBytes = 2 * 1024 * 1024;
 constexpr std::size_t maxEntryBytes = 256 * 1024;        // one proposal
-constexpr std::size_t accountTableBytes = 96 * 1024;
-constexpr std::size_t roleTableBytes = 16 * 1024;
-constexpr std::size_t sessionTableBytes = 224 * 1024;
-constexpr std::size_t registryTableBytes = 768 * 1024;   // tenants and connectors
-constexpr std::size_t prefixTableBytes = 448 * 1024;
-constexpr std::size_t propertyTableBytes = 256 * 1024;
-constexpr std::size_t rememberedResultBytes = 192 * 1024;
+// Budgets of its tables, in bytes of encoded records; together they keep a snapshot below maxStateBytes. One row for each
+// feature level, beginning with the first: nodes with different programs must refuse alike, so that a row which a
+// released program has stays as it is.
+struct TableBytes {
+    std::size_t accounts = 0;
+    std::size_t roles = 0;
+    std::size_t sessions = 0;
+    std::size_t registry = 0;  // tenants and connectors
+    std::size_t prefixes = 0;
+    std::size_t properties = 0;
+    std::size_t remembered = 0;  // results
+    std::size_t nodes = 0;
+    std::size_t enrolments = 0;
+    std::size_t tasks = 0;
+    std::size_t sources = 0;
+    std::size_t documents = 0;
+    std::size_t cursors = 0;
+};
+constexpr TableBytes stateTableBytes[] = {
+    {.accounts = 96 * 1024,
+     .roles = 16 * 1024,
+     .sessions = 224 * 1024,
+     .registry = 768 * 1024,
+     .prefixes = 448 * 1024,
+     .properties = 256 * 1024,
+     .remembered = 192 * 1024},
+    {.accounts = 64 * 1024,
+     .roles = 8 * 1024,
+     .sessions = 144 * 1024,
+     .registry = 544 * 1024,
+     .prefixes = 376 * 1024,
+     .properties = 160 * 1024,
+     .remembered = 128 * 1024,
+     .nodes = 16 * 1024,
+     .enrolments = 40 * 1024,
+     .tasks = 256 * 1024,
+     .sources = 32 * 1024,
+     .documents = 256 * 1024,
+     .cursors = 16 * 1024},
+};
 constexpr std::size_t maxRoles = 64;
+constexpr std::size_t maxUnusedNodeIds = 64;             // passed over by a node that came with a higher id of its own
+constexpr std::size_t maxEnrolments = 256;
+constexpr std::size_t maxTasks = 2000;
+constexpr std::size_t maxTaskMessages = 8;
+constexpr std::size_t maxTaskMessageBytes = 256;
+constexpr std::size_t maxSources = 512;
+constexpr std::size_t maxHostNameBytes = 256;            // of a source
+constexpr std::size_t maxDocuments = 2048;
+constexpr std::size_t maxDocumentBytes = 16 * 1024;
+constexpr std::size_t maxTenantDocumentBytes = 128 * 1024;  // of all documents of one tenant
+constexpr std::size_t maxCursorBytes = 256;
+constexpr std::size_t maxEndpointBytes = 128;
+constexpr std::size_t maxFacadeUrlBytes = 256;
 constexpr std::size_t maxSessionsPerAccount = 100;
 constexpr std::size_t maxPropertyBytes = 16 * 1024;
 constexpr std::size_t maxRememberedResults = 1024;       // of proposals, for repeats of the same request id

@@ -46,6 +46,37 @@ TEST_F(RegistryTest, FindsAConnectorByNameKeyAndPrefixInAnyCase)
     EXPECT_EQ(registry.findByPrefix(""), nullptr);
 }
 
+TEST_F(RegistryTest, FindsAPendingKeyTooAndTellsWhich)
+{
+    Connector rotating = *registry.find("acme", "sled07");
+    rotating.pendingKey = keyNumber(70);
+    EXPECT_TRUE(registry.put(rotating).ok());
+    const Connector* found = registry.findByKey(keyNumber(70));
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(registry.findByKey(keyNumber(7)), found);
+    EXPECT_TRUE(isPendingKey(*found, keyNumber(70)));
+    EXPECT_FALSE(isPendingKey(*found, keyNumber(7)));
+    EXPECT_FALSE(isPendingKey(*found, ""));
+    EXPECT_EQ(registry.put(connector("other", 70)).error().code, Code::alreadyExists);
+    const Registry copy = registry;
+    EXPECT_EQ(copy.findByKey(keyNumber(70)), copy.find("acme", "sled07"));
+    rotating.pendingKey.clear();
+    EXPECT_TRUE(registry.put(rotating).ok());
+    EXPECT_EQ(registry.findByKey(keyNumber(70)), nullptr);
+    rotating.pendingKey = "short";
+    EXPECT_EQ(registry.put(rotating).error().code, Code::invalidArgument);
+}
+
+TEST_F(RegistryTest, ARevokedKeyIsFoundByNobodyAndTakenAllTheSame)
+{
+    Connector revoked = *registry.find("acme", "sled07");
+    revoked.revoked = true;
+    EXPECT_TRUE(registry.put(revoked).ok());
+    EXPECT_EQ(registry.findByKey(keyNumber(7)), nullptr);
+    EXPECT_NE(registry.find("acme", "sled07"), nullptr);
+    EXPECT_EQ(registry.put(connector("other", 7)).error().code, Code::alreadyExists);
+}
+
 TEST_F(RegistryTest, RefusesDuplicatesAndNamesTheirOwner)
 {
     const auto sameKey = registry.put({"globex", "other", keyNumber(7), "", "", ""});

@@ -35,6 +35,41 @@ TEST_F(Accounts, IdsAreNeverUsedAgain)
     EXPECT_EQ(apply(account("bob")).value, "3");
 }
 
+TEST_F(Accounts, AreRestoredAsTheyWereAndOnce)
+{
+    raise();
+    apply(account("alice"));
+    const Account bob{"7", "bob", someHash, "Operator", "acme", false, true, true, at(3), 99};
+    EXPECT_EQ(apply(RestoreAccount{bob}).value, "7");
+    Account stored = bob;
+    stored.revision = state().revision;
+    EXPECT_EQ(*findAccountByName(state(), "bob"), stored);
+    EXPECT_EQ(apply(RestoreAccount{bob}).value, "7");
+    EXPECT_TRUE(changes.empty());
+    EXPECT_EQ(apply(account("carol")).value, "8");
+    EXPECT_EQ(apply(RestoreAccount{{"3", "dave", someHash, "Operator", "", true, false, false, {}, 0}}).value, "3");
+    EXPECT_EQ(apply(account("erin")).value, "9");
+}
+
+TEST_F(Accounts, ThatContradictOthersOrTheRulesAreNotRestored)
+{
+    raise();
+    apply(account("alice"));
+    Account bob{"1", "bob", someHash, "Operator", "", true, false, false, {}, 0};
+    EXPECT_EQ(apply(RestoreAccount{bob}).error.code, Code::alreadyExists);
+    for (const char* id : {"", "0", "07", "x", "-1", "99999999999999999999", "4294967295"}) {
+        bob.id = id;
+        EXPECT_EQ(apply(RestoreAccount{bob}).error.code, Code::invalidArgument) << id;
+    }
+    bob.id = "2";
+    bob.userName = "ALICE";
+    EXPECT_EQ(apply(RestoreAccount{bob}).error.code, Code::alreadyExists);
+    bob.userName = "bob";
+    bob.roleId = "NotYet";
+    EXPECT_EQ(apply(RestoreAccount{bob}).error.code, Code::invalidArgument);
+    EXPECT_EQ(state().nextAccountId, 2U);
+}
+
 TEST_F(Accounts, MalformedOnesAreRefused)
 {
     EXPECT_EQ(apply(account("a:b")).error.code, Code::invalidArgument);

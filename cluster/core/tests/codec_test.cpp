@@ -27,7 +27,29 @@ std::vector<Operation> everyOperation()
             SetServiceUuid{"4c4c4544-0043"},
             RaiseGeneration{},
             PutProperty{"/redfish/v1/Chassis/rack", 4, "{}"},
-            RemoveProperty{"/redfish/v1/Chassis/rack", 5}};
+            RemoveProperty{"/redfish/v1/Chassis/rack", 5},
+            RaiseFeatureLevel{2},
+            PutNode{node("a", 1, 7), 3},
+            RemoveNode{7, 4},
+            RestoreAccount{{"9", "bob", someHash, "Operator", "acme", false, true, true, at(3), 12}},
+            AddEnrolment{"e1", hashToken("s"), EnrolmentRole::node, "acme", "sled07", "5B247A", "R750", "server", at(9)},
+            CancelEnrolment{"e1"},
+            ConsumeEnrolment{hashToken("s"), keyNumber(7)},
+            RevokeConnector{"acme", "sled07"},
+            BeginRotation{"acme", "sled07"},
+            CancelRotation{"acme", "sled07"},
+            OfferKey{"acme", "sled07", keyNumber(8)},
+            CompleteRotation{"acme", "sled07", keyNumber(8)},
+            PutTask{{"t1", "7", "acme", TaskState::running, 40, {"a", "b"}, at(1), at(2), "/x", "/m", 3, 12}},
+            UpdateTask{"t1", TaskState::completed, 100, "done"},
+            RemoveTask{"t1"},
+            FailRunningTasks{3, "lost"},
+            AssignHost{"acme", "sled07", 3},
+            PutSource{{"s1", "https://10.0.0.5", "acme", "sled07", 9}, 3},
+            RemoveSource{"s1", 3},
+            PutDocument{{DocumentKind::secret, "acme", "d"}, 3, "{}"},
+            RemoveDocument{{DocumentKind::policy, "acme", "d"}, 3},
+            SetCursor{"acme", "sub1", "a:7"}};
 }
 
 using Codec = Machine;

@@ -35,6 +35,21 @@ inline CreateAccount account(const std::string& name, const std::string& role = 
     return {name, someHash, role, tenant, true, false};
 }
 
+inline Node node(const std::string& name, std::size_t key, std::uint64_t id = 0)
+{
+    Node node;
+    node.id = id;
+    node.name = name;
+    node.key = keyNumber(key);
+    node.peerEndpoint = "tcp://" + name + ".example.org:7411";
+    node.meshEndpoint = "tcp://" + name + ".example.org:7410";
+    node.facadeUrl = "https://" + name + ".example.org";
+    node.storage = "5f0c" + name;
+    node.software = "1.0";
+    node.featureLevel = newestFeatureLevel;
+    return node;
+}
+
 // One state machine, and entries made for it as a proposer would.
 class Machine : public testing::Test {
 protected:
@@ -55,6 +70,8 @@ protected:
     {
         return apply(command(std::move(operation), seconds));
     }
+    // To the newest feature level.
+    void raise() { ASSERT_TRUE(apply(RaiseFeatureLevel{newestFeatureLevel}).ok()); }
     // The session's token.
     std::string login(const std::string& accountId, std::int64_t seconds = 0, std::uint32_t timeout = 1800)
     {

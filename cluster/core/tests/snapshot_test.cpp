@@ -32,6 +32,20 @@ protected:
             ASSERT_TRUE(assigned.ok()) << assigned.error.message;
         }
     }
+    void fillTasks()
+    {
+        for (std::size_t i = 0; i < limits::maxTasks; ++i) {
+            Task task;
+            task.id = "t" + std::to_string(100000 + i);
+            task.owner = std::to_string(1 + i % limits::maxAccounts);
+            task.tenant = "tenant-" + std::to_string(i % 20);
+            task.state = i % 2 == 0 ? TaskState::running : TaskState::completed;
+            task.startTime = at(0);
+            task.target = "/redfish/v1/Systems/" + std::to_string(i) + "/Actions/Reset";
+            task.messages = {"38 of 40 done"};
+            ASSERT_TRUE(apply(PutTask{task}).ok());
+        }
+    }
     static std::string uuid(std::size_t number)
     {
         std::string digits = std::to_string(100000000000 + number);
@@ -88,7 +102,7 @@ TEST_F(Snapshots, ThatAreDamagedOrNewerAreRefusedAndChangeNothing)
     }
     EXPECT_EQ(machine.restore(good + "x").error().code, Code::corrupt);
     std::string newer = good;
-    newer[0] = 2;
+    newer[0] = newestFeatureLevel + 1;
     EXPECT_EQ(machine.restore(newer).error().code, Code::unsupported);
     for (int round = 0; round < 5000; ++round) {
         std::string damaged = good;
@@ -101,9 +115,38 @@ TEST_F(Snapshots, ThatAreDamagedOrNewerAreRefusedAndChangeNothing)
     EXPECT_EQ(machine.hash(), hash);
 }
 
+TEST_F(Snapshots, OfTheNewestFormatThatAreDamagedAreRefusedToo)
+{
+    raise();
+    fill(2, 2, 2);
+    apply(PutNode{node("a", 500, 3), anyRevision});
+    apply(AddEnrolment{"e1", hashToken("s"), EnrolmentRole::connector, "tenant-0", "x", "", "", "", at(100)});
+    apply(PutTask{{"t1", "1", "", TaskState::running, 4, {"m"}, at(0), {}, "/x", "/y", 3, 0}});
+    apply(PutSource{{"s1", "https://10.0.0.5", "tenant-0", "rack0-sled0", 0}, anyRevision});
+    apply(PutDocument{{DocumentKind::subscription, "tenant-0", "d"}, anyRevision, "{}"});
+    EXPECT_TRUE(apply(SetCursor{"tenant-0", "d", "1"}).ok());
+    const std::string good = machine.snapshot();
+    StateMachine copy;
+    ASSERT_TRUE(copy.restore(good).ok());
+    EXPECT_EQ(copy.hash(), machine.hash());
+    for (std::size_t length = 0; length < good.size(); ++length) {
+        ASSERT_EQ(machine.restore(good.substr(0, length)).error().code, Code::corrupt) << length;
+    }
+    for (int round = 0; round < 5000; ++round) {
+        std::string damaged = good;
+        damaged[rng.below(damaged.size())] = static_cast<char>(rng.next());
+        StateMachine other;
+        if (other.restore(damaged).ok()) {
+            ASSERT_TRUE(other.snapshot() == damaged) << "round " << round;
+        }
+    }
+}
+
 TEST_F(Snapshots, OfALargeClusterStayBelowTheirBound)
 {
+    raise();
     fill(limits::maxAccounts, limits::maxSessions, 5000);
+    fillTasks();
     const auto begin = std::chrono::steady_clock::now();
     const std::string bytes = machine.snapshot();
     const auto middle = std::chrono::steady_clock::now();
@@ -111,9 +154,10 @@ TEST_F(Snapshots, OfALargeClusterStayBelowTheirBound)
     ASSERT_TRUE(copy.restore(bytes).ok());
     const auto end = std::chrono::steady_clock::now();
     EXPECT_LT(bytes.size(), limits::maxStateBytes);
+    EXPECT_LT(middle - begin, 50ms);
     EXPECT_EQ(copy.hash(), machine.hash());
     using Millis = std::chrono::duration<double, std::milli>;
-    std::cout << "200 accounts, 1000 sessions, 5000 connectors: " << bytes.size() << " bytes, encoded in "
+    std::cout << "200 accounts, 1000 sessions, 5000 connectors, 2000 tasks: " << bytes.size() << " bytes, encoded in "
               << Millis(middle - begin).count() << " ms, restored in " << Millis(end - middle).count() << " ms\n";
 }
 

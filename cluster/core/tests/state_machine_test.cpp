@@ -60,7 +60,7 @@ TEST_F(StateMachineTest, AnUnknownFormatOrOperationStopsTheNodeAndChangesNothing
     const std::string before = machine.hash();
     std::string entry = *encodeCommand(command(RaiseGeneration{}));
     std::string newFormat = entry;
-    newFormat[0] = 2;
+    newFormat[0] = newestFeatureLevel + 1;
     std::string newOperation = entry;
     newOperation.back() = 100;
     for (const std::string& foreign : {newFormat, newOperation}) {
@@ -103,7 +103,7 @@ TEST_F(StateMachineTest, PropertiesAreKeptConditionallyAndWithinTheirBudget)
     std::size_t stored = 0;
     while (apply(PutProperty{uri + std::to_string(stored), anyRevision, big}).ok()) {
         ++stored;
-        ASSERT_LE(stored * big.size(), limits::propertyTableBytes);
+        ASSERT_LE(stored * big.size(), limits::stateTableBytes[0].properties);
     }
     EXPECT_EQ(stored, 15U);
     EXPECT_TRUE(apply(RemoveProperty{uri + "0", anyRevision}).ok());

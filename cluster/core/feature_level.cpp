@@ -1,0 +1,64 @@
+#include "cluster/core/feature_level.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <variant>
+
+namespace mesh::cluster {
+
+namespace {
+
+// How many of the operations there were at each level, beginning with the first.
+constexpr std::array<std::size_t, newestFeatureLevel> operationsAtLevel = {18, std::variant_size_v<Operation>};
+
+Error tooNew(const std::string& what, FeatureLevel level)
+{
+    return Error{Code::unsupported, what + " feature level " + std::to_string(level)};
+}
+
+}  // namespace
+
+FeatureLevel featureLevelOf(const Operation& operation)
+{
+    const auto level = std::upper_bound(operationsAtLevel.begin(), operationsAtLevel.end(), operation.index());
+    return static_cast<FeatureLevel>(level - operationsAtLevel.begin()) + firstFeatureLevel;
+}
+
+FeatureLevel neededLevel(const Operation& operation)
+{
+    const auto* raise = std::get_if<RaiseFeatureLevel>(&operation);
+    return std::max(featureLevelOf(operation), raise == nullptr ? firstFeatureLevel : raise->level);
+}
+
+Result<void> allNodesKnow(const State& state, FeatureLevel level)
+{
+    std::string older;
+    for (const auto& [id, node] : state.nodes) {
+        if (node.featureLevel < level) {
+            older += (older.empty() ? "" : ", ") + node.name + " (which knows " + std::to_string(node.featureLevel) + ")";
+        }
+    }
+    if (!older.empty()) {
+        return tooNew("upgrade " + older + " first: this needs", level);
+    }
+    return {};
+}
+
+Result<void> mayPropose(const State& state, const Operation& operation)
+{
+    const FeatureLevel level = neededLevel(operation);
+    if (level <= state.featureLevel) {
+        return {};
+    }
+    if (level > newestFeatureLevel) {
+        return tooNew("this node's program knows up to " + std::to_string(newestFeatureLevel) + ", not", level);
+    }
+    if (auto known = allNodesKnow(state, level); !known || std::holds_alternative<RaiseFeatureLevel>(operation)) {
+        return known;
+    }
+    return tooNew("the cluster is at " + std::to_string(state.featureLevel) + " until it is raised; this needs", level);
+}
+
+}  // namespace mesh::cluster

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "cluster/core/fields_support.hpp"
+
+#include <utility>
+
+// The fields of hosts, sources, documents and cursors, as in fields_accounts.hpp.
+namespace mesh::cluster {
+
+template <class Archive>
+void fields(Archive& a, AssignHost& op)
+{
+    name(a, op.tenant);
+    name(a, op.name);
+    a.number(op.node);
+}
+
+template <class Archive>
+void fields(Archive& a, Source& source)
+{
+    name(a, source.id);
+    a.text(source.hostName, limits::maxHostNameBytes);
+    name(a, source.tenant);
+    name(a, source.connector);
+    a.number(source.revision);
+}
+
+template <class Archive>
+void fields(Archive& a, PutSource& op)
+{
+    fields(a, op.source);
+    a.number(op.ifRevision);
+}
+
+template <class Archive>
+void fields(Archive& a, RemoveSource& op)
+{
+    name(a, op.id);
+    a.number(op.ifRevision);
+}
+
+template <class Archive>
+void fields(Archive& a, DocumentName& document)
+{
+    choice(a, document.kind, DocumentKind::policy);
+    name(a, document.tenant);
+    name(a, document.name);
+}
+
+template <class Archive>
+void fields(Archive& a, PutDocument& op)
+{
+    fields(a, op.name);
+    a.number(op.ifRevision);
+    a.text(op.content, limits::maxDocumentBytes);
+}
+
+template <class Archive>
+void fields(Archive& a, RemoveDocument& op)
+{
+    fields(a, op.name);
+    a.number(op.ifRevision);
+}
+
+template <class Archive>
+void fields(Archive& a, SetCursor& op)
+{
+    name(a, op.tenant);
+    name(a, op.subscription);
+    a.text(op.position, limits::maxCursorBytes);
+}
+
+template <class Archive>
+void fields(Archive& a, std::pair<DocumentName, Document>& entry)
+{
+    fields(a, entry.first);
+    a.text(entry.second.content, limits::maxDocumentBytes);
+    a.number(entry.second.revision);
+}
+
+template <class Archive>
+void fields(Archive& a, std::pair<DocumentName, std::string>& entry)
+{
+    fields(a, entry.first);
+    a.text(entry.second, limits::maxCursorBytes);
+}
+
+}  // namespace mesh::cluster
