@@ -25,6 +25,8 @@ constexpr int maxHops = 4;
 constexpr std::size_t routesPerRecord = 256;             // a name has at most 127 bytes, a header 48 KiB
 constexpr std::size_t maxLinks = 8192;
 constexpr std::size_t maxAggregators = 16;
+constexpr std::size_t maxEndpointBytes = 128;            // "tcp://HOST:PORT"
+constexpr std::size_t maxEnrolSecretBytes = 256;
 constexpr std::size_t maxRoutes = 16384;                 // addresses in one route table
 
 // Time.
@@ -34,6 +36,9 @@ constexpr Duration reconnectInitial = 100ms;
 constexpr Duration reconnectMax = 500ms;
 constexpr Duration linkRecovery = 2s;                    // a request whose last link died waits so long for another
 constexpr Duration handshakeTimeout = 5s;
+constexpr Duration contactPatience = 10s;                // without any link, before a connector dials what its file says, too
+constexpr Duration farewellTime = 1s;                    // for a bye to leave before its connection is closed
+constexpr Duration enrolPatience = 10s;                  // for one aggregator's answer
 constexpr Duration connectTimeout = 3s;                  // of one TCP connect
 constexpr Duration blockedPeerRetry = 5ms;               // between attempts to send to a peer above its high-water mark
 constexpr Duration refusalReportInterval = 1s;           // refused strangers are reported at most this often
@@ -48,6 +53,7 @@ constexpr std::size_t maxRememberedReplies = 1024;       // of finished commands
 constexpr std::size_t maxRememberedReplyBytes = 1024 * 1024;
 constexpr std::size_t maxJournalEntries = 4096;
 constexpr std::size_t maxJournalBytes = 4 * 1024 * 1024;
+constexpr std::size_t maxSmallStateBytes = 64 * 1024;    // of a connector's file with its fence or its aggregators
 constexpr std::size_t maxConfigBytes = 1024 * 1024;
 constexpr std::size_t maxAlternatives = 3;              // satellites asked in turn where another could not answer
 constexpr std::size_t maxGetFollowers = 64;              // waiting for the answer to one GET, at most inlineBodyBytes for each
@@ -114,6 +120,7 @@ constexpr std::size_t maxTenants = 256;
 constexpr std::size_t maxConnectors = 8192;
 constexpr std::size_t maxGrants = 1024;                  // policies by which connectors may send commands
 constexpr std::size_t maxLabelBytes = 64;                // of a connector's product and type
+constexpr std::size_t maxJoinStringBytes = 6 * 1024;
 constexpr std::size_t maxRegistryFileBytes = 4 * 1024 * 1024;
 
 // Replicated state. Byte budgets are of encoded records; together they keep a snapshot below maxStateBytes.
