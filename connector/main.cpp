@@ -58,6 +58,6 @@ Result<void> run(const host::ProgramOptions& options)
 int main(int argc, char** argv)
 {
     return host::runProgram({"mesh-connectord", "Agent of the mesh on a satellite BMC", MESH_VERSION,
-                             "/etc/bmcmesh/connector.yaml", "Directory of the journal"},
+                             "/etc/bmcmesh/connector.yaml", "Directory of the journal and of what the cluster told"},
                             argc, argv, run);
 }

@@ -14,6 +14,7 @@ struct Executor::Execution {
     bool safe = false;
     bool headOnly = false;
     Instant deadline = never;
+    shoset::Fence fence;
 
     RequestTranslation request;
     std::string requestBody;  // translated, until the BMC is asked
