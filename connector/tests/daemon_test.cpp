@@ -73,6 +73,7 @@ struct DaemonTest : testing::Test {
         context, loop.context(), [](std::string_view, std::string_view, std::string_view) { return std::string("acme/s1"); }));
     PlayedAggregator a{loop, context, "agg-a"};
     PlayedAggregator b{loop, context, "agg-b"};
+    std::unique_ptr<host::Loop> daemonLoop;  // its own: it ends with the daemon, as that of a process does
     std::unique_ptr<Daemon> daemon;
 
     void SetUp() override { ASSERT_TRUE(shoset::writeKeyFile(folder / "s1.key", makeKeys())); }
@@ -83,11 +84,19 @@ struct DaemonTest : testing::Test {
         config.keyFile = folder / "s1.key";
         config.target.url = "http://127.0.0.1:1";
         config.settings.aggregators = std::move(configured);
-        daemon = std::make_unique<Daemon>(loop, std::move(config), *shoset::Context::create(), folder.string(),
+        daemon.reset();
+        daemonLoop = std::make_unique<host::Loop>();
+        daemon = std::make_unique<Daemon>(*daemonLoop, std::move(config), *shoset::Context::create(), folder.string(),
                                           host::Notify::fromEnvironment());
         return daemon->start();
     }
-    bool until(const std::function<bool()>& condition) { return runUntil(loop.context(), condition); }
+    bool until(const std::function<bool()>& condition)
+    {
+        return runUntil(loop.context(), [&] {
+            daemonLoop->context().poll();
+            return condition();
+        });
+    }
     bool saved(const std::string& part)
     {
         return until([&] { return contentOf(folder / "s1.aggregators").find(part) != std::string::npos; });
@@ -111,7 +120,6 @@ TEST_F(DaemonTest, FollowsTheListOfAggregatorsAlsoAfterARestart)
     ASSERT_TRUE(until([this] { return daemon->linksUp() == 1; }));
     ASSERT_TRUE(saved("\"revision\": 2"));
 
-    daemon.reset();
     ASSERT_TRUE(start({a.address()}).ok());
     ASSERT_TRUE(until([this] { return daemon->linksUp() == 1; }));
     EXPECT_EQ(b.greeted, 2);
