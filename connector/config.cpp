@@ -20,13 +20,13 @@ std::string hostOf(const std::string& url)
 void readAggregators(config::Reader& reader, config::Section root, Config& out)
 {
     for (config::Section entry : root.sections("aggregators")) {
-        AggregatorAddress address{entry.text("name"), entry.text("endpoint"), entry.text("key")};
+        shoset::AggregatorAddress address{entry.text("name"), entry.text("endpoint"), entry.text("key")};
         if (!shoset::isValidKey(address.key)) {
             reader.complain(entry, "expected a public key of 40 characters (Z85) for 'key'");
         }
-        out.aggregators.push_back(std::move(address));
+        out.settings.aggregators.push_back(std::move(address));
     }
-    if (out.aggregators.empty() || out.aggregators.size() > limits::maxAggregators) {
+    if (out.settings.aggregators.empty() || out.settings.aggregators.size() > limits::maxAggregators) {
         reader.complain(root, "expected 1 to " + std::to_string(limits::maxAggregators) + " 'aggregators'");
     }
 }

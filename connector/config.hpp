@@ -5,20 +5,12 @@
 #include "shoset/base/result.hpp"
 
 #include <string>
-#include <vector>
 
 namespace mesh::connector {
-
-struct AggregatorAddress {
-    std::string name;
-    std::string endpoint;
-    std::string key;  // public, Z85
-};
 
 struct Config {
     std::string name;
     std::string keyFile;
-    std::vector<AggregatorAddress> aggregators;
     BmcTarget target;
     ConnectorSettings settings;
 };

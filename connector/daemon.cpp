@@ -47,9 +47,17 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, shoset::Context zmq, std::stri
                   core.onPersisted(token, std::move(result), loop.now());
                   endTurn();
               }),
+      files(stateDirectory, config.name, worker, loop.context(),
+            [this](StateFile file, Result<void> result) {
+                if (!result) {
+                    log::warning("not_saved", {{"file", files.path(file)}, {"reason", result.error().message}});
+                }
+                core.onSaved(file, std::move(result), loop.now());
+                endTurn();
+            }),
       bmcTurn(std::make_unique<BmcTurn>(*this)),
       bmc(loop.context(), config.target, *bmcTurn, [this] { return loop.now(); }),
-      core(config.settings, *this, bmc, journal, rng),
+      core(config.settings, *this, bmc, journal, files, rng),
       turns(loop, {[this] { flush(); }, [this] { return core.nextDeadline(); }, [this] { core.onTimer(loop.now()); }}),
       watchdog(loop, notify)
 {
@@ -62,88 +70,134 @@ Daemon::~Daemon()
 
 Result<void> Daemon::start()
 {
-    Result<shoset::KeyPair> keys = shoset::loadKeyFile(config.keyFile);
-    if (!keys) {
-        return keys.error();
+    Result<shoset::KeyPair> pair = shoset::loadKeyFile(config.keyFile);
+    if (!pair) {
+        return pair.error();
     }
-    Result<std::string> content = journal.open();
-    if (!content) {
-        return content.error();
-    }
-    if (Result<void> loaded = core.loadJournal(*content); !loaded) {
-        return Error{loaded.error().code, "the journal in " + stateDirectory + " is damaged at " + loaded.error().message +
-                                              "; move it away to start without memory of begun commands"};
+    keys = std::move(*pair);
+    if (Result<void> loaded = loadState(); !loaded) {
+        return loaded;
     }
     if (Result<void> ready = bmc.configure(); !ready) {
         return ready.error();
     }
-    if (Result<void> dialled = dial(*keys); !dialled) {
-        return dialled.error();
-    }
     core.start(loop.now());
+    if (!dialFailure && !core.knowsList()) {
+        return dialFailure;
+    }
     endTurn();
     notify.ready();
     watchdog.start();
     return {};
 }
 
-Result<void> Daemon::dial(const shoset::KeyPair& keys)
+Result<void> Daemon::loadState()
 {
-    for (std::size_t i = 0; i < config.aggregators.size(); ++i) {
-        const AggregatorAddress& address = config.aggregators[i];
-        const auto link = static_cast<LinkId>(i);
-        core.addAggregator(link, address.name);
-        shoset::DialerHandlers handlers;
-        handlers.onMessage = [this, link](std::string_view frame) { core.onFrame(link, frame, loop.now()); };
-        handlers.onBatchEnd = [this] { endTurn(); };
-        handlers.onConnected = [this, link] {
-            core.onConnected(link, loop.now());
-            endTurn();
-        };
-        handlers.onDisconnected = [this, link] {
-            core.onDisconnected(link, loop.now());
-            dialers[link]->reset();
-            endTurn();
-        };
-        handlers.onHandshakeFailed = [this, link](const std::string& reason) { logLink(link, "handshake_failed", reason); };
-        Result<std::unique_ptr<shoset::MeshDialer>> dialer = shoset::MeshDialer::connect(
-            context, loop.context(), {address.endpoint, address.key, keys}, std::move(handlers));
-        if (!dialer) {
-            return Error{dialer.error().code, "aggregator " + address.name + ": " + dialer.error().message};
-        }
-        dialers.push_back(std::move(*dialer));
+    Result<std::string> begun = journal.open();
+    if (!begun) {
+        return begun.error();
+    }
+    if (Result<void> loaded = core.loadJournal(*begun); !loaded) {
+        return Error{loaded.error().code, "the journal in " + stateDirectory + " is damaged at " + loaded.error().message +
+                                              "; move it away to start without memory of begun commands"};
+    }
+    const Result<std::string> fence = files.load(StateFile::fence);
+    if (!fence) {
+        return fence.error();
+    }
+    if (Result<void> loaded = core.loadFence(*fence); !loaded) {
+        return Error{loaded.error().code, files.path(StateFile::fence) + " is damaged: " + loaded.error().message +
+                                              "; remove it to obey any primary again"};
+    }
+    const Result<std::string> told = files.load(StateFile::aggregators);
+    if (const Result<void> loaded = told ? core.loadAggregators(*told) : Result<void>(told.error()); !loaded) {
+        log::warning("aggregators_unreadable", {{"file", files.path(StateFile::aggregators)},
+                                                {"reason", loaded.error().message},
+                                                {"instead", "those of the configuration"}});
     }
     return {};
 }
 
-void Daemon::sendFrame(LinkId link, std::string frame)
+shoset::DialerHandlers Daemon::handlersOf(LinkId link)
 {
-    if (dialers[link]->send(std::move(frame)) != Code::ok) {
-        ++framesDropped;
-        logLink(link, "frame_dropped", "the queue to the aggregator is full; starting over");
-        boost::asio::post(loop.context(), [this, link] {
-            core.onDisconnected(link, loop.now());
-            dialers[link]->reset();
-            endTurn();
-        });
+    shoset::DialerHandlers handlers;
+    handlers.onMessage = [this, link](std::string_view frame) { core.onFrame(link, frame, loop.now()); };
+    handlers.onBatchEnd = [this] { endTurn(); };
+    handlers.onConnected = [this, link] {
+        core.onConnected(link, loop.now());
+        endTurn();
+    };
+    handlers.onDisconnected = [this, link] { disconnected(link); };
+    handlers.onHandshakeFailed = [this, link](const std::string& reason) { logLink(link, "handshake_failed", reason); };
+    return handlers;
+}
+
+void Daemon::dial(LinkId link, const shoset::AggregatorAddress& address)
+{
+    Way& way = ways[link];
+    way.aggregator = address.name;
+    Result<std::unique_ptr<shoset::MeshDialer>> dialer =
+        shoset::MeshDialer::connect(context, loop.context(), {address.endpoint, address.key, keys}, handlersOf(link));
+    if (dialer) {
+        log::info("dialling", {{"aggregator", address.name}, {"endpoint", address.endpoint}});
+        way.dialer = std::move(*dialer);
+        return;
+    }
+    logLink(link, "not_dialled", dialer.error().message);
+    if (dialFailure) {
+        dialFailure = Error{dialer.error().code, "aggregator " + address.name + ": " + dialer.error().message};
     }
 }
 
+// Its handlers may be what runs now, and a bye may be on its way out.
+void Daemon::hangUp(LinkId link)
+{
+    Way& way = ways.at(link);
+    log::info("hung_up", {{"aggregator", way.aggregator}});
+    way.farewell = std::make_unique<boost::asio::steady_timer>(loop.context(), limits::farewellTime);
+    way.farewell->async_wait([this, link](const boost::system::error_code& error) {
+        if (!error) {
+            ways.erase(link);
+        }
+    });
+}
+
+void Daemon::disconnected(LinkId link)
+{
+    core.onDisconnected(link, loop.now());
+    resetLink(link);
+    endTurn();
+}
+
+void Daemon::sendFrame(LinkId link, std::string frame)
+{
+    const Way& way = ways.at(link);
+    if (way.dialer && way.dialer->send(std::move(frame)) != Code::ok) {
+        ++framesDropped;
+        logLink(link, "frame_dropped", "the queue to the aggregator is full; starting over");
+        boost::asio::post(loop.context(), [this, link] { disconnected(link); });
+    }
+}
+
+// One that was hung up is not dialled anew.
 void Daemon::resetLink(LinkId link)
 {
-    dialers[link]->reset();
+    const auto found = ways.find(link);
+    if (found != ways.end() && found->second.dialer && !found->second.farewell) {
+        found->second.dialer->reset();
+    }
 }
 
 void Daemon::logLink(LinkId link, const char* event, const std::string& reason)
 {
-    log::warning(event, {{"aggregator", config.aggregators[link].name}, {"reason", reason}});
+    log::warning(event, {{"aggregator", ways.at(link).aggregator}, {"reason", reason}});
 }
 
 void Daemon::flush()
 {
     core.flush();
     if (const std::size_t up = core.linksUp(); up != lastLinksUp) {
-        log::info("links", {{"up", up}, {"of", dialers.size()}});
+        log::info("links", {{"up", up}, {"of", core.linksDialled()}});
         lastLinksUp = up;
     }
 }

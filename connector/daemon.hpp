@@ -4,6 +4,7 @@
 #include "connector/core/connector.hpp"
 #include "connector/journal_file.hpp"
 #include "connector/redfish/client.hpp"
+#include "connector/state_files.hpp"
 #include "shoset/host/blocking_worker.hpp"
 #include "shoset/host/loop.hpp"
 #include "shoset/host/notify.hpp"
@@ -12,14 +13,16 @@
 #include "shoset/zmq/context.hpp"
 #include "shoset/zmq/dialer.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
+#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace mesh::connector {
 
-// The shell around the connector core: sockets, BMC client, journal file, timer. One thread: the loop's.
-class Daemon final : public shoset::FramePort {
+// The shell around the connector core: sockets, BMC client, files, timer. One thread: the loop's.
+class Daemon final : public ConnectorPort {
 public:
     Daemon(host::Loop& loop, Config config, shoset::Context context, std::string stateDirectory, host::Notify notify);
     ~Daemon() override;
@@ -31,10 +34,21 @@ public:
 
     void sendFrame(shoset::LinkId link, std::string frame) override;
     void resetLink(shoset::LinkId link) override;
+    void dial(shoset::LinkId link, const shoset::AggregatorAddress& address) override;
+    void hangUp(shoset::LinkId link) override;
+
+    std::size_t linksUp() const { return core.linksUp(); }
 
 private:
     class BmcTurn;
-    Result<void> dial(const shoset::KeyPair& keys);
+    struct Way {
+        std::string aggregator;  // for the log
+        std::unique_ptr<shoset::MeshDialer> dialer;
+        std::unique_ptr<boost::asio::steady_timer> farewell;  // once it was hung up
+    };
+    Result<void> loadState();
+    shoset::DialerHandlers handlersOf(shoset::LinkId link);
+    void disconnected(shoset::LinkId link);
     void endTurn() { turns.end(); }
     void flush();
     void logLink(shoset::LinkId link, const char* event, const std::string& reason);
@@ -46,11 +60,14 @@ private:
     host::SystemRng rng;
     host::BlockingWorker worker;
     shoset::Context context;
+    shoset::KeyPair keys;
     JournalFile journal;
+    StateFiles files;
     std::unique_ptr<BmcTurn> bmcTurn;
     RedfishClient bmc;
     Connector core;
-    std::vector<std::unique_ptr<shoset::MeshDialer>> dialers;  // LinkId is the index
+    std::map<shoset::LinkId, Way> ways;
+    Result<void> dialFailure;  // the first, while starting
     host::Turns turns;
     host::Watchdog watchdog;
     std::size_t lastLinksUp = 0;

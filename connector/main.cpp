@@ -1,4 +1,5 @@
 #include "connector/daemon.hpp"
+#include "connector/enroll_command.hpp"
 #include "shoset/host/log.hpp"
 #include "shoset/host/program.hpp"
 #include "shoset/host/signals.hpp"
@@ -6,6 +7,7 @@
 #include <malloc.h>
 
 #include <filesystem>
+#include <iostream>
 
 namespace {
 
@@ -53,11 +55,38 @@ Result<void> run(const host::ProgramOptions& options)
     return {};
 }
 
+host::Command enrollCommand(connector::EnrollOptions& given)
+{
+    const auto run = [&given](const host::ProgramOptions& options) -> Result<void> {
+        given.config = options.config;
+        given.state = options.state;
+        const Result<std::string> done = connector::enroll(given);
+        if (!done) {
+            return done.error();
+        }
+        std::cout << *done << '\n';
+        return {};
+    };
+    return {"enroll",
+            "Register this connector with a mesh and write its configuration",
+            {{"join_string", "As 'meshctl connector add' prints it; - reads it from standard input", &given.joinString},
+             {"--key", "Key file, made unless it is there; default: connector.key beside the configuration", &given.key},
+             {"--key-as", "The key's path in the configuration, where the service sees it elsewhere", &given.keyAs},
+             {"--force", "Replace a configuration that is there", &given.force},
+             {"--target", "The BMC's Redfish service", &given.targetUrl},
+             {"--target-user", "User on the BMC; none: no authentication", &given.targetUser},
+             {"--target-password-file", "File with the user's password, mode 0600", &given.targetPasswordFile},
+             {"--target-ca", "CA of the BMC's certificate, PEM", &given.targetCa},
+             {"--target-insecure", "Do not check the BMC's certificate", &given.targetInsecure}},
+            run};
+}
+
 }  // namespace
 
 int main(int argc, char** argv)
 {
+    connector::EnrollOptions enrolment;
     return host::runProgram({"mesh-connectord", "Agent of the mesh on a satellite BMC", MESH_VERSION,
-                             "/etc/bmcmesh/connector.yaml", "Directory of the journal"},
-                            argc, argv, run);
+                             "/etc/bmcmesh/connector.yaml", "Directory of the journal and of what the cluster told"},
+                            argc, argv, run, {enrollCommand(enrolment)});
 }

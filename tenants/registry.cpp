@@ -5,17 +5,11 @@
 #include "shoset/base/limits.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <utility>
 
 namespace mesh::tenants {
 
 namespace {
-
-constexpr std::string_view z85Alphabet =
-    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-constexpr std::size_t keyCharacters = 40;
-constexpr std::size_t groupCharacters = 5;
 
 const std::string nameRule = "1 to 63 letters, digits, dots, underscores and hyphens, the first a letter or digit";
 
@@ -52,23 +46,7 @@ const Connector* lookUp(const Map& map, const Key& key)
 
 bool isValidKey(std::string_view z85)
 {
-    if (z85.size() != keyCharacters) {
-        return false;
-    }
-    for (std::size_t group = 0; group < z85.size(); group += groupCharacters) {
-        std::uint64_t value = 0;
-        for (const char c : z85.substr(group, groupCharacters)) {
-            const std::size_t digit = z85Alphabet.find(c);
-            if (digit == std::string_view::npos) {
-                return false;
-            }
-            value = value * z85Alphabet.size() + digit;
-        }
-        if (value > UINT32_MAX) {
-            return false;
-        }
-    }
-    return true;
+    return isPublicKey(z85);
 }
 
 bool isPendingKey(const Connector& connector, std::string_view z85)

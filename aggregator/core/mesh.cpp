@@ -134,6 +134,22 @@ std::optional<LinkId> Mesh::send(const shoset::Address& destination, const Messa
     return std::nullopt;
 }
 
+void Mesh::tellConnectors(shoset::Aggregators list, Now now)
+{
+    aggregators = std::move(list);
+    for (const auto& [id, link] : links) {
+        tellAggregators(*link, now);
+    }
+}
+
+void Mesh::tellAggregators(Link& link, Now now)
+{
+    const bool understands = (link.peerCapabilities() & shoset::capabilityAggregators) != 0;
+    if (!aggregators.list.empty() && link.isUp() && shoset::isConnector(link.peer()) && understands) {
+        link.append({{}, self.name, link.peer(), aggregators}, {}, 0, never, now, 0);
+    }
+}
+
 bool Mesh::isReachable(const shoset::Address& address) const
 {
     return routes.best(address).has_value();
@@ -167,6 +183,7 @@ void Mesh::onLinkUp(LinkId id, Now now)
     if (!shoset::isConnector(link.peer())) {
         tellRoutes(link, routes.advertiseAll(id), now);
     }
+    tellAggregators(link, now);
     advertise(changed, now);
 }
 

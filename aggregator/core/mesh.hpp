@@ -63,6 +63,8 @@ public:
     std::optional<shoset::LinkId> send(const shoset::Address& destination, const MessageId& id, shoset::Content content,
                                        std::string_view body, bool last, Instant deadline, Now now,
                                        std::optional<shoset::LinkId> avoid = std::nullopt);
+    // The list of all aggregators, from now on: every connector that knows such lists is told at once, or when it links.
+    void tellConnectors(shoset::Aggregators list, Now now);
     bool isReachable(const shoset::Address& address) const;
     // Whether this link is one of the ways to it.
     bool leadsTo(shoset::LinkId link, const shoset::Address& address) const;
@@ -81,6 +83,7 @@ private:
     void deliver(shoset::LinkId id, const shoset::Record& record, Now now);
     void forward(shoset::LinkId from, const shoset::Record& record, const shoset::Envelope& envelope, Now now);
     void refuseCommand(shoset::Link& link, const shoset::Envelope& envelope, Now now);
+    void tellAggregators(shoset::Link& link, Now now);
     void tellRoutes(shoset::Link& link, const std::vector<shoset::Route>& told, Now now);
     void advertise(const shoset::RouteTable::Changed& changed, Now now);
     void dropOlderLinks(shoset::LinkId newest, Now now);
@@ -93,6 +96,7 @@ private:
     shoset::LinkCounters linkCount;
     std::map<shoset::LinkId, std::unique_ptr<shoset::Link>> links;
     shoset::RouteTable routes;
+    shoset::Aggregators aggregators;  // as connectors are told; empty: nothing to tell yet
     MeshCounters count;
 };
 

@@ -14,41 +14,56 @@ namespace {
 // A record's header is bounded, so a long member list travels in several records.
 constexpr std::size_t announceBytes = limits::maxHeaderBytes / 2;
 
-
 }  // namespace
 
-Connector::Connector(ConnectorSettings given, shoset::FramePort& framePort, BmcPort& bmc, JournalPort& journal, Rng& rng)
+Connector::Connector(ConnectorSettings given, ConnectorPort& port, BmcPort& bmc, JournalPort& journal, StatePort& statePort,
+                     Rng& rng)
     : settings(std::move(given)),
-      self{settings.name, rng.next(), shoset::capabilityRedfish | shoset::capabilityStreams, "bmcmesh"},
-      frames(framePort), executor(settings.policy, settings.ownHosts, bmc, journal, *this), watch(bmc, *this, rng)
+      self{settings.name, rng.next(),
+           shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityAggregators, "bmcmesh"},
+      shell(port), state(statePort), contacts(settings.aggregators),
+      executor(settings.policy, settings.ownHosts, bmc, journal, statePort, *this), watch(bmc, *this, rng)
 {
 }
 
 Connector::~Connector() = default;
 
-void Connector::addAggregator(LinkId link, const shoset::Address& name)
-{
-    links.emplace(link, std::make_unique<Link>(link, Link::Role::dialer, name, self, frames, *this, linkCount));
-}
-
 void Connector::start(Now now)
 {
+    aloneSince = now.mono;
+    dialContacts(now);
     watch.start(now);
 }
 
-void Connector::onConnected(LinkId link, Now now)
+Link* Connector::find(LinkId id)
 {
-    links.at(link)->onConnected(now);
+    const auto found = links.find(id);
+    return found == links.end() ? nullptr : found->second.get();
 }
 
-void Connector::onDisconnected(LinkId link, Now now)
+// A shell may still have something to tell of a link that was hung up.
+void Connector::onConnected(LinkId id, Now now)
 {
-    links.at(link)->onDisconnected(now);
+    if (Link* link = find(id)) {
+        link->onConnected(now);
+        judgeContacts(now);
+    }
 }
 
-void Connector::onFrame(LinkId link, std::string_view frame, Now now)
+void Connector::onDisconnected(LinkId id, Now now)
 {
-    links.at(link)->onFrame(frame, now);
+    if (Link* link = find(id)) {
+        link->onDisconnected(now);
+        judgeContacts(now);
+    }
+}
+
+void Connector::onFrame(LinkId id, std::string_view frame, Now now)
+{
+    if (Link* link = find(id)) {
+        link->onFrame(frame, now);
+        judgeContacts(now);
+    }
 }
 
 void Connector::onTimer(Now now)
@@ -59,11 +74,12 @@ void Connector::onTimer(Now now)
     executor.onTimer(now);
     watch.onTimer(now);
     announceAgain(now);
+    judgeContacts(now);
 }
 
 Instant Connector::nextDeadline() const
 {
-    Instant next = std::min({executor.nextDeadline(), watch.nextDeadline(), announceAgainAt});
+    Instant next = std::min({executor.nextDeadline(), watch.nextDeadline(), announceAgainAt, reserveDeadline()});
     for (const auto& [id, link] : links) {
         next = std::min(next, link->nextDeadline());
     }
@@ -95,8 +111,10 @@ std::size_t Connector::linksUp() const
         std::count_if(links.begin(), links.end(), [](const auto& entry) { return entry.second->isUp(); }));
 }
 
+// Who is linked need not be dialled in another way, and who is not listed has to go; but not from inside a link's call.
 void Connector::onLinkUp(LinkId up, Now now)
 {
+    contactsChanged = true;
     for (const auto& [id, link] : links) {
         if (id == up || !link->isUp()) {
             announce(*link, watch.snapshot(), now);
@@ -107,6 +125,7 @@ void Connector::onLinkUp(LinkId up, Now now)
 // What was under way on it may be lost: whoever it led to hears all again on the way that is left.
 void Connector::onLinkDown(LinkId id, const std::string&, Now now)
 {
+    contactsChanged = true;
     announce(*links.at(id), watch.snapshot(), now);
 }
 
@@ -131,6 +150,8 @@ void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
         executor.onCredit(message->id, credit->total, now);
     } else if (std::holds_alternative<shoset::Cancel>(message->content)) {
         executor.onCancel(message->id, now);
+    } else if (std::holds_alternative<shoset::Aggregators>(message->content)) {
+        takeList(link, *message);
     } else {
         ++count.notForUs;
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "connector/core/contacts.hpp"
 #include "connector/core/executor.hpp"
 #include "connector/core/member_watch.hpp"
 #include "shoset/core/link.hpp"
@@ -16,28 +17,41 @@ struct ConnectorSettings {
     std::string name;                   // logical name
     std::vector<std::string> ownHosts;  // host[:port] of the target and its aliases
     LocalPolicy policy;
+    std::vector<shoset::AggregatorAddress> aggregators;  // as configured
 };
 
 struct ConnectorCounters {
-    std::uint64_t malformed = 0, notForUs = 0, announceTooLong = 0;
+    std::uint64_t malformed = 0, notForUs = 0, announceTooLong = 0, listsTaken = 0, listsOlder = 0, listsMalformed = 0,
+                  listsForeign = 0, listsNotSaved = 0;
+};
+
+// What the connector asks of its shell, beside its BMC and its files. Never calls back from inside a call.
+class ConnectorPort : public shoset::FramePort {
+public:
+    // Dials until hangUp. The connection is pinned to the address's key.
+    virtual void dial(shoset::LinkId link, const shoset::AggregatorAddress& address) = 0;
+    // For good; what was sent before has limits::farewellTime to leave.
+    virtual void hangUp(shoset::LinkId link) = 0;
 };
 
 // The connector's logic: a link to every aggregator, the executor of commands, the watch of members. The shell gives it
-// frames, BMC answers, journal acknowledgements and time, and after each batch calls flush().
+// frames, BMC answers, acknowledgements of the disk and time, and after each batch calls flush().
 class Connector final : public shoset::LinkEvents, public BmcEvents, private ExecutorHost, private WatchEvents {
 public:
-    Connector(ConnectorSettings settings, shoset::FramePort& frames, BmcPort& bmc, JournalPort& journal, Rng& rng);
+    Connector(ConnectorSettings settings, ConnectorPort& shell, BmcPort& bmc, JournalPort& journal, StatePort& state, Rng& rng);
     ~Connector() override;
 
     Result<void> loadJournal(std::string_view content) { return executor.loadJournal(content); }
-    // A dialled connection to an aggregator, for the process's life. `name` is whose key the connection is pinned to.
-    void addAggregator(shoset::LinkId link, const shoset::Address& name);
+    Result<void> loadFence(std::string_view content) { return executor.loadFence(content); }
+    // An error leaves the configured aggregators to be dialled.
+    Result<void> loadAggregators(std::string_view content) { return contacts.load(content); }
     void start(Now now);
 
     void onConnected(shoset::LinkId link, Now now);
     void onDisconnected(shoset::LinkId link, Now now);
     void onFrame(shoset::LinkId link, std::string_view frame, Now now);
     void onPersisted(std::uint64_t token, Result<void> result, Now now) { executor.onPersisted(token, std::move(result), now); }
+    void onSaved(StateFile file, Result<void> result, Now now);
     void onTimer(Now now);
     Instant nextDeadline() const;
     void flush();
@@ -45,6 +59,9 @@ public:
 
     bool isLinked() const;
     std::size_t linksUp() const;
+    // Whether an aggregator has told the list of all, now or before the last start.
+    bool knowsList() const { return contacts.hasList(); }
+    std::size_t linksDialled() const { return links.size(); }
     std::size_t running() const { return executor.running(); }
     const ExecutorCounters& executorCounters() const { return executor.counters(); }
     const ConnectorCounters& counters() const { return count; }
@@ -65,6 +82,12 @@ private:
     void onAnnounce(const shoset::Announce& changed, Now now) override;
     void onRefreshed(std::uint64_t ticket, Now now) override;
 
+    shoset::Link* find(shoset::LinkId link);
+    void takeList(const shoset::Link& from, const shoset::Message& message);
+    void saveList();
+    void judgeContacts(Now now);
+    void dialContacts(Now now);
+    Instant reserveDeadline() const;
     shoset::Link* chooseLink(const shoset::Address& origin, shoset::LinkId via);
     void announceToAll(const shoset::Announce& said, Now now);
     void announce(const shoset::Link& destination, const shoset::Announce& said, Now now);
@@ -73,9 +96,20 @@ private:
 
     const ConnectorSettings settings;
     shoset::LinkSelf self;
-    shoset::FramePort& frames;
+    ConnectorPort& shell;
+    StatePort& state;
     shoset::LinkCounters linkCount;
     std::map<shoset::LinkId, std::unique_ptr<shoset::Link>> links;
+
+    Contacts contacts;
+    std::map<shoset::LinkId, shoset::AggregatorAddress> dialled;  // one for each link
+    shoset::LinkId nextLink = 0;
+    bool contactsChanged = false;  // links came or went, or a list: who is to be dialled has to be judged again
+    bool reserve = false;          // the configured aggregators are dialled beside the list's
+    Instant aloneSince = never;    // while no link is up
+    bool listUnsaved = false;
+    bool listBeingSaved = false;
+
     Executor executor;
     MemberWatch watch;
     std::uint64_t announced = 0;

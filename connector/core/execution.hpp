@@ -15,6 +15,7 @@ struct Executor::Execution {
     bool headOnly = false;
     Instant deadline = never;
     std::uint64_t writesBefore = 0;  // Executor::writeMoments when the BMC was asked
+    shoset::Fence fence;
 
     RequestTranslation request;
     std::string requestBody;  // translated, until the BMC is asked

@@ -27,11 +27,18 @@ Reply failure(const Error& error)
     return reply;
 }
 
+Error outranked(const shoset::Fence& fence, const shoset::Fence& seen)
+{
+    return {Code::refused, "it was ordered by a primary that was replaced (" + fenceText(fence) + "; seen was " +
+                               fenceText(seen) + "); not executed"};
+}
+
 }  // namespace
 
 Executor::Executor(LocalPolicy localPolicy, std::vector<std::string> hosts, BmcPort& bmcPort, JournalPort& persistence,
-                   ExecutorHost& owner)
-    : policy(std::move(localPolicy)), ownHosts(std::move(hosts)), bmc(bmcPort), journalPort(persistence), host(owner)
+                   StatePort& statePort, ExecutorHost& owner)
+    : policy(std::move(localPolicy)), ownHosts(std::move(hosts)), bmc(bmcPort), journalPort(persistence), state(statePort),
+      host(owner)
 {
 }
 
@@ -92,6 +99,11 @@ bool Executor::repeated(shoset::LinkId link, const shoset::Message& message, Now
 bool Executor::admit(const shoset::Message& message, std::optional<Instant> deadline, shoset::LinkId link, Now now)
 {
     const auto& command = std::get<shoset::Command>(message.content);
+    if (fences.outranks(command.fence)) {
+        ++count.refusedFence;
+        refuse(message, link, outranked(command.fence, fences.seen()), now);
+        return false;
+    }
     if (!isSafe(command.http.method) && journal.isBelowFloor(message.id)) {
         ++count.refusedOld;
         refuse(message, link, {Code::outcomeUnknown, "the command is older than what the connector remembers"}, now);
@@ -114,6 +126,9 @@ void Executor::onCommand(shoset::LinkId link, shoset::Message message, std::stri
                          std::optional<Instant> deadline, Now now)
 {
     ++count.commands;
+    const shoset::Fence fence = std::get<shoset::Command>(message.content).fence;
+    fences.see(fence);
+    saveFence();
     if (repeated(link, message, now) || !admit(message, deadline, link, now)) {
         return;
     }
@@ -138,18 +153,77 @@ void Executor::onCommand(shoset::LinkId link, shoset::Message message, std::stri
     it.origin = message.source;
     it.link = link;
     it.deadline = *deadline;
+    it.fence = fence;
     it.request = std::move(*request);
     it.requestComplete = last;
     it.incoming.received = it.incoming.consumed = body.size();
     it.number = nextNumber++;
     byNumber.emplace(it.number, it.id);
     executions.emplace(it.id, std::move(execution));
-    if (it.safe) {
-        startOnBmc(it);
+    if (fences.isDurable(fence)) {
+        begin(it);
+    } else {
+        it.phase = Phase::fencing;
+    }
+}
+
+void Executor::saveFence()
+{
+    if (std::optional<std::string> content = fences.toSave()) {
+        state.save(StateFile::fence, std::move(*content));
+    }
+}
+
+void Executor::onFenceSaved(Result<void> result, Now now)
+{
+    const shoset::Fence tried = fences.onSaved(result.ok());
+    std::vector<std::uint64_t> served;  // in the order of their arrival
+    bool othersWait = false;
+    for (const auto& [id, execution] : executions) {
+        if (execution->phase == Phase::fencing && execution->fence <= tried) {
+            served.push_back(execution->number);
+        }
+        othersWait = othersWait || (execution->phase == Phase::fencing && execution->fence > tried);
+    }
+    std::sort(served.begin(), served.end());
+    count.fenceFailures += result ? 0 : 1;
+    for (const std::uint64_t number : served) {
+        Execution& execution = *find(number);
+        if (!result) {
+            fail(execution, {Code::notSent, "its fence could not be recorded before execution: " + result.error().message}, now);
+        } else if (const std::optional<Error> error = overtaken(execution, now)) {
+            fail(execution, *error, now);
+        } else {
+            begin(execution);
+        }
+    }
+    if (result || othersWait) {  // a disk that fails is tried again when it is needed, not for ever
+        saveFence();
+    }
+}
+
+void Executor::begin(Execution& execution)
+{
+    if (execution.safe) {
+        startOnBmc(execution);
         return;
     }
-    it.phase = Phase::journaling;
-    journalPort.persist(it.number, journal.begin(it.id));
+    execution.phase = Phase::journaling;
+    journalPort.persist(execution.number, journal.begin(execution.id));
+}
+
+// What waited for the disk may have become late or been outranked meanwhile.
+std::optional<Error> Executor::overtaken(const Execution& execution, Now now)
+{
+    if (execution.deadline <= now.mono) {
+        ++count.refusedLate;
+        return Error{Code::deadlineExceeded, "its time ran out before execution; not executed"};
+    }
+    if (fences.outranks(execution.fence)) {
+        ++count.refusedFence;
+        return outranked(execution.fence, fences.seen());
+    }
+    return std::nullopt;
 }
 
 void Executor::onPersisted(std::uint64_t token, Result<void> result, Now now)
@@ -162,10 +236,9 @@ void Executor::onPersisted(std::uint64_t token, Result<void> result, Now now)
         ++count.journalFailures;
         journal.forget(execution->id);
         fail(*execution, {Code::notSent, "it could not be recorded before execution: " + result.error().message}, now);
-    } else if (execution->deadline <= now.mono) {
-        ++count.refusedLate;
+    } else if (const std::optional<Error> error = overtaken(*execution, now)) {
         recordEnd(*execution, 0);
-        fail(*execution, {Code::deadlineExceeded, "its time ran out before execution; not executed"}, now);
+        fail(*execution, *error, now);
     } else {
         startOnBmc(*execution);
     }
@@ -211,7 +284,7 @@ void Executor::onChunk(const MessageId& id, const shoset::Chunk& chunk, std::str
     }
     execution->incoming.received += body.size();
     execution->requestComplete = last;
-    if (execution->phase == Phase::journaling) {
+    if (execution->phase == Phase::fencing || execution->phase == Phase::journaling) {
         execution->requestBody += piece;
     } else {
         bmc.sendBody(execution->number, std::move(piece), last);
@@ -242,7 +315,7 @@ void Executor::onCancel(const MessageId& id, Now now)
     }
     ++count.cancelled;
     // What was begun and must not be repeated goes on to its end, so that a repeat of the id can be told how it ended.
-    if (!execution->safe && !execution->replied && execution->requestComplete) {
+    if (!execution->safe && !execution->replied && execution->requestComplete && execution->phase != Phase::fencing) {
         return;
     }
     if (execution->phase == Phase::asking || (execution->phase == Phase::answering && !execution->complete)) {

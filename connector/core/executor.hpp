@@ -1,7 +1,9 @@
 #pragma once
 
 #include "connector/core/bmc.hpp"
+#include "connector/core/fence_guard.hpp"
 #include "connector/core/policy.hpp"
+#include "connector/core/state_port.hpp"
 #include "connector/core/translation.hpp"
 #include "shoset/core/journal.hpp"
 #include "shoset/core/link.hpp"
@@ -42,11 +44,12 @@ public:
 struct ExecutorCounters {
     std::uint64_t commands = 0, repeats = 0, replayed = 0, refusedByPolicy = 0, refusedLate = 0, refusedFull = 0,
                   refusedOld = 0, refusedInput = 0, unknownOutcome = 0, journalFailures = 0, bmcFailures = 0, cancelled = 0,
-                  unknownStream = 0, undeliverable = 0, refreshTimeouts = 0;
+                  unknownStream = 0, undeliverable = 0, refreshTimeouts = 0, refusedFence = 0, fenceFailures = 0;
 };
 
 // Executes commands on the BMC, each at most once per id: repeats of a running one only move its way back, repeats of a
-// finished one get its answer again, and what is not safe to repeat is begun only after its journal entry is on disk.
+// finished one get its answer again, and what is not safe to repeat is begun only after its journal entry is on disk. What
+// the primary orders is refused once a higher fence was seen, and begun only after its own fence is on disk.
 // Bodies stream both ways under credit and are localised on the way.
 //
 // All writes to the BMC pass here, whichever aggregator they come from, so the reply to a GET says whether one began or ended
@@ -55,11 +58,12 @@ struct ExecutorCounters {
 class Executor {
 public:
     Executor(LocalPolicy policy, std::vector<std::string> ownHosts, BmcPort& bmc, JournalPort& journalPort,
-             ExecutorHost& host);
+             StatePort& state, ExecutorHost& host);
     ~Executor();
 
     // Before the first command. A torn tail is cut off at once, so that nothing is appended to half a line.
     Result<void> loadJournal(std::string_view content);
+    Result<void> loadFence(std::string_view content) { return fences.load(content); }
 
     // `deadline` on our clock; nullopt: it cannot be told, so the command is refused.
     void onCommand(shoset::LinkId link, shoset::Message message, std::string_view body, bool last,
@@ -68,6 +72,7 @@ public:
     void onCredit(const MessageId& id, std::uint64_t total, Now now);
     void onCancel(const MessageId& id, Now now);
     void onPersisted(std::uint64_t token, Result<void> result, Now now);
+    void onFenceSaved(Result<void> result, Now now);
     void onRefreshed(std::uint64_t ticket, Now now);
 
     void onHead(BmcExchange exchange, ResponseHead head, bool bodyFollows, Now now);
@@ -81,7 +86,7 @@ public:
     const ExecutorCounters& counters() const { return count; }
 
 private:
-    enum class Phase { journaling, asking, answering, refreshing };
+    enum class Phase { fencing, journaling, asking, answering, refreshing };
     struct Execution;
     struct Finished {
         MessageId id;
@@ -92,6 +97,9 @@ private:
     bool repeated(shoset::LinkId link, const shoset::Message& message, Now now);
     bool admit(const shoset::Message& message, std::optional<Instant> deadline, shoset::LinkId link, Now now);
     void refuse(const shoset::Message& message, shoset::LinkId link, Error error, Now now);
+    void saveFence();
+    void begin(Execution& execution);
+    std::optional<Error> overtaken(const Execution& execution, Now now);
     void startOnBmc(Execution& execution);
     void noteWrite(const Execution& execution);
     void deliverBody(Execution& execution, bool last, Now now);
@@ -109,8 +117,10 @@ private:
     const std::vector<std::string> ownHosts;
     BmcPort& bmc;
     JournalPort& journalPort;
+    StatePort& state;
     ExecutorHost& host;
     shoset::Journal journal;
+    FenceGuard fences;
 
     std::unordered_map<MessageId, std::unique_ptr<Execution>> executions;
     std::unordered_map<std::uint64_t, MessageId> byNumber;  // exchange, journal token and refresh ticket are one number

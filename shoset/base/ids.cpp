@@ -1,11 +1,17 @@
 #include "shoset/base/ids.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 namespace mesh {
 
 namespace {
+
+constexpr std::string_view z85Alphabet =
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+constexpr std::size_t keyCharacters = 40;
+constexpr std::size_t groupCharacters = 5;
 
 int hexDigit(char c)
 {
@@ -123,6 +129,27 @@ bool isValidName(std::string_view name)
 bool isValidPrefix(std::string_view prefix)
 {
     return !prefix.empty() && prefix.size() <= 16 && std::all_of(prefix.begin(), prefix.end(), isAlnum);
+}
+
+bool isPublicKey(std::string_view z85)
+{
+    if (z85.size() != keyCharacters) {
+        return false;
+    }
+    for (std::size_t group = 0; group < z85.size(); group += groupCharacters) {
+        std::uint64_t value = 0;
+        for (const char c : z85.substr(group, groupCharacters)) {
+            const std::size_t digit = z85Alphabet.find(c);
+            if (digit == std::string_view::npos) {
+                return false;
+            }
+            value = value * z85Alphabet.size() + digit;
+        }
+        if (value > UINT32_MAX) {
+            return false;
+        }
+    }
+    return true;
 }
 
 }  // namespace mesh

@@ -48,6 +48,8 @@ Result<std::string> fromHex(std::string_view hex);
 bool isValidName(std::string_view name);
 // Prefixes of satellites: [A-Za-z0-9]{1,16}.
 bool isValidPrefix(std::string_view prefix);
+// 32 bytes in Z85 (ZeroMQ RFC 32): 40 characters.
+bool isPublicKey(std::string_view z85);
 
 }  // namespace mesh
 

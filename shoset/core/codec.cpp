@@ -136,6 +136,10 @@ void put(wire::Header& to, const Command& from)
     for (const std::string& host : from.hosts) {
         out.add_hosts(host);
     }
+    if (from.fence.isSet()) {
+        out.mutable_fence()->set_generation(from.fence.generation);
+        out.mutable_fence()->set_term(from.fence.term);
+    }
 }
 
 Result<Command> take(wire::Command& from)
@@ -151,6 +155,7 @@ Result<Command> take(wire::Command& from)
                 takeHeaders(*from.mutable_headers())};
     out.bodyLength = from.body_length();
     out.hosts = takeStrings(*from.mutable_hosts());
+    out.fence = {from.fence().generation(), from.fence().term()};
     return out;
 }
 
@@ -287,6 +292,72 @@ Routes take(wire::Routes& from)
     return out;
 }
 
+void putAggregators(const Aggregators& from, wire::Aggregators& to)
+{
+    to.set_generation(from.generation);
+    to.set_revision(from.revision);
+    for (const AggregatorAddress& entry : from.list) {
+        wire::Aggregator* item = to.add_aggregators();
+        item->set_name(entry.name);
+        item->set_endpoint(entry.endpoint);
+        item->set_key(entry.key);
+    }
+}
+
+void put(wire::Header& to, const Aggregators& from)
+{
+    putAggregators(from, *to.mutable_aggregators());
+}
+
+Result<Aggregators> take(wire::Aggregators& from)
+{
+    if (static_cast<std::size_t>(from.aggregators_size()) > limits::maxAggregators) {
+        return Error{Code::corrupt, "a list of " + std::to_string(from.aggregators_size()) + " aggregators"};
+    }
+    Aggregators out{from.generation(), from.revision(), {}};
+    for (wire::Aggregator& item : *from.mutable_aggregators()) {
+        out.list.push_back({std::move(*item.mutable_name()), std::move(*item.mutable_endpoint()),
+                            std::move(*item.mutable_key())});
+    }
+    return out;
+}
+
+void put(wire::Header& to, const Enrol& from)
+{
+    to.mutable_enrol()->set_secret(from.secret);
+}
+
+Result<Enrol> take(wire::Enrol& from)
+{
+    if (from.secret().size() > limits::maxEnrolSecretBytes) {
+        return Error{Code::corrupt, "a secret of " + std::to_string(from.secret().size()) + " bytes"};
+    }
+    return Enrol{std::move(*from.mutable_secret())};
+}
+
+void put(wire::Header& to, const Enrolled& from)
+{
+    wire::Enrolled& out = *to.mutable_enrolled();
+    out.set_code(static_cast<std::uint32_t>(from.code));
+    out.set_refusal(from.refusal);
+    out.set_tenant(from.tenant);
+    out.set_name(from.name);
+    putAggregators(from.aggregators, *out.mutable_aggregators());
+}
+
+Result<Enrolled> take(wire::Enrolled& from)
+{
+    const Result<Code> code = codeFrom(from.code());
+    if (!code) {
+        return code.error();
+    }
+    Result<Aggregators> aggregators = take(*from.mutable_aggregators());
+    if (!aggregators) {
+        return aggregators.error();
+    }
+    return Enrolled{*code, std::move(*from.mutable_refusal()), from.tenant(), from.name(), std::move(*aggregators)};
+}
+
 template <class T>
 Result<Content> asContent(T value)
 {
@@ -317,6 +388,9 @@ Result<Content> takeContent(Kind kind, wire::Header& from)
         case Kind::cancel: return Content{Cancel{}};
         case Kind::announce: return asContent(take(*from.mutable_announce()));
         case Kind::routes: return asContent(take(*from.mutable_routes()));
+        case Kind::aggregators: return asContent(take(*from.mutable_aggregators()));
+        case Kind::enrol: return asContent(take(*from.mutable_enrol()));
+        case Kind::enrolled: return asContent(take(*from.mutable_enrolled()));
     }
     return Error{Code::unsupported, "record kind"};
 }
@@ -337,9 +411,9 @@ bool contentFits(Kind kind, const wire::Header& header)
 {
     using Case = wire::Header::ContentCase;
     static constexpr Case fits[lastKind + 1] = {
-        Case::CONTENT_NOT_SET, Case::kHello, Case::kHelloAck, Case::kHeartbeat, Case::kHeartbeatEcho,
-        Case::kBye,            Case::kCommand, Case::kReply,  Case::kChunk,     Case::kCredit,
-        Case::CONTENT_NOT_SET, Case::kAnnounce, Case::kRoutes,
+        Case::CONTENT_NOT_SET, Case::kHello,    Case::kHelloAck, Case::kHeartbeat,   Case::kHeartbeatEcho, Case::kBye,
+        Case::kCommand,        Case::kReply,    Case::kChunk,    Case::kCredit,      Case::CONTENT_NOT_SET,
+        Case::kAnnounce,       Case::kRoutes,   Case::kAggregators, Case::kEnrol,    Case::kEnrolled,
     };
     return header.content_case() == fits[static_cast<std::size_t>(kind)];
 }

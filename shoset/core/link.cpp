@@ -131,7 +131,7 @@ void Link::handle(const Hello& hello, Now now)
         return;
     }
     clock = {};
-    goUp(hello.incarnation, now);
+    goUp(hello.incarnation, hello.capabilities, now);
     events.onLinkUp(id, now);
 }
 
@@ -152,7 +152,7 @@ void Link::handle(const HelloAck& ack, Now now)
     clock.onRoundTrip(ack.echoedClock, toMicros(now.mono), ack.clock);
     echoClock = ack.clock;
     echoArrived = toMicros(now.mono);
-    goUp(ack.incarnation, now);
+    goUp(ack.incarnation, ack.capabilities, now);
     sendHeartbeat(now);
     events.onLinkUp(id, now);
 }
@@ -308,10 +308,11 @@ std::optional<Instant> Link::earliestSend(const Prelude& prelude, Now now) const
     return clock.earliestSend(prelude.sentMicros, now.mono);
 }
 
-void Link::goUp(std::uint64_t peerIncarnation, Now now)
+void Link::goUp(std::uint64_t peerIncarnation, std::uint64_t peerCapabilities, Now now)
 {
     state = State::up;
     incarnation = peerIncarnation;
+    capabilities = peerCapabilities;
     lastHeard = now.mono;
     reasonDown.clear();
 }

@@ -66,6 +66,8 @@ public:
     // Dialler: the address under which the peer knows us.
     const Address& assignedName() const { return assigned; }
     std::uint64_t peerIncarnation() const { return incarnation; }
+    // Bits of its last greeting.
+    std::uint64_t peerCapabilities() const { return capabilities; }
     // Why it is not up, for people: what ended it last, or the peer's refusal. Empty while it is up and before.
     const std::string& downReason() const { return reasonDown; }
     // How often this link's dialler has to send; set by the listener's owner, told to the peer with the next echo. A
@@ -89,7 +91,7 @@ public:
 private:
     enum class State { down, greeting, up };
     Duration patience() const;
-    void goUp(std::uint64_t peerIncarnation, Now now);
+    void goUp(std::uint64_t peerIncarnation, std::uint64_t peerCapabilities, Now now);
     void goDown(const std::string& reason, Now now);
     void sendHello(Now now);
     void handleOwn(const Record& record, Now now);
@@ -113,6 +115,7 @@ private:
     State state = State::down;
     Address assigned;
     std::uint64_t incarnation = 0;
+    std::uint64_t capabilities = 0;
     std::string reasonDown;
     Duration interval;
     Duration toldInterval{0};  // listener: what the dialler was told last

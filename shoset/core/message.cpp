@@ -1,6 +1,30 @@
 #include "shoset/core/message.hpp"
 
+#include "shoset/base/limits.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
 namespace mesh::shoset {
+
+namespace {
+
+bool isHostCharacter(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_';
+}
+
+bool isHost(std::string_view host)
+{
+    const auto inBrackets = [](char c) { return isHostCharacter(c) || c == ':' || c == '%'; };
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+        return std::all_of(host.begin() + 1, host.end() - 1, inBrackets);
+    }
+    return !host.empty() && std::all_of(host.begin(), host.end(), isHostCharacter);
+}
+
+}  // namespace
 
 std::string_view tenantOf(std::string_view address)
 {
@@ -39,6 +63,9 @@ const char* kindName(Kind kind)
         case Kind::cancel: return "cancel";
         case Kind::announce: return "announce";
         case Kind::routes: return "routes";
+        case Kind::aggregators: return "aggregators";
+        case Kind::enrol: return "enrol";
+        case Kind::enrolled: return "enrolled";
     }
     return "unknown";
 }
@@ -48,8 +75,46 @@ Kind kindOf(const Content& content)
 {
     static_assert(std::variant_size_v<Content> == lastKind + 1);
     static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::command), Content>, Command>);
-    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::routes), Content>, Routes>);
+    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::enrolled), Content>, Enrolled>);
     return static_cast<Kind>(content.index());
+}
+
+bool isTcpEndpoint(std::string_view endpoint)
+{
+    constexpr std::string_view scheme = "tcp://";
+    const std::size_t colon = endpoint.rfind(':');
+    if (endpoint.size() > limits::maxEndpointBytes || !endpoint.starts_with(scheme) || colon < scheme.size()) {
+        return false;
+    }
+    const std::string_view port = endpoint.substr(colon + 1);
+    std::uint16_t number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    return isHost(endpoint.substr(scheme.size(), colon - scheme.size())) && error == std::errc{} &&
+           end == port.data() + port.size() && number != 0;
+}
+
+Result<void> checkAggregators(const std::vector<AggregatorAddress>& list)
+{
+    if (list.empty() || list.size() > limits::maxAggregators) {
+        return Error{Code::invalidArgument, "expected 1 to " + std::to_string(limits::maxAggregators) + " aggregators"};
+    }
+    std::set<std::string_view> names;
+    std::set<std::string_view> keys;
+    for (const AggregatorAddress& entry : list) {
+        if (!isValidName(entry.name)) {
+            return Error{Code::invalidArgument, "an aggregator's name that is none"};
+        }
+        if (!isTcpEndpoint(entry.endpoint)) {
+            return Error{Code::invalidArgument, "expected 'tcp://HOST:PORT' as the endpoint of " + entry.name};
+        }
+        if (!isPublicKey(entry.key)) {
+            return Error{Code::invalidArgument, "expected a public key of 40 characters (Z85) as the key of " + entry.name};
+        }
+        if (!names.insert(entry.name).second || !keys.insert(entry.key).second) {
+            return Error{Code::invalidArgument, entry.name + " or its key stands there twice"};
+        }
+    }
+    return {};
 }
 
 }  // namespace mesh::shoset

@@ -5,6 +5,7 @@
 #include "shoset/base/result.hpp"
 #include "shoset/base/time.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,12 +37,19 @@ enum class Kind : std::uint8_t {
     cancel = 10,
     announce = 11,
     routes = 12,
+    aggregators = 13,
+    enrol = 14,
+    enrolled = 15,
 };
-constexpr std::uint8_t lastKind = 12;
+constexpr std::uint8_t lastKind = 15;
 const char* kindName(Kind kind);
 
 // Capability bits of hello and helloAck.
-enum Capability : std::uint64_t { capabilityRedfish = 1, capabilityStreams = 2 };
+enum Capability : std::uint64_t {
+    capabilityRedfish = 1,
+    capabilityStreams = 2,
+    capabilityAggregators = 4,  // takes lists of aggregators
+};
 
 struct Hello {
     std::uint32_t major = protocolMajor;
@@ -83,6 +91,16 @@ struct Bye {
     std::string reason;
 };
 
+// Travels with everything that the primary orders, so that one that was replaced and does not know it cannot order any
+// more. {0, 0}: not ordered by the primary, and not checked.
+struct Fence {
+    std::uint64_t generation = 0;  // of the cluster's state; raised by recovery and restore
+    std::uint64_t term = 0;        // of the primary
+
+    bool isSet() const { return generation != 0 || term != 0; }
+    auto operator<=>(const Fence&) const = default;
+};
+
 // A Redfish request on its way to a satellite.
 struct Command {
     std::string name;
@@ -91,6 +109,7 @@ struct Command {
     RequestHead http;
     std::int64_t bodyLength = 0;  // -1: not known
     std::vector<std::string> hosts;
+    Fence fence = {};
 };
 
 enum class ReplyState : std::uint8_t { onGoing = 1, success = 2, fail = 3 };
@@ -153,8 +172,36 @@ struct Routes {
     std::vector<Route> routes;
 };
 
+struct AggregatorAddress {
+    std::string name;
+    std::string endpoint;  // "tcp://HOST:PORT"
+    std::string key;       // public, Z85
+    bool operator==(const AggregatorAddress&) const = default;
+};
+
+// All aggregators of the mesh, for connectors to dial. (generation, revision) orders such lists.
+struct Aggregators {
+    std::uint64_t generation = 0;
+    std::uint64_t revision = 0;
+    std::vector<AggregatorAddress> list;
+    bool operator==(const Aggregators&) const = default;
+};
+
+// On the enrolment endpoint only: who asks is proved by CURVE, that it may is shown by the secret.
+struct Enrol {
+    std::string secret;
+};
+
+struct Enrolled {
+    Code code = Code::ok;  // not ok: refused
+    std::string refusal;
+    std::string tenant;
+    std::string name;
+    Aggregators aggregators;
+};
+
 using Content = std::variant<std::monostate, Hello, HelloAck, Heartbeat, HeartbeatEcho, Bye, Command, Reply, Chunk,
-                             Credit, Cancel, Announce, Routes>;
+                             Credit, Cancel, Announce, Routes, Aggregators, Enrol, Enrolled>;
 
 // One record without its body.
 struct Message {
@@ -165,6 +212,12 @@ struct Message {
 };
 
 Kind kindOf(const Content& content);
+
+// "tcp://HOST:PORT" with a name, an IPv4 address or an IPv6 address in brackets, at most limits::maxEndpointBytes.
+bool isTcpEndpoint(std::string_view endpoint);
+// Whether somebody can be dialled by it: 1 to limits::maxAggregators entries, each well-formed, no name or key twice. The
+// error names the entry.
+Result<void> checkAggregators(const std::vector<AggregatorAddress>& list);
 
 // The protobuf header of a record (proto/mesh.proto). decode checks the kind against the prelude's and every bound;
 // an error is Code::corrupt with a sentence.

@@ -8,8 +8,25 @@
 
 namespace mesh::host {
 
-int runProgram(const Program& program, int argc, char** argv,
-               const std::function<Result<void>(const ProgramOptions&)>& run)
+namespace {
+
+void addCommand(CLI::App& app, const Command& command)
+{
+    CLI::App* added = app.add_subcommand(command.name, command.purpose);
+    for (const Command::Option& option : command.options) {
+        if (bool* const* flag = std::get_if<bool*>(&option.value)) {
+            added->add_flag(option.name, **flag, option.purpose);
+            continue;
+        }
+        CLI::Option* text = added->add_option(option.name, *std::get<std::string*>(option.value), option.purpose);
+        text->capture_default_str()->required(option.name.front() != '-');
+    }
+}
+
+}  // namespace
+
+int runProgram(const Program& program, int argc, char** argv, const std::function<Result<void>(const ProgramOptions&)>& run,
+               const std::vector<Command>& commands)
 {
     ProgramOptions options{.config = program.config};
     std::string logFormat = "logfmt";
@@ -22,14 +39,27 @@ int runProgram(const Program& program, int argc, char** argv,
         ->check(CLI::IsMember({"logfmt", "json"}))
         ->capture_default_str();
     app.add_flag("--check", options.check, "Read the configuration, say what is wrong with it, and end");
+    app.fallthrough();
+    app.require_subcommand(0, 1);
+    for (const Command& command : commands) {
+        addCommand(app, command);
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? EXIT_SUCCESS : 2;
     }
     log::configure({.format = logFormat == "json" ? log::Format::json : log::Format::logfmt});
-    if (const Result<void> ended = run(options); !ended) {
-        log::error("start_failed", {{"reason", ended.error().message}});
+    std::string event = "start_failed";
+    auto chosen = run;
+    for (const Command& command : commands) {
+        if (app.got_subcommand(command.name)) {
+            event = command.name + "_failed";
+            chosen = command.run;
+        }
+    }
+    if (const Result<void> ended = chosen(options); !ended) {
+        log::error(event, {{"reason", ended.error().message}});
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;

@@ -25,6 +25,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -108,41 +109,53 @@ public:
     void rewrite(std::string) override {}
 };
 
-// As connector::Daemon, without its files and its HTTP client.
-class Agent final : public shoset::FramePort {
+class NoFiles final : public StatePort {
 public:
-    Agent(host::Loop& ownLoop, std::size_t number, shoset::KeyPair ownKeys)
-        : loop(ownLoop), keys(std::move(ownKeys)), bmc(ownLoop, number),
-          core({"c" + std::to_string(number), {}, {}}, *this, bmc, journal, rng), timer(ownLoop.context())
+    void save(StateFile, std::string) override { fail("something was to be saved"); }
+};
+
+// As connector::Daemon, without its files and its HTTP client.
+class Agent final : public ConnectorPort {
+public:
+    Agent(host::Loop& ownLoop, std::size_t ownNumber, shoset::KeyPair ownKeys)
+        : loop(ownLoop), number(ownNumber), keys(std::move(ownKeys)), bmc(ownLoop, number), timer(ownLoop.context())
     {
-        bmc.events = &core;
         bmc.endTurn = [this] { endTurn(); };
     }
 
-    void dial(const shoset::Context& context, const std::string& name, const std::string& endpoint, const std::string& key)
+    void start(const shoset::Context& zmq, const std::string& name, const std::string& endpoint, const std::string& key)
     {
-        core.addAggregator(0, name);
+        context = zmq;
+        core.emplace(ConnectorSettings{"c" + std::to_string(number), {}, {}, {{name, endpoint, key}}}, *this, bmc, journal, files,
+                     rng);
+        bmc.events = &*core;
+        core->start(loop.now());
+        endTurn();
+    }
+
+    void dial(shoset::LinkId link, const shoset::AggregatorAddress& address) override
+    {
         shoset::DialerHandlers handlers;
-        handlers.onMessage = [this](std::string_view frame) { core.onFrame(0, frame, loop.now()); };
+        handlers.onMessage = [this, link](std::string_view frame) { core->onFrame(link, frame, loop.now()); };
         handlers.onBatchEnd = [this] { endTurn(); };
-        handlers.onConnected = [this] {
-            core.onConnected(0, loop.now());
+        handlers.onConnected = [this, link] {
+            core->onConnected(link, loop.now());
             endTurn();
         };
-        handlers.onDisconnected = [this] {
-            core.onDisconnected(0, loop.now());
+        handlers.onDisconnected = [this, link] {
+            core->onDisconnected(link, loop.now());
             dialer->reset();
             endTurn();
         };
         handlers.onHandshakeFailed = [](const std::string& reason) { std::fprintf(stderr, "%s\n", reason.c_str()); };
-        auto made = shoset::MeshDialer::connect(context, loop.context(), {endpoint, key, keys}, std::move(handlers));
+        auto made =
+            shoset::MeshDialer::connect(*context, loop.context(), {address.endpoint, address.key, keys}, std::move(handlers));
         if (!made) {
             fail(made.error().message);
         }
         dialer = std::move(*made);
-        core.start(loop.now());
-        endTurn();
     }
+    void hangUp(shoset::LinkId) override { fail("the aggregator took itself off its list"); }
 
     void sendFrame(shoset::LinkId, std::string frame) override
     {
@@ -153,14 +166,14 @@ public:
     void resetLink(shoset::LinkId) override { dialer->reset(); }
 
     const std::string& publicKey() const { return keys.publicKey; }
-    bool isLinked() const { return core.isLinked(); }
-    std::uint64_t commands() const { return core.executorCounters().commands; }
+    bool isLinked() const { return core && core->isLinked(); }
+    std::uint64_t commands() const { return core ? core->executorCounters().commands : 0; }
 
 private:
     void endTurn()
     {
-        core.flush();
-        const Instant next = core.nextDeadline();
+        core->flush();
+        const Instant next = core->nextDeadline();
         if (next >= armedFor) {
             return;
         }
@@ -169,18 +182,21 @@ private:
         timer.async_wait([this](const boost::system::error_code& error) {
             if (!error) {
                 armedFor = never;
-                core.onTimer(loop.now());
+                core->onTimer(loop.now());
                 endTurn();
             }
         });
     }
 
     host::Loop& loop;
+    const std::size_t number;
     host::SystemRng rng;
     shoset::KeyPair keys;
     InMemoryBmc bmc;
     NoJournal journal;
-    Connector core;
+    NoFiles files;
+    std::optional<shoset::Context> context;
+    std::optional<Connector> core;
     std::unique_ptr<shoset::MeshDialer> dialer;
     boost::asio::steady_timer timer;
     Instant armedFor = never;
@@ -211,7 +227,7 @@ public:
         if (verb == "connect" && words >> endpoint >> key >> count && count <= agents.size()) {
             const auto begin = std::chrono::steady_clock::now();
             for (; dialled < count; ++dialled) {
-                agents[dialled]->dial(context, serverName, endpoint, key);
+                agents[dialled]->start(context, serverName, endpoint, key);
             }
             report(begin);
         } else if (verb == "counters") {

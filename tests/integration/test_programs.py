@@ -117,6 +117,21 @@ class Programs(unittest.TestCase):
         with self.mesh.client() as client:
             self.assertEqual(client.get("/redfish/v1/Systems").status, 200)
 
+    def test_enrolment_takes_no_nonsense_and_replaces_no_configuration(self):
+        config = self.folder / "connector.yaml"
+
+        def enroll(*words, **more):
+            return run_program("mesh-connectord", "enroll", *words, "--config", config, "--state", self.folder, **more)
+        for words, status, what in (((), 2, "join_string"), (("nonsense",), 1, "join string"), (("a", "--no-such-option"), 2, "--no-such")):
+            with self.subTest(words=words):
+                ended, _, error = enroll(*words)
+                self.assertEqual((ended, what in error), (status, True), error)
+        self.assertIn("enroll_failed", enroll("-", input="bmcmesh1:AAAA")[2])
+        config.write_text("mine\n")
+        ended, _, error = enroll("nonsense")
+        self.assertEqual((ended, "--force" in error, config.read_text()), (1, True, "mine\n"), error)
+        self.assertEqual(list(self.folder.iterdir()), [config], "nothing was made")
+
     def test_a_stranger_with_a_key_of_its_own_is_not_admitted(self):
         """A connector that no registry knows: it runs, and shows nowhere."""
         known = self.mesh.satellites[0]

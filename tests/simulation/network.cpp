@@ -1,5 +1,6 @@
 #include "tests/simulation/network.hpp"
 
+#include "shoset/base/limits.hpp"
 #include "tests/simulation/tampering.hpp"
 
 #include <algorithm>
@@ -22,6 +23,21 @@ void Network::dial(const std::string& from, Endpoint* endpoint, LinkId link, con
     connection->identity = identity;
     connections.push_back(connection);
     retry(connection);
+}
+
+void Network::hangUp(Endpoint* endpoint, LinkId link)
+{
+    const auto found = std::find_if(connections.begin(), connections.end(), [&](const auto& connection) {
+        return connection->dialler.endpoint == endpoint && connection->dialler.link == link;
+    });
+    if (found == connections.end()) {
+        return;
+    }
+    world.after(limits::farewellTime, [this, connection = *found] {
+        connection->dialler.endpoint = nullptr;
+        end(connection, false, true);
+        std::erase(connections, connection);
+    });
 }
 
 void Network::retry(const std::shared_ptr<Connection>& connection)

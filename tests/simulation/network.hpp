@@ -38,6 +38,8 @@ public:
     // Dials for as long as the dialler lives. `identity`: what the listener's ZAP makes of the key.
     void dial(const std::string& from, Endpoint* endpoint, shoset::LinkId link, const std::string& to,
               const shoset::Address& identity);
+    // Dials no more; what is under way still arrives.
+    void hangUp(Endpoint* endpoint, shoset::LinkId link);
     // The process is gone with all its connections; the other ends notice after a while.
     void crash(const std::string& name);
 

@@ -152,21 +152,30 @@ SimSatellite::SimSatellite(World& w, Network& n, Checkers& checkers, const Fault
 {
 }
 
+std::vector<shoset::AggregatorAddress> SimSatellite::addresses() const
+{
+    std::vector<shoset::AggregatorAddress> out;
+    for (std::size_t i = 0; i < aggregators.size(); ++i) {
+        out.push_back({aggregators[i], "tcp://" + aggregators[i] + ":5670", std::string(40, static_cast<char>('0' + i))});
+    }
+    return out;
+}
+
 void SimSatellite::start()
 {
     world.trace("start " + process);
     ++incarnation;
-    core = std::make_unique<connector::Connector>(connector::ConnectorSettings{name, {"bmc"}, {}}, *this, bmc, *this,
-                                                  world.rng());
+    core = std::make_unique<connector::Connector>(connector::ConnectorSettings{name, {"bmc"}, {}, addresses()}, *this, bmc, *this,
+                                                  *this, world.rng());
     bmc.attach(core.get(), [this] { endTurn(); });
     if (const Result<void> loaded = core->loadJournal(durable); !loaded) {
         world.fail("the journal does not load: " + loaded.error().message);
     }
-    for (std::size_t i = 0; i < aggregators.size(); ++i) {
-        core->addAggregator(static_cast<shoset::LinkId>(i), aggregators[i]);
-        const bool swapped = fault == Fault::wrongIdentity && name == "s1";
-        network.dial(process, this, static_cast<shoset::LinkId>(i), aggregators[i],
-                     swapped ? shoset::connectorAddress(tenant == "acme" ? "zeta" : "acme", name) : process);
+    for (const auto& [file, load] : {std::pair{connector::StateFile::fence, &connector::Connector::loadFence},
+                                     std::pair{connector::StateFile::aggregators, &connector::Connector::loadAggregators}}) {
+        if (const Result<void> loaded = ((*core).*load)(files[file]); !loaded) {
+            world.fail("a file of the connector does not load: " + loaded.error().message);
+        }
     }
     core->start(world.now());
     endTurn();
@@ -206,6 +215,29 @@ void SimSatellite::sendFrame(shoset::LinkId link, std::string frame)
 void SimSatellite::resetLink(shoset::LinkId link)
 {
     world.after(0ns, [this, link] { network.reset(this, link); });
+}
+
+void SimSatellite::dial(shoset::LinkId link, const shoset::AggregatorAddress& address)
+{
+    const bool swapped = fault == Fault::wrongIdentity && name == "s1";
+    network.dial(process, this, link, address.name,
+                 swapped ? shoset::connectorAddress(tenant == "acme" ? "zeta" : "acme", name) : process);
+}
+
+void SimSatellite::hangUp(shoset::LinkId link)
+{
+    network.hangUp(this, link);
+}
+
+void SimSatellite::save(connector::StateFile file, std::string content)
+{
+    world.after(world.between(500us, 8ms), [this, file, content = std::move(content), asker = incarnation] {
+        if (core && incarnation == asker) {
+            files[file] = content;
+            core->onSaved(file, {}, world.now());
+            endTurn();
+        }
+    });
 }
 
 void SimSatellite::persist(std::uint64_t token, std::string lines)

@@ -49,8 +49,11 @@ private:
     std::map<std::string, std::size_t> resets;  // by system
 };
 
-// One satellite: a connector process that can crash and come back, its journal file, its BMC.
-class SimSatellite final : public Endpoint, public shoset::FramePort, public connector::JournalPort {
+// One satellite: a connector process that can crash and come back, its files, its BMC.
+class SimSatellite final : public Endpoint,
+                           public connector::ConnectorPort,
+                           public connector::JournalPort,
+                           public connector::StatePort {
 public:
     SimSatellite(World& world, Network& network, Checkers& checkers, const Fault& fault, std::string tenant,
                  std::string name, std::vector<std::string> aggregators);
@@ -68,10 +71,14 @@ public:
     void onFrame(shoset::LinkId link, std::string_view frame) override;
     void sendFrame(shoset::LinkId link, std::string frame) override;
     void resetLink(shoset::LinkId link) override;
+    void dial(shoset::LinkId link, const shoset::AggregatorAddress& address) override;
+    void hangUp(shoset::LinkId link) override;
+    void save(connector::StateFile file, std::string content) override;
     void persist(std::uint64_t token, std::string lines) override;
     void rewrite(std::string content) override;
 
 private:
+    std::vector<shoset::AggregatorAddress> addresses() const;
     void endTurn();
 
     World& world;
@@ -83,7 +90,8 @@ private:
     const std::vector<std::string> aggregators;
     SimBmc bmc;
     std::unique_ptr<connector::Connector> core;
-    std::string durable;
+    std::string durable;  // the journal
+    std::map<connector::StateFile, std::string> files;
     std::uint64_t incarnation = 0;
     Instant armed = never;
 };

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <map>
+#include <utility>
 
 namespace mesh::aggregator {
 namespace {
@@ -63,18 +64,35 @@ struct MeshTest : testing::Test {
                              shoset::encodeHeader(message), {});
         return frame;
     }
-    void greet(LinkId link, const shoset::Address& identity, std::uint64_t incarnation = 5)
+    void greet(LinkId link, const shoset::Address& identity, std::uint64_t incarnation = 5, std::uint64_t capabilities = 0)
     {
         mesh.addAccepted(link, identity);
         shoset::Hello hello;
         hello.name = identity;
         hello.incarnation = incarnation;
+        hello.capabilities = capabilities;
         hello.clock = toMicros(now.mono);
         mesh.onFrame(link, frameOf({{}, identity, "", hello}), now);
         // A heartbeat that tells this side's clock back, so that deadlines can be judged.
         mesh.onFrame(link, frameOf({{}, identity, "", shoset::Heartbeat{toMicros(now.mono), toMicros(now.mono), toMicros(now.mono)}}), now);
-        wire.sent[link].clear();
+        greeting[link] = std::exchange(wire.sent[link], {});
     }
+    // Lists of aggregators in these frames.
+    static std::vector<shoset::Aggregators> listsIn(const std::deque<std::string>& frames)
+    {
+        std::vector<shoset::Aggregators> lists;
+        for (const std::string& frame : frames) {
+            shoset::FrameReader reader(frame);
+            for (auto record = reader.next(); record && record->has_value(); record = reader.next()) {
+                const auto message = shoset::decodeHeader((*record)->prelude.kind, (*record)->header);
+                if (const auto* list = std::get_if<shoset::Aggregators>(&message->content)) {
+                    lists.push_back(*list);
+                }
+            }
+        }
+        return lists;
+    }
+    std::map<LinkId, std::deque<std::string>> greeting;  // what was said to each link up to the first echo
     MessageId id() { return MessageId::make(now.wall, rng); }
     std::size_t framesTo(LinkId link)
     {
@@ -196,6 +214,46 @@ TEST_F(MeshTest, WhatAPeerReachesIsReachableThroughItAndGoneWithIt)
     mesh.onDisconnected(2, now);
     EXPECT_FALSE(mesh.isReachable("acme/s7"));
     EXPECT_FALSE(mesh.send("acme/s7", id(), shoset::Cancel{}, {}, true, never, now));
+}
+
+TEST_F(MeshTest, ConnectorsThatKnowListsAreToldTheAggregatorsAtOnceAndWhenTheyLink)
+{
+    const shoset::Aggregators first{1, 5, {{"agg-b", "tcp://10.0.0.2:5670", std::string(40, '0')}}};
+    greet(1, "acme/s1", 5, shoset::capabilityAggregators);
+    EXPECT_TRUE(listsIn(greeting[1]).empty()) << "nothing is known yet";
+    mesh.tellConnectors(first, now);
+    mesh.flush();
+    EXPECT_EQ(listsIn(wire.sent[1]), std::vector<shoset::Aggregators>{first});
+
+    greet(2, "acme/s2", 6, shoset::capabilityAggregators | shoset::capabilityStreams);
+    EXPECT_EQ(listsIn(greeting[2]), std::vector<shoset::Aggregators>{first});
+    greet(3, "acme/old", 7, shoset::capabilityStreams);
+    greet(4, "agg-a", 8, shoset::capabilityAggregators);
+    EXPECT_TRUE(listsIn(greeting[3]).empty());
+    EXPECT_TRUE(listsIn(greeting[4]).empty());
+
+    wire.sent.clear();
+    shoset::Aggregators second = first;
+    second.revision = 6;
+    mesh.tellConnectors(second, now);
+    mesh.flush();
+    EXPECT_EQ(listsIn(wire.sent[1]), std::vector<shoset::Aggregators>{second});
+    EXPECT_EQ(listsIn(wire.sent[2]), std::vector<shoset::Aggregators>{second});
+    EXPECT_TRUE(listsIn(wire.sent[3]).empty());
+    EXPECT_TRUE(listsIn(wire.sent[4]).empty());
+}
+
+TEST_F(MeshTest, NobodyPassesAListOfAggregatorsOnAndNoConnectorMakesOne)
+{
+    const shoset::Aggregators list{9, 9, {{"evil", "tcp://10.6.6.6:5670", std::string(40, '1')}}};
+    greet(1, "acme/s1", 5, shoset::capabilityAggregators);
+    greet(2, "agg-a");
+    mesh.onFrame(2, frameOf({{}, "agg-a", "acme/s1", list}, 1000), now);
+    mesh.onFrame(1, frameOf({{}, "acme/s1", "agg-b", list}), now);
+    mesh.onFrame(2, frameOf({{}, "agg-a", "agg-b", list}), now);
+    mesh.flush();
+    EXPECT_TRUE(listsIn(wire.sent[1]).empty());
+    EXPECT_EQ(mesh.counters().notAllowed, 3U);
 }
 
 TEST_F(MeshTest, AManyRoutesAreToldInSeveralRecords)

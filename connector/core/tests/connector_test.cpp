@@ -1,88 +1,9 @@
-#include "connector/core/tests/fixture.hpp"
+#include "connector/core/tests/connector_fixture.hpp"
 
 #include "shoset/base/limits.hpp"
 
 namespace mesh::connector {
 namespace {
-
-using shoset::LinkId;
-
-struct Wire final : shoset::FramePort {
-    void sendFrame(LinkId link, std::string frame) override { frames.emplace_back(link, std::move(frame)); }
-    void resetLink(LinkId) override {}
-    std::vector<std::pair<LinkId, std::string>> frames;
-};
-
-// A connector with links 0 to agg-a and 1 to agg-b; the test plays the aggregators.
-struct ConnectorTest : testing::Test {
-    Now now{Instant{} + 1h, WallTime{} + 24h * 20000};
-    SeededRng rng{1};
-    Wire wire;
-    FakeBmc bmc;
-    FakeJournal journal;
-    Connector connector{{"s1", {}, LocalPolicy{}}, wire, bmc, journal, rng};
-
-    struct Said {
-        LinkId way = 0;
-        shoset::Address to;
-        shoset::Announce announce;
-    };
-
-    void SetUp() override
-    {
-        connector.addAggregator(0, "agg-a");
-        connector.addAggregator(1, "agg-b");
-        connector.start(now);
-        connector.onHead(bmc.last, {200, {{"Content-Type", "application/json"}}}, true, now);
-        connector.onBody(bmc.last, R"({"UUID":"u-1"})", true, now);
-    }
-    void up(LinkId link)
-    {
-        connector.onConnected(link, now);
-        shoset::HelloAck ack;
-        for (const shoset::Message& message : take(link)) {
-            if (const auto* hello = std::get_if<shoset::Hello>(&message.content)) {
-                ack.echoedClock = hello->clock;
-            }
-        }
-        ack.major = shoset::protocolMajor;
-        ack.name = link == 0 ? "agg-a" : "agg-b";
-        ack.clock = toMicros(now.mono);
-        ack.heartbeatMs = 100;
-        ack.you = "acme/s1";
-        std::string frame;
-        shoset::appendRecord(frame, {shoset::Kind::helloAck, shoset::flagLast, 0, shoset::noDeadline, toMicros(now.mono)},
-                             shoset::encodeHeader({{}, ack.name, "", ack}), {});
-        connector.onFrame(link, frame, now);
-    }
-    std::vector<shoset::Message> take(LinkId link)
-    {
-        connector.flush();
-        std::vector<shoset::Message> messages;
-        for (const auto& [way, frame] : wire.frames) {
-            shoset::FrameReader reader(frame);
-            for (auto record = reader.next(); record.ok() && record->has_value(); record = reader.next()) {
-                if (way == link) {
-                    messages.push_back(*shoset::decodeHeader((*record)->prelude.kind, (*record)->header));
-                }
-            }
-        }
-        std::erase_if(wire.frames, [link](const auto& entry) { return entry.first == link; });
-        return messages;
-    }
-    std::vector<Said> said()
-    {
-        std::vector<Said> all;
-        for (const LinkId link : {0U, 1U}) {
-            for (shoset::Message& message : take(link)) {
-                if (auto* announce = std::get_if<shoset::Announce>(&message.content)) {
-                    all.push_back({link, message.destination, std::move(*announce)});
-                }
-            }
-        }
-        return all;
-    }
-};
 
 TEST_F(ConnectorTest, SaysAllAgainWheneverTheWayToAnAggregatorChanges)
 {
@@ -125,6 +46,26 @@ TEST_F(ConnectorTest, RepeatsWhatMayHaveBeenLostOnAWayThatIsNotDirect)
     ASSERT_NE(toA, again.end());
     EXPECT_EQ(toA->way, 1U);
     EXPECT_LE(connector.nextDeadline(), now.mono + limits::memberPollInterval);
+}
+
+TEST_F(ConnectorTest, AFenceThatWasSeenOutlivesARestart)
+{
+    up(0);
+    shoset::Message order{MessageId::make(now.wall, rng), "agg-a", "acme/s1", shoset::Command{}};
+    auto& command = std::get<shoset::Command>(order.content);
+    command.prefix = "P1";
+    command.http = {"GET", "/redfish/v1/Systems/P1_1", {}};
+    command.fence = {2, 7};
+    hears(0, order);
+    ASSERT_EQ(state.waiting.size(), 1U);
+    state.written();
+    connector.onSaved(StateFile::fence, {}, now);
+    EXPECT_EQ(bmc.started[bmc.last].head.target, "/redfish/v1/Systems/1");
+
+    FakeState later;
+    Connector restarted{{"s1", {}, LocalPolicy{}, {aggregator("agg-a", '0')}}, wire, bmc, journal, later, rng};
+    EXPECT_TRUE(restarted.loadFence(state.files[StateFile::fence]));
+    EXPECT_FALSE(restarted.loadFence("damaged"));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -55,6 +56,20 @@ struct FakeJournal final : JournalPort {
     std::vector<std::uint64_t> tokens;
 };
 
+// Keeps what is to be saved until the test says that the disk has it.
+struct FakeState final : StatePort {
+    void save(StateFile file, std::string content) override { waiting.emplace_back(file, std::move(content)); }
+    // The oldest one is on disk now.
+    void written()
+    {
+        files[waiting.at(0).first] = waiting.at(0).second;
+        waiting.erase(waiting.begin());
+    }
+
+    std::vector<std::pair<StateFile, std::string>> waiting;
+    std::map<StateFile, std::string> files;
+};
+
 struct FakeHost final : ExecutorHost {
     struct Sent {
         MessageId id;
@@ -91,8 +106,10 @@ struct ExecutorTest : testing::Test {
     SeededRng rng{1};
     FakeBmc bmc;
     FakeJournal journal;
+    FakeState state;
     FakeHost host;
-    Executor executor{LocalPolicy(LocalPolicy::Rules{{{"POST"}, "Systems/*/Actions/Forbidden"}}), {"bmc"}, bmc, journal, host};
+    Executor executor{LocalPolicy(LocalPolicy::Rules{{{"POST"}, "Systems/*/Actions/Forbidden"}}), {"bmc"}, bmc, journal, state,
+                      host};
 
     shoset::Message command(const std::string& method, const std::string& target, Headers headers = {})
     {

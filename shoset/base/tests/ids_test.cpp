@@ -149,5 +149,18 @@ TEST(Prefixes, AreOfOneToSixteenLettersAndDigits)
     }
 }
 
+TEST(PublicKeys, AreThirtyTwoBytesInZ85)
+{
+    const std::string key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+    EXPECT_TRUE(isPublicKey(key));
+    EXPECT_TRUE(isPublicKey(std::string(40, '0')));
+    EXPECT_FALSE(isPublicKey(""));
+    EXPECT_FALSE(isPublicKey(key.substr(1)));
+    EXPECT_FALSE(isPublicKey(key + "0"));
+    EXPECT_FALSE(isPublicKey(std::string(40, '#'))) << "five of them are more than 32 bits";
+    EXPECT_FALSE(isPublicKey(std::string(39, '0') + "~"));
+    EXPECT_FALSE(isPublicKey(std::string(39, '0') + std::string(1, '\0')));
+}
+
 }  // namespace
 }  // namespace mesh

@@ -12,6 +12,7 @@ namespace {
 
 // Not UTF-8: BMCs and clients send such bytes in header values, targets and reason phrases.
 const std::string rawBytes = "caf\xe9 \xff\xfe \x80";
+const std::string someKey = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
 const Headers someHeaders{{"Content-Type", "application/json"}, {"X-Raw", rawBytes}, {"Empty", ""}};
 
 Message someMessage(Content content)
@@ -30,7 +31,7 @@ std::vector<Content> everyContent()
         HeartbeatEcho{-1, INT64_MIN, UINT32_MAX},
         Bye{"maintenance"},
         Command{"redfish.request", "alice", "5B247A", {"PATCH", "/redfish/v1/x?y=" + rawBytes, someHeaders}, -1,
-                {"facade.example", "10.0.0.1:8443"}},
+                {"facade.example", "10.0.0.1:8443"}, {2, UINT64_MAX}},
         Reply{ReplyState::success, Code::ok, "fine", {206, someHeaders}, true},
         Chunk{UINT64_MAX, Code::outcomeUnknown, "the BMC went away " + rawBytes},
         Credit{UINT64_MAX},
@@ -41,6 +42,9 @@ std::vector<Content> everyContent()
                   {"UpdateService/FirmwareInventory", CollectionState::failing, {}, "HTTP 500 " + rawBytes, false}},
                  true, "reason " + rawBytes, {"UpdateService", "Chassis"}, "1.15.0", 8, UINT64_MAX},
         Routes{{{"acme/sled07", 1}, {"agg-b", 0}, {"agg-c", UINT32_MAX}}},
+        Aggregators{3, UINT64_MAX, {{"agg-a", "tcp://10.0.0.1:5670", someKey}, {"agg-b", "tcp://[fd00::2]:5670", someKey}}},
+        Enrol{"s3cr3t " + rawBytes},
+        Enrolled{Code::refused, "no " + rawBytes, "acme", "sled07", {1, 2, {{"agg-a", "tcp://a:1", someKey}}}},
     };
 }
 
@@ -127,10 +131,28 @@ TEST(Codec, CommandsAndStreamsKeepEveryField)
     EXPECT_EQ(command.http.headers, someHeaders);
     EXPECT_EQ(command.bodyLength, -1);
     EXPECT_EQ(command.hosts, (std::vector<std::string>{"facade.example", "10.0.0.1:8443"}));
+    EXPECT_EQ(command.fence, (Fence{2, UINT64_MAX}));
     const Chunk chunk = roundTrip<Chunk>(sample<Chunk>(all));
     EXPECT_EQ(std::tie(chunk.offset, chunk.code), std::make_tuple(UINT64_MAX, Code::outcomeUnknown));
     EXPECT_EQ(chunk.message, "the BMC went away " + rawBytes);
     EXPECT_EQ(roundTrip<Credit>(sample<Credit>(all)).total, UINT64_MAX);
+}
+
+TEST(Codec, ACommandThatThePrimaryDidNotOrderCarriesNoFence)
+{
+    EXPECT_FALSE(roundTrip<Command>(Command{}).fence.isSet());
+    wire::Header header;
+    ASSERT_TRUE(header.ParseFromString(encodeHeader(someMessage(Command{}))));
+    EXPECT_FALSE(header.command().has_fence());
+}
+
+TEST(Fence, AGenerationOutranksEveryTermOfTheOneBefore)
+{
+    EXPECT_LT((Fence{1, UINT64_MAX}), (Fence{2, 0}));
+    EXPECT_LT((Fence{2, 3}), (Fence{2, 4}));
+    EXPECT_LT(Fence{}, (Fence{0, 1}));
+    EXPECT_TRUE((Fence{0, 1}.isSet()));
+    EXPECT_TRUE((Fence{1, 0}.isSet()));
 }
 
 TEST(Codec, RepliesOfEveryStateAndCodeComeBack)
@@ -164,10 +186,72 @@ TEST(Codec, AnnouncementsAndRoutesKeepEveryField)
     EXPECT_EQ(std::tie(routes.routes[2].address, routes.routes[2].distance), std::make_tuple("agg-c", UINT32_MAX));
 }
 
+TEST(Codec, ListsOfAggregatorsAndEnrolmentsKeepEveryField)
+{
+    const std::vector<Content> all = everyContent();
+    EXPECT_EQ(roundTrip<Aggregators>(sample<Aggregators>(all)), sample<Aggregators>(all));
+    EXPECT_EQ(roundTrip<Enrol>(sample<Enrol>(all)).secret, "s3cr3t " + rawBytes);
+    const Enrolled enrolled = roundTrip<Enrolled>(sample<Enrolled>(all));
+    EXPECT_EQ(std::tie(enrolled.code, enrolled.refusal), std::make_tuple(Code::refused, "no " + rawBytes));
+    EXPECT_EQ(std::tie(enrolled.tenant, enrolled.name), std::make_tuple("acme", "sled07"));
+    EXPECT_EQ(enrolled.aggregators, sample<Enrolled>(all).aggregators);
+}
+
+TEST(Codec, MoreAggregatorsThanThereMayBeAndLongerSecretsAreRefused)
+{
+    Aggregators many{1, 1, std::vector<AggregatorAddress>(limits::maxAggregators)};
+    EXPECT_TRUE(throughTheWire({{}, {}, {}, many}).ok());
+    EXPECT_TRUE(throughTheWire({{}, {}, {}, Enrolled{Code::ok, "", "acme", "sled07", many}}).ok());
+    many.list.emplace_back();
+    EXPECT_FALSE(throughTheWire({{}, {}, {}, many}).ok());
+    EXPECT_FALSE(throughTheWire({{}, {}, {}, Enrolled{Code::ok, "", "acme", "sled07", many}}).ok());
+    EXPECT_TRUE(throughTheWire({{}, {}, {}, Enrol{std::string(limits::maxEnrolSecretBytes, 'x')}}).ok());
+    EXPECT_FALSE(throughTheWire({{}, {}, {}, Enrol{std::string(limits::maxEnrolSecretBytes + 1, 'x')}}).ok());
+    wire::Header header;
+    header.mutable_enrolled()->set_code(UINT32_MAX);
+    EXPECT_FALSE(decodeHeader(Kind::enrolled, header.SerializeAsString()).ok());
+}
+
+TEST(Aggregators, AreCheckedEntryByEntry)
+{
+    const AggregatorAddress good{"agg-a", "tcp://10.0.0.1:5670", someKey};
+    const AggregatorAddress other{"agg-b", "tcp://10.0.0.1:5670", std::string(40, '0')};
+    EXPECT_TRUE(checkAggregators({good, other}));
+    const std::vector<std::vector<AggregatorAddress>> malformed{
+        {},
+        std::vector<AggregatorAddress>(limits::maxAggregators + 1, good),
+        {good, good},
+        {good, {"agg-b", good.endpoint, good.key}},
+        {good, {good.name, good.endpoint, other.key}},
+        {good, {"acme/sled07", other.endpoint, other.key}},
+        {good, {"agg-b", "tcp://10.0.0.1", other.key}},
+        {good, {"agg-b", other.endpoint, "short"}},
+    };
+    for (const std::vector<AggregatorAddress>& list : malformed) {
+        const Result<void> checked = checkAggregators(list);
+        ASSERT_FALSE(checked.ok()) << list.size();
+        EXPECT_EQ(checked.error().code, Code::invalidArgument);
+    }
+}
+
+TEST(Aggregators, EndpointsAreTcpHostAndPort)
+{
+    for (const char* good : {"tcp://10.0.0.1:5670", "tcp://[fd00::1]:5670", "tcp://[fe80::1%eth0]:1", "tcp://mesh.example:65535"}) {
+        EXPECT_TRUE(isTcpEndpoint(good)) << good;
+    }
+    for (const char* bad : {"", "tcp://", "tcp://:5670", "tcp://a", "tcp://a:", "tcp://a:0", "tcp://a:65536", "tcp://a:1x", "tcp://*:1",
+                            "tcp://a b:1", "ipc:///run/x:1", "a:1", "tcp://[]:1", "tcp://[::1:1", "tcp://eth0;10.0.0.1:5670",
+                            "tcp://a/b:1", "tcp://a:-1", "tcp://fd00::1:5670"}) {
+        EXPECT_FALSE(isTcpEndpoint(bad)) << bad;
+    }
+    EXPECT_FALSE(isTcpEndpoint("tcp://" + std::string(limits::maxEndpointBytes, 'a') + ":1"));
+}
+
 TEST(Codec, AContentOfDefaultsOnlyIsNotMistakenForAMissingOne)
 {
     const Content defaults[] = {Hello{}, HelloAck{}, Heartbeat{}, HeartbeatEcho{}, Bye{}, Command{},
-                                Chunk{}, Credit{},   Cancel{},    Announce{},      Routes{}};
+                                Chunk{}, Credit{},   Cancel{},    Announce{},      Routes{}, Aggregators{},
+                                Enrol{}, Enrolled{}};
     for (const Content& content : defaults) {
         const Result<Message> decoded = throughTheWire({{}, {}, {}, content});
         ASSERT_TRUE(decoded.ok()) << kindName(kindOf(content));

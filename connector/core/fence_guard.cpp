@@ -1,0 +1,66 @@
+#include "connector/core/fence_guard.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace mesh::connector {
+
+using shoset::Fence;
+
+namespace {
+
+// Takes a number and the character behind it from the front of `text`.
+bool takeNumber(std::string_view& text, char end, std::uint64_t& out)
+{
+    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    const auto used = static_cast<std::size_t>(at - text.data());
+    if (error != std::errc{} || used >= text.size() || *at != end) {
+        return false;
+    }
+    text.remove_prefix(used + 1);
+    return true;
+}
+
+}  // namespace
+
+Result<void> FenceGuard::load(std::string_view content)
+{
+    Fence stored;
+    if (!content.empty() &&
+        !(takeNumber(content, ' ', stored.generation) && takeNumber(content, '\n', stored.term) && content.empty())) {
+        return Error{Code::corrupt, "expected '<generation> <term>'"};
+    }
+    highest = durable = stored;
+    return {};
+}
+
+void FenceGuard::see(const Fence& fence)
+{
+    highest = std::max(highest, fence);
+}
+
+std::optional<std::string> FenceGuard::toSave()
+{
+    if (saving || highest <= durable) {
+        return std::nullopt;
+    }
+    saving = highest;
+    return std::to_string(highest.generation) + " " + std::to_string(highest.term) + "\n";
+}
+
+Fence FenceGuard::onSaved(bool saved)
+{
+    const Fence tried = std::exchange(saving, std::nullopt).value_or(Fence{});
+    if (saved) {
+        durable = std::max(durable, tried);
+    }
+    return tried;
+}
+
+std::string fenceText(const Fence& fence)
+{
+    return "generation " + std::to_string(fence.generation) + ", term " + std::to_string(fence.term);
+}
+
+}  // namespace mesh::connector

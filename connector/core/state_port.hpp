@@ -1,0 +1,24 @@
+#pragma once
+
+#include "shoset/base/result.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace mesh::connector {
+
+// The small files of the connector's state directory, each of which is replaced as a whole.
+enum class StateFile : std::uint8_t {
+    fence,        // the highest fence seen (FenceGuard)
+    aggregators,  // the list that an aggregator told last (Contacts)
+};
+
+// Implemented by files that are synced; answers with Connector::onSaved.
+class StatePort {
+public:
+    virtual ~StatePort() = default;
+    // After a crash either the old or the new content is there. One at a time for each file.
+    virtual void save(StateFile file, std::string content) = 0;
+};
+
+}  // namespace mesh::connector

@@ -1,0 +1,48 @@
+#include "connector/state_files.hpp"
+
+#include "shoset/base/limits.hpp"
+#include "shoset/host/files.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <memory>
+
+namespace mesh::connector {
+
+std::string stateFilePath(const std::string& directory, const std::string& connector, StateFile file)
+{
+    return directory + "/" + connector + (file == StateFile::fence ? ".fence" : ".aggregators");
+}
+
+StateFiles::StateFiles(std::string folder, std::string name, host::BlockingWorker& blocking, boost::asio::io_context& context,
+                       Saved handler)
+    : directory(std::move(folder)), connector(std::move(name)), worker(blocking), loop(context), saved(std::move(handler))
+{
+}
+
+std::string StateFiles::path(StateFile file) const
+{
+    return stateFilePath(directory, connector, file);
+}
+
+Result<std::string> StateFiles::load(StateFile file) const
+{
+    Result<std::string> content = host::readFile(path(file), limits::maxSmallStateBytes);
+    if (!content && content.error().code == Code::notFound) {
+        return std::string();
+    }
+    return content;
+}
+
+void StateFiles::save(StateFile file, std::string content)
+{
+    auto result = std::make_shared<Result<void>>();
+    const bool taken = worker.submit(
+        [result, where = path(file), content = std::move(content)] { *result = host::writeFileAtomic(where, content, 0600); },
+        [this, file, result] { saved(file, *result); });
+    if (!taken) {
+        boost::asio::post(loop, [this, file] { saved(file, Error{Code::full, "too much waits for the disk"}); });
+    }
+}
+
+}  // namespace mesh::connector
