@@ -17,7 +17,7 @@ void RaftEngine::sendTo(std::uint64_t to, const PeerMessage& message)
 
 void RaftEngine::receive(std::uint64_t from, std::string bytes)
 {
-    if (closing || stoppedFor != RaftTrouble::none) {
+    if (ended || stoppedFor != RaftTrouble::none) {  // while it closes, leadership is handed over
         return;
     }
     const auto message = decodePeerMessage(bytes);

@@ -280,6 +280,7 @@ static int configure(struct mesh_raft *m, const struct mesh_raft_settings *setti
     raft_set_election_timeout(&m->raft, settings->election_ms);
     raft_set_heartbeat_timeout(&m->raft, settings->heartbeat_ms);
     raft_set_install_snapshot_timeout(&m->raft, 5000);
+    raft_set_max_catch_up_round_duration(&m->raft, 5 * settings->election_ms);
     raft_set_pre_vote(&m->raft, true);
     raft_set_snapshot_threshold(&m->raft, settings->snapshot_threshold);
     raft_set_snapshot_trailing(&m->raft, settings->snapshot_trailing);

@@ -98,7 +98,7 @@ TEST_F(RaftFaultsTest, AnEntryOfANewerProgramStopsTheMemberAndIsNeverSkipped)
     if (opened.ok()) {
         runUntil([&] { return engine(1).status().role == NodeRole::stopped; });
         EXPECT_EQ(engine(1).trouble(), RaftTrouble::unknownEntry);
-        EXPECT_NE(engine(1).status().reason.find("entry 2"), std::string::npos) << engine(1).status().reason;
+        EXPECT_NE(engine(1).status().reason.find("entry "), std::string::npos) << engine(1).status().reason;
         EXPECT_EQ(propose(1, command(account("alice"))).error().code, Code::unavailable);
         EXPECT_EQ(engine(1).state().revision, 0U);
     } else {
