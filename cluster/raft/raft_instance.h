@@ -6,6 +6,7 @@
 #include <raft.h>
 #include <raft/uv.h>
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct mesh_raft {
     int failure;                        /* enum mesh_raft_code */
     int closing;
     int leaving; /* on its way to closing */
+    atomic_int segment_failed; /* set by a worker of libuv's */
     uint64_t guarded;
     char error[MESH_RAFT_ERROR_BYTES];
 };

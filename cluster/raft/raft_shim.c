@@ -191,13 +191,24 @@ static int start(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick, raft_
     return m->uv.start(io, msecs, on_tick, on_receive);
 }
 
+static int begins_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Two errors that raft tells nobody but its tracer. Called by libuv's workers, too. */
 static void trace(struct raft_tracer *tracer, int type, const void *information)
 {
-    static const char failed_write[] = "retry failed write";
     const struct raft_tracer_info *info = information;
-    if (type == RAFT_TRACER_DIAGNOSTIC &&
-        strncmp(info->diagnostic.message, failed_write, sizeof failed_write - 1) == 0) {
-        fail(tracer->impl, MESH_RAFT_IO, "cannot write the log");
+    struct mesh_raft *m = tracer->impl;
+    if (type != RAFT_TRACER_DIAGNOSTIC) {
+        return;
+    }
+    if (begins_with(info->diagnostic.message, "retry failed write")) {
+        fail(m, MESH_RAFT_IO, "cannot write the log");
+    } else if (begins_with(info->diagnostic.message, "truncate segment")) {
+        atomic_store(&m->segment_failed, 1);
+        uv_async_send(&m->wake);
     }
 }
 
@@ -249,6 +260,9 @@ static int restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
 static void on_wake(uv_async_t *async)
 {
     struct mesh_raft *m = async->data;
+    if (atomic_load(&m->segment_failed)) {
+        fail(m, MESH_RAFT_IO, "cannot finish a segment of the log");
+    }
     if (!m->closing) {
         m->hooks.woken(m->hooks.context);
     }

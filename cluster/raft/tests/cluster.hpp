@@ -56,7 +56,7 @@ protected:
         for (const std::uint64_t each : first) {
             made.bootstrap.push_back({each, nameOf(each), true});
         }
-        made.election = 500ms;
+        made.election = slow(300ms);
         made.heartbeat = 50ms;
         return made;
     }
