@@ -23,7 +23,9 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr std::uint64_t members = 3;
-constexpr std::uint64_t keys = 32;
+constexpr std::uint64_t keys = 8;
+// limits::maxRememberedResults of these are twenty seconds; what is asked for lives for ten, stops included.
+constexpr milliseconds proposalInterval(20);
 
 struct Child {
     pid_t pid = -1;
@@ -197,10 +199,13 @@ private:
             sendPacket(child.socket, 0, "propose " + std::to_string(id) + " " + proposal.what);
         }
     }
-    // One for each key, and one that is counted. What nobody answers is asked again.
+    // One for each key, and one that is counted; not so fast that an id is forgotten while a repeat may be on its way.
+    // What nobody answers is asked again.
     void proposeMore()
     {
-        for (std::uint64_t key = 0; key <= keys; ++key) {
+        const std::uint64_t key = rng.below(keys + 1);
+        if (Clock::now() - proposedAt > proposalInterval) {
+            proposedAt = Clock::now();
             if (busy.insert(key).second) {
                 Proposal& fresh = proposals[++sequence];
                 fresh.key = key;
@@ -339,6 +344,7 @@ private:
     std::map<std::uint64_t, std::uint64_t> lastOf;  // by key: the proposal that was acknowledged last
     std::map<std::string, std::set<std::string>> values;
     Clock::time_point reportedAt;
+    Clock::time_point proposedAt;
     std::uint64_t answers = 0, sequence = 0, acknowledged = 0, counted = 0, repeated = 0;
     std::uint64_t kills = 0, stops = 0, cutCount = 0, guarded = 0, restored = 0, snapshots = 0;
     bool failed = false;

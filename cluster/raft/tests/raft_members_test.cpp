@@ -104,11 +104,8 @@ TEST_F(RaftMembersTest, AnAnswerThatCameWithASnapshotIsGiven)
     fill(leader, 0, 40);
     runUntil([&] { return answer.has_value(); });
     tamper = nullptr;
-    if (answer->ok()) {
-        EXPECT_GT(engine(asked).counters().restored, 0U);
-    } else {
-        EXPECT_EQ(answer->error().code, Code::outcomeUnknown) << "a slow machine";
-    }
+    // On a slow machine the asker may give up before.
+    EXPECT_EQ(answer->ok(), engine(asked).counters().restored > 0);
     const auto applied = proposeUntilKnown(asked, create);
     ASSERT_TRUE(applied.ok());
     EXPECT_EQ(applied->value, "1");
