@@ -230,7 +230,8 @@ void RaftEngine::expire()
         const bool overdue = ask.deadline <= now;
         if (ask.where == Ask::Where::waiting && !overdue) {
             if (now - ask.since >= limits::raftPrimaryWait) {
-                late.emplace_back(token, Error{Code::unavailable, view.reason.empty() ? "no primary is known" : view.reason});
+                const std::string why = view.reason.empty() ? "no primary is known" : view.reason;
+                late.emplace_back(token, Error{Code::unavailable, why});
             }
         } else if (overdue && (isBarrier || ask.where == Ask::Where::waiting)) {
             late.emplace_back(token, Error{Code::deadlineExceeded, "the deadline passed before the primary answered"});
@@ -248,7 +249,8 @@ void RaftEngine::expire()
         if (change.done && change.deadline <= now) {
             environment.post([done = std::exchange(change.done, nullptr), engine = std::weak_ptr<int>(alive)] {
                 if (!engine.expired()) {
-                    done(Error{Code::outcomeUnknown, "the members did not confirm this change in time; it may still be made"});
+                    done(Error{Code::outcomeUnknown,
+                               "the members did not confirm this change in time; it may still be made"});
                 }
             });
         }

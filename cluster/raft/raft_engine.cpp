@@ -317,8 +317,9 @@ void RaftEngine::addSpare(std::uint64_t id, const std::string& name, Instant dea
     request.id = id;
     request.bytes = name;
     if (id == 0 || !isValidName(name) || view.members.size() >= limits::maxAggregators) {
-        const Error refused{Code::invalidArgument, "a member needs an id other than 0 and a valid name, and there are at most " +
-                                                       std::to_string(limits::maxAggregators)};
+        const Error refused{Code::invalidArgument,
+                            "a member needs an id other than 0 and a valid name, and there are at most " +
+                                std::to_string(limits::maxAggregators)};
         return environment.post([done = std::move(done), refused, engine = std::weak_ptr<int>(alive)] {
             if (!engine.expired()) {
                 done(refused);

@@ -90,7 +90,8 @@ void RaftEngine::onMessage(std::uint64_t from, const RefuseMessage& message)
 void RaftEngine::onMessage(std::uint64_t from, const BarrierAnswerMessage& message)
 {
     const auto at = asks.find(message.tag);
-    if (at == asks.end() || at->second.where != Ask::Where::forwarded || at->second.to != from || !at->second.entry.empty()) {
+    if (at == asks.end() || at->second.where != Ask::Where::forwarded || at->second.to != from ||
+        !at->second.entry.empty()) {
         return;
     }
     at->second.where = Ask::Where::reaching;

@@ -122,7 +122,8 @@ Result<void> checkEntries(std::string_view header, std::string_view payload)
             return malformed("an entry's length");
         }
         const std::string_view bytes = payload.substr(at, entry.length);
-        if (entry.type < commandEntry || entry.type > changeEntry || (entry.type == changeEntry && !isConfiguration(bytes))) {
+        if (entry.type < commandEntry || entry.type > changeEntry ||
+            (entry.type == changeEntry && !isConfiguration(bytes))) {
             return malformed("an entry's type");
         }
         at += entry.length;

@@ -329,7 +329,8 @@ private:
         }
         for (const auto& [id, child] : children) {
             if (child.report[2] != std::to_string(counted + 1)) {
-                fail("counted " + std::to_string(counted) + ", but member " + std::to_string(id) + " is at " + child.report[2]);
+                fail("counted " + std::to_string(counted) + ", but member " + std::to_string(id) + " is at " +
+                     child.report[2]);
             }
         }
         return !failed;

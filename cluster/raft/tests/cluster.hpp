@@ -132,7 +132,8 @@ protected:
         runUntil([this] {
             const std::uint64_t leader = primary();
             for (const auto& [id, node] : nodes) {
-                if (node.engine && node.engine->status().role != NodeRole::stopped && node.engine->status().leader != leader) {
+                if (node.engine && node.engine->status().role != NodeRole::stopped &&
+                    node.engine->status().leader != leader) {
                     return false;
                 }
             }

@@ -67,7 +67,7 @@ TEST_F(RaftEngineTest, ThreeMembersAgreeWhoeverIsAsked)
         const auto applied = propose(id, command(account("user" + std::to_string(id))));
         ASSERT_TRUE(applied.ok()) << applied.error().message;
         EXPECT_EQ(applied->value, std::to_string(id));
-        EXPECT_NE(findAccountByName(engine(id).state(), "user" + std::to_string(id)), nullptr) << "applied where it was asked";
+        EXPECT_NE(findAccountByName(engine(id).state(), "user" + std::to_string(id)), nullptr) << "not applied there";
     }
     waitForEqualStates();
     EXPECT_EQ(engine(leader).counters().forwardedToUs, 2U);
@@ -141,7 +141,8 @@ TEST_F(RaftEngineTest, APrimaryThatIsCutOffIsReplacedAndFollowsAfterwards)
     const std::uint64_t old = waitForPrimary();
     isolate(old);
     std::optional<Result<Applied>> lost;
-    engine(old).propose(command(account("lost")), now() + slow(3s), [&](Result<Applied> applied) { lost = std::move(applied); });
+    engine(old).propose(command(account("lost")), now() + slow(3s),
+                        [&](Result<Applied> applied) { lost = std::move(applied); });
     const std::uint64_t other = someFollower();
     const auto applied = proposeUntilKnown(other, command(account("alice")));
     ASSERT_TRUE(applied.ok()) << applied.error().message;
@@ -185,7 +186,8 @@ TEST_F(RaftEngineTest, AnEngineThatClosesHandsOverAndAnswersEverything)
     start({1, 2, 3});
     const std::uint64_t old = waitForPrimary();
     std::optional<Result<Applied>> last;
-    engine(old).propose(command(account("alice")), now() + slow(20s), [&](Result<Applied> applied) { last = std::move(applied); });
+    engine(old).propose(command(account("alice")), now() + slow(20s),
+                        [&](Result<Applied> applied) { last = std::move(applied); });
     bool closed = false;
     engine(old).close([&] { closed = true; });
     runUntil([&] { return closed && last.has_value(); });

@@ -214,7 +214,8 @@ TEST_F(RaftPeersTest, RandomAndCutOffMessagesDoNotStopTheCluster)
         }
     };
     for (int i = 0; i < 10; ++i) {
-        ASSERT_TRUE(proposeUntilKnown(1 + static_cast<std::uint64_t>(i) % 3, command(PutTenant{"t" + std::to_string(i)})).ok());
+        const std::uint64_t asked = 1 + static_cast<std::uint64_t>(i) % 3;
+        ASSERT_TRUE(proposeUntilKnown(asked, command(PutTenant{"t" + std::to_string(i)})).ok());
     }
     EXPECT_GT(harmed, 0U);
     tamper = nullptr;
