@@ -128,6 +128,12 @@ void StateMachine::remember(Remembered result)
     }
 }
 
+const Applied* StateMachine::answerTo(const MessageId& requestId) const
+{
+    const auto answered = answers.find(requestId);
+    return answered == answers.end() ? nullptr : &answered->second;
+}
+
 std::string StateMachine::snapshot() const
 {
     return encodeSnapshot(current, remembered);

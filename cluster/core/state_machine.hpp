@@ -31,6 +31,9 @@ public:
 
     const State& state() const { return current; }
 
+    // What the entry with this request id did, while it is remembered.
+    const Applied* answerTo(const MessageId& requestId) const;
+
     std::string snapshot() const;
     // Replaces everything. unsupported or corrupt: nothing has changed, the node must stop.
     Result<void> restore(std::string_view snapshot);

@@ -190,4 +190,27 @@ constexpr std::size_t maxBatchBytes = 1024 * 1024;       // of proposals that sh
 constexpr std::size_t compactionBytes = 1024 * 1024;     // appended to the state file before it is rewritten
 constexpr std::size_t maxStateFileBytes = 16 * 1024 * 1024;
 
+// Consensus. The disk that a member needs is about six segments and three snapshots.
+constexpr std::size_t maxRaftMessageBytes = 4 * 1024 * 1024;  // between two members: a snapshot, or entries under way
+constexpr std::size_t raftInflightEntries = 14;          // to one member; all of them fit one message
+constexpr std::size_t raftEntryOperations = 32;          // proposals that share one entry, within maxEntryBytes
+constexpr std::size_t raftInflightBatches = 4;           // entries of a primary that are not committed yet
+constexpr std::size_t raftSegmentBytes = 512 * 1024;     // of the log on disk
+constexpr std::size_t raftReserveBytes = 320 * 1024;     // reserved on disk, or nothing is proposed: one entry at least
+constexpr std::size_t raftQueueBytes = 8 * 1024 * 1024;  // from members, waiting for raft; and from raft, for the loop
+constexpr unsigned raftSnapshotThreshold = 512;          // entries after which a snapshot is taken
+constexpr unsigned raftSnapshotTrailing = 64;            // entries kept behind it, for members that lag a little
+constexpr std::size_t maxForwardedProposals = 1024;      // of other members, unanswered
+constexpr Duration raftElection = 1s;
+constexpr Duration raftHeartbeat = 100ms;
+constexpr Duration raftElectionFloor = 300ms;
+constexpr Duration raftHeartbeatFloor = 50ms;
+constexpr Duration raftPrimaryWait = 5s;                 // a proposal waits so long for a primary to be known
+constexpr Duration raftForwardTimeout = 3s;              // for a primary to answer what was forwarded to it
+constexpr Duration raftFullAfter = 1s;                   // without room for the log
+constexpr Duration raftReopenInitial = 500ms;            // after the disk failed; doubled each time
+constexpr Duration raftReopenMax = 5s;
+static_assert(raftInflightEntries * (maxEntryBytes + 64) + 4096 <= maxRaftMessageBytes);
+static_assert(maxStateBytes + 64 * 1024 <= maxRaftMessageBytes);
+
 }  // namespace mesh::limits

@@ -31,6 +31,7 @@ MODULES = {
     "tests/simulation": Module("tests", None),
     "tests/fuzz": Module("tests", None),
     "tests/bench": Module("tests", None),
+    "tests/soak": Module("tests", None),
 }
 # What the table does not say in general: a shell takes the type of what it stores, though no tenant rule.
 _EXTRA_HEADERS = {("cluster/local", "tenants/registry.hpp")}

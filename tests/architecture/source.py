@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 PRODUCT_FOLDERS = ("proto", "shoset", "tenants", "cluster", "connector", "aggregator", "deploy/meshctl",
-                   "tests/simulation", "tests/fuzz", "tests/bench")
+                   "tests/simulation", "tests/fuzz", "tests/bench", "tests/soak")
 CPP = (".cpp", ".hpp", ".c", ".h")
 _SKIPPED = {"build", ".git", "__pycache__"}
 

@@ -33,6 +33,9 @@ TEST_F(StateMachineTest, ARepeatedRequestIsAppliedOnceAndAnsweredAlike)
 
     const Command refused = command(account("alice"));
     EXPECT_EQ(apply(refused).error.message, apply(refused).error.message);
+    ASSERT_NE(machine.answerTo(create.requestId), nullptr);
+    EXPECT_EQ(machine.answerTo(create.requestId)->value, first.value);
+    EXPECT_EQ(machine.answerTo(command(account("bob")).requestId), nullptr);
 }
 
 TEST_F(StateMachineTest, RememberedRequestsAreBounded)

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "cluster/raft/raft_pipes.h"
+#include "cluster/raft/raft_shim.h"
+
+#include <raft.h>
+#include <raft/uv.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the sources of the shim share. */
+struct mesh_raft {
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_prepare_t turn;
+    uv_timer_t ending; /* closes from the loop, never from inside a callback of raft's */
+    struct raft raft;
+    struct raft_io io;
+    struct raft_io uv; /* the functions that `io` had before they were wrapped */
+    struct raft_fsm fsm;
+    struct raft_tracer tracer;
+    struct mesh_pipes pipes;
+    struct mesh_raft_hooks hooks;
+    unsigned election_ms;
+    raft_io_recv_cb receive;
+    raft_io_tick_cb tick;
+    struct raft_transfer farewell; /* the transfer before the end */
+    int entry_taken;                    /* raft_apply() has taken the buffer, whatever it returns */
+    int failure;                        /* enum mesh_raft_code */
+    int closing;
+    int leaving; /* on its way to closing */
+    atomic_int segment_failed; /* set by a worker of libuv's */
+    uint64_t guarded;
+    char error[MESH_RAFT_ERROR_BYTES];
+};
+
+/* Raft closes at once, and the loop ends when that is done. Not from inside a callback of raft's. */
+void mesh_raft_close_now(struct mesh_raft *m);

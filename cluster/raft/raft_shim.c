@@ -1,0 +1,448 @@
+#include "cluster/raft/raft_instance.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int start_code_of(int status)
+{
+    switch (status) {
+        case RAFT_NOSPACE: return MESH_RAFT_NO_SPACE;
+        case RAFT_CORRUPT:
+        case RAFT_MALFORMED: return MESH_RAFT_CORRUPT;
+        case RAFT_IOERR:
+        case RAFT_NOMEM:
+        case RAFT_TOOMANY: return MESH_RAFT_IO;
+        default: return MESH_RAFT_UNUSABLE;
+    }
+}
+
+/* ---- the end of a run */
+
+static void on_last_closed(uv_handle_t *handle)
+{
+    (void)handle;
+}
+
+static void close_own_handles(struct mesh_raft *m)
+{
+    uv_close((uv_handle_t *)&m->wake, on_last_closed);
+    uv_close((uv_handle_t *)&m->turn, on_last_closed);
+    uv_close((uv_handle_t *)&m->ending, on_last_closed);
+}
+
+static void on_raft_closed(struct raft *raft)
+{
+    struct mesh_raft *m = raft->data;
+    raft_uv_close(&m->io);
+    close_own_handles(m);
+}
+
+void mesh_raft_close_now(struct mesh_raft *m)
+{
+    if (!m->closing) {
+        m->closing = 1;
+        m->hooks.closing(m->hooks.context);
+        raft_close(&m->raft, on_raft_closed);
+    }
+}
+
+static void on_ending(uv_timer_t *timer)
+{
+    mesh_raft_close_now(timer->data);
+}
+
+/* The log cannot go on. It is closed before any other timer runs: raft retries a failed write from the wrong timer, and
+ * would take the transport for a segment. Until then it hears nothing: what it could not store it must not vouch for. */
+static void fail(struct mesh_raft *m, int code, const char *what)
+{
+    if (m->failure == MESH_RAFT_OK && !m->closing) {
+        m->failure = code;
+        snprintf(m->error, sizeof m->error, "%s%s%s", what, m->io.errmsg[0] != '\0' ? ": " : "", m->io.errmsg);
+        uv_timer_start(&m->ending, on_ending, 0, 0);
+    }
+}
+
+/* ---- raft's calls on disk and transport, watched: its errors are terminal, and it tells nobody. After most of them raft
+ * frees something twice; those are kept from it, it is closed instead, and what it waits for is cancelled then. */
+
+static struct mesh_raft *of(struct raft_io *io)
+{
+    return ((struct raft *)io->data)->data;
+}
+
+static int watched(struct mesh_raft *m, int status, const char *what)
+{
+    if (status != 0) {
+        fail(m, MESH_RAFT_IO, what);
+    }
+    return status;
+}
+
+/* Raft has to know these two: it answers nobody after an error. */
+static int set_term(struct raft_io *io, raft_term term)
+{
+    return watched(of(io), of(io)->uv.set_term(io, term), "cannot store the term");
+}
+
+static int set_vote(struct raft_io *io, raft_id id)
+{
+    return watched(of(io), of(io)->uv.set_vote(io, id), "cannot store a vote");
+}
+
+static int truncate_log(struct raft_io *io, raft_index index)
+{
+    of(io)->entry_taken = 1;
+    watched(of(io), of(io)->uv.truncate(io, index), "cannot shorten the log");
+    return 0;
+}
+
+struct watched_append {
+    struct raft_io_append own;
+    struct raft_io_append *request;
+    raft_io_append_cb appended;
+    struct mesh_raft *m;
+};
+
+static void on_appended(struct raft_io_append *own, int status)
+{
+    struct watched_append append = *(struct watched_append *)own->data;
+    free(own->data);
+    if (status != 0 && status != RAFT_CANCELED) {
+        fail(append.m, MESH_RAFT_IO, "cannot write the log");
+    }
+    append.appended(append.request, status);
+}
+
+static int append(struct raft_io *io, struct raft_io_append *request, const struct raft_entry entries[], unsigned n,
+                  raft_io_append_cb appended)
+{
+    struct mesh_raft *m = of(io);
+    struct watched_append *watch = m->failure == MESH_RAFT_OK ? malloc(sizeof *watch) : NULL;
+    if (watch == NULL) {
+        watched(m, RAFT_NOMEM, "no memory");
+        return 0;
+    }
+    *watch = (struct watched_append){{watch, NULL}, request, appended, m};
+    if (watched(m, m->uv.append(io, &watch->own, entries, n, on_appended), "cannot write the log") != 0) {
+        free(watch);
+    }
+    return 0;
+}
+
+static int put_snapshot(struct raft_io *io, unsigned trailing, struct raft_io_snapshot_put *request,
+                        const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb stored)
+{
+    if (of(io)->failure == MESH_RAFT_OK) {
+        watched(of(io), of(io)->uv.snapshot_put(io, trailing, request, snapshot, stored), "cannot store a snapshot");
+    }
+    return 0;
+}
+
+/* What cannot be sent is lost, as on any way. */
+static int send_message(struct raft_io *io, struct raft_io_send *request, const struct raft_message *message,
+                        raft_io_send_cb sent)
+{
+    const int status = of(io)->uv.send(io, request, message, sent);
+    if (status != 0) {
+        sent(request, status);
+    }
+    return 0;
+}
+
+static void drop(struct raft_message *message)
+{
+    if (message->type == RAFT_APPEND_ENTRIES && message->append_entries.n_entries > 0) {
+        raft_free(message->append_entries.entries[0].batch);
+        raft_free(message->append_entries.entries);
+    } else if (message->type == RAFT_INSTALL_SNAPSHOT) {
+        raft_configuration_close(&message->install_snapshot.conf);
+        raft_free(message->install_snapshot.data.base);
+    }
+}
+
+/* A snapshot that arrives while one is being taken crashes raft (snapshot_pending is cleared before it is read); the
+ * leader sends it again. */
+static void on_receive(struct raft_io *io, struct raft_message *message)
+{
+    struct mesh_raft *m = of(io);
+    if (message->type == RAFT_INSTALL_SNAPSHOT && m->raft.legacy.snapshot_taking) {
+        ++m->guarded;
+        drop(message);
+    } else if (m->failure != MESH_RAFT_OK) {
+        drop(message);
+    } else {
+        m->receive(io, message);
+    }
+}
+
+static void on_tick(struct raft_io *io)
+{
+    if (of(io)->failure == MESH_RAFT_OK) {
+        of(io)->tick(io);
+    }
+}
+
+static int start(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick, raft_io_recv_cb receive)
+{
+    struct mesh_raft *m = of(io);
+    m->tick = tick;
+    m->receive = receive;
+    return m->uv.start(io, msecs, on_tick, on_receive);
+}
+
+static int begins_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Two errors that raft tells nobody but its tracer. Called by libuv's workers, too. */
+static void trace(struct raft_tracer *tracer, int type, const void *information)
+{
+    const struct raft_tracer_info *info = information;
+    struct mesh_raft *m = tracer->impl;
+    if (type != RAFT_TRACER_DIAGNOSTIC) {
+        return;
+    }
+    if (begins_with(info->diagnostic.message, "retry failed write")) {
+        fail(m, MESH_RAFT_IO, "cannot write the log");
+    } else if (begins_with(info->diagnostic.message, "truncate segment")) {
+        atomic_store(&m->segment_failed, 1);
+        uv_async_send(&m->wake);
+    }
+}
+
+/* ---- the state machine */
+
+static int apply(struct raft_fsm *fsm, const struct raft_buffer *buffer, void **result)
+{
+    struct mesh_raft *m = fsm->data;
+    *result = NULL;
+    if (m->failure != MESH_RAFT_OK) {
+        return RAFT_CANCELED;
+    }
+    if (m->hooks.apply(m->hooks.context, m->raft.last_applied + 1, buffer->base, buffer->len) != 0) {
+        fail(m, MESH_RAFT_STOPPED, "an entry cannot be applied");
+        return RAFT_MALFORMED;
+    }
+    return 0;
+}
+
+static int take_snapshot(struct raft_fsm *fsm, struct raft_buffer *buffers[], unsigned *count)
+{
+    struct mesh_raft *m = fsm->data;
+    struct raft_buffer *buffer = raft_malloc(sizeof *buffer);
+    if (buffer == NULL) {
+        return RAFT_NOMEM;
+    }
+    if (m->hooks.snapshot(m->hooks.context, m->raft.last_applied, &buffer->base, &buffer->len) != 0) {
+        raft_free(buffer);
+        return RAFT_BUSY;
+    }
+    *buffers = buffer;
+    *count = 1;
+    return 0;
+}
+
+static int restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
+{
+    struct mesh_raft *m = fsm->data;
+    if (m->hooks.restore(m->hooks.context, buffer->base, buffer->len) != 0) {
+        fail(m, MESH_RAFT_STOPPED, "a snapshot cannot be restored");
+        return RAFT_MALFORMED;
+    }
+    raft_free(buffer->base);
+    return 0;
+}
+
+/* ---- opening */
+
+static void on_wake(uv_async_t *async)
+{
+    struct mesh_raft *m = async->data;
+    if (atomic_load(&m->segment_failed)) {
+        fail(m, MESH_RAFT_IO, "cannot finish a segment of the log");
+    }
+    if (!m->closing) {
+        m->hooks.woken(m->hooks.context);
+    }
+}
+
+static void on_turn(uv_prepare_t *prepare)
+{
+    struct mesh_raft *m = prepare->data;
+    m->hooks.turn(m->hooks.context);
+}
+
+static void wrap(struct mesh_raft *m)
+{
+    m->uv = m->io;
+    m->io.start = start;
+    m->io.set_term = set_term;
+    m->io.set_vote = set_vote;
+    m->io.append = append;
+    m->io.truncate = truncate_log;
+    m->io.snapshot_put = put_snapshot;
+    m->io.send = send_message;
+}
+
+static int configure(struct mesh_raft *m, const struct mesh_raft_settings *settings)
+{
+    struct raft_configuration configuration;
+    unsigned i;
+    int status = 0;
+    raft_set_election_timeout(&m->raft, settings->election_ms);
+    raft_set_heartbeat_timeout(&m->raft, settings->heartbeat_ms);
+    raft_set_install_snapshot_timeout(&m->raft, 5000);
+    raft_set_max_catch_up_round_duration(&m->raft, 5 * settings->election_ms);
+    raft_set_pre_vote(&m->raft, true);
+    raft_set_snapshot_threshold(&m->raft, settings->snapshot_threshold);
+    raft_set_snapshot_trailing(&m->raft, settings->snapshot_trailing);
+    raft_set_capacity_threshold(&m->raft, settings->capacity_kib);
+    raft_set_max_inflight_entries(&m->raft, settings->max_inflight);
+    if (settings->bootstrap_count == 0) {
+        return 0;
+    }
+    raft_configuration_init(&configuration);
+    for (i = 0; i < settings->bootstrap_count && status == 0; ++i) {
+        const struct mesh_raft_member *member = &settings->bootstrap[i];
+        status = raft_configuration_add(&configuration, member->id, member->name, member->voter ? RAFT_VOTER : RAFT_SPARE);
+    }
+    if (status == 0) {
+        status = raft_bootstrap(&m->raft, &configuration);
+    }
+    raft_configuration_close(&configuration);
+    return status == RAFT_CANTBOOTSTRAP ? 0 : status; /* it is not the first time */
+}
+
+static int begin(struct mesh_raft *m, const struct mesh_raft_settings *settings)
+{
+    int status;
+    uv_loop_init(&m->loop);
+    uv_async_init(&m->loop, &m->wake, on_wake);
+    uv_prepare_init(&m->loop, &m->turn);
+    uv_timer_init(&m->loop, &m->ending);
+    m->wake.data = m->turn.data = m->ending.data = m;
+    uv_prepare_start(&m->turn, on_turn); /* the last of raft's turn, because the first that was started */
+    mesh_pipes_init(&m->pipes, &m->loop, &m->hooks, settings->write_queue_bytes);
+    status = raft_uv_init(&m->io, &m->loop, settings->directory, &m->pipes.transport);
+    if (status != 0) {
+        snprintf(m->error, sizeof m->error, "%s", m->io.errmsg);
+        close_own_handles(m);
+        return status;
+    }
+    m->tracer.version = 2;
+    m->tracer.impl = m;
+    m->tracer.emit = trace;
+    raft_uv_set_tracer(&m->io, &m->tracer);
+    raft_uv_set_segment_size(&m->io, settings->segment_bytes);
+    raft_uv_set_disk_retry(&m->io, 1000);
+    raft_uv_set_connect_retry_delay(&m->io, 100);
+    raft_uv_set_auto_recovery(&m->io, false); /* it sets damaged entries aside, and a voter forgets what it vouched for */
+    m->fsm.version = 1;
+    m->fsm.data = m;
+    m->fsm.apply = apply;
+    m->fsm.snapshot = take_snapshot;
+    m->fsm.restore = restore;
+    status = raft_init(&m->raft, &m->io, &m->fsm, settings->self, settings->name);
+    if (status != 0) {
+        snprintf(m->error, sizeof m->error, "%s", m->raft.errmsg);
+        raft_uv_close(&m->io);
+        close_own_handles(m);
+        return status;
+    }
+    m->raft.data = m;
+    m->raft.tracer = NULL;
+    wrap(m);
+    return 0;
+}
+
+struct mesh_raft *mesh_raft_open(const struct mesh_raft_settings *settings, const struct mesh_raft_hooks *hooks, int *code,
+                                 char *error)
+{
+    struct mesh_raft *m = calloc(1, sizeof *m);
+    int status;
+    if (m == NULL) {
+        *code = MESH_RAFT_IO;
+        snprintf(error, MESH_RAFT_ERROR_BYTES, "no memory");
+        return NULL;
+    }
+    m->hooks = *hooks;
+    m->election_ms = settings->election_ms;
+    status = begin(m, settings);
+    if (status == 0) {
+        status = configure(m, settings);
+        if (status == 0) {
+            status = raft_start(&m->raft);
+        }
+        if (status == 0) {
+            return m;
+        }
+        if (m->error[0] == '\0') {
+            snprintf(m->error, sizeof m->error, "%s", m->raft.errmsg[0] != '\0' ? m->raft.errmsg : m->io.errmsg);
+        }
+        m->closing = 1;
+        raft_close(&m->raft, on_raft_closed);
+    }
+    *code = m->failure == MESH_RAFT_STOPPED ? MESH_RAFT_STOPPED : start_code_of(status);
+    snprintf(error, MESH_RAFT_ERROR_BYTES, "%s", m->error[0] != '\0' ? m->error : raft_strerror(status));
+    uv_prepare_stop(&m->turn);
+    uv_run(&m->loop, UV_RUN_DEFAULT);
+    mesh_raft_free(m);
+    return NULL;
+}
+
+int mesh_raft_run(struct mesh_raft *m, char *error)
+{
+    uv_run(&m->loop, UV_RUN_DEFAULT);
+    snprintf(error, MESH_RAFT_ERROR_BYTES, "%s", m->error);
+    return m->failure;
+}
+
+void mesh_raft_free(struct mesh_raft *m)
+{
+    uv_loop_close(&m->loop);
+    free(m);
+}
+
+void mesh_raft_wake(struct mesh_raft *m)
+{
+    uv_async_send(&m->wake);
+}
+
+void *mesh_raft_allocate(size_t length)
+{
+    return raft_malloc(length);
+}
+
+int mesh_raft_recover(const char *directory, uint64_t self, const char *name, char *error)
+{
+    const struct mesh_raft_settings settings = {.directory = directory, .self = self, .name = name,
+                                                .segment_bytes = 512 * 1024, .write_queue_bytes = 0};
+    const struct mesh_raft_hooks hooks = {0};
+    struct mesh_raft *m = calloc(1, sizeof *m);
+    struct raft_configuration configuration;
+    int status;
+    if (m == NULL) {
+        snprintf(error, MESH_RAFT_ERROR_BYTES, "no memory");
+        return MESH_RAFT_IO;
+    }
+    m->hooks = hooks;
+    status = begin(m, &settings);
+    uv_prepare_stop(&m->turn);
+    if (status == 0) {
+        raft_configuration_init(&configuration);
+        status = raft_configuration_add(&configuration, self, name, RAFT_VOTER);
+        if (status == 0) {
+            status = raft_recover(&m->raft, &configuration);
+        }
+        raft_configuration_close(&configuration);
+        snprintf(m->error, sizeof m->error, "%s", m->io.errmsg);
+        m->closing = 1;
+        raft_close(&m->raft, on_raft_closed);
+    }
+    snprintf(error, MESH_RAFT_ERROR_BYTES, "%s", m->error[0] != '\0' ? m->error : raft_strerror(status));
+    uv_run(&m->loop, UV_RUN_DEFAULT);
+    mesh_raft_free(m);
+    return status == 0 ? MESH_RAFT_OK : start_code_of(status);
+}
