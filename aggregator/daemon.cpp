@@ -1,7 +1,6 @@
 #include "aggregator/daemon.hpp"
 
 #include "aggregator/core/messages.hpp"
-#include "cluster/local/local_engine.hpp"
 #include "cluster/local/password.hpp"
 #include "cluster/local/registry_file.hpp"
 #include "shoset/base/limits.hpp"
@@ -11,10 +10,7 @@
 
 #include <boost/asio/post.hpp>
 
-#include <sodium.h>
-
 #include <filesystem>
-#include <set>
 
 namespace mesh::aggregator {
 
@@ -23,34 +19,13 @@ namespace {
 constexpr Duration stopPatience = 3s;  // for requests in flight when the service stops
 constexpr int certificateDays = 3650;
 
-// The nodes are one service, so they must come to the same UUID without a word: RFC 9562, version 8, from the hash of
-// all nodes' public keys. It is made once and kept, so that later members do not change it.
-std::string makeUuid(const Config& config, const std::string& ownKey)
-{
-    std::set<std::string> keys{ownKey};
-    for (const PeerAddress& peer : config.peers) {
-        keys.insert(peer.key);
-    }
-    std::string text = "bmcmesh service";
-    for (const std::string& key : keys) {
-        text += "\n" + key;
-    }
-    std::string raw(crypto_hash_sha256_BYTES, '\0');
-    crypto_hash_sha256(reinterpret_cast<unsigned char*>(raw.data()), reinterpret_cast<const unsigned char*>(text.data()),
-                       text.size());
-    raw.resize(16);
-    raw[6] = static_cast<char>((raw[6] & 0x0f) | 0x80);
-    raw[8] = static_cast<char>((raw[8] & 0x3f) | 0x80);
-    const std::string hex = toHex(raw);
-    return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
-           hex.substr(20);
-}
-
 }  // namespace
 
 Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::string state, host::Notify systemd)
     : loop(ownLoop), config(std::move(given)), configPath(std::move(configFile)), stateDirectory(std::move(state)),
-      notify(std::move(systemd)), worker(loop.context()), turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { node->onTimer(loop.now()); }}),
+      notify(std::move(systemd)), worker(loop.context()),
+      cluster(loop, worker, config, stateDirectory, rng),
+      hooks(loop.context(), {config.onPrimary, config.onStandby}, config.name), turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { node->onTimer(loop.now()); }}),
       watchdog(loop, notify), stopTimer(loop.context())
 {
 }
@@ -66,7 +41,8 @@ Result<void> Daemon::start()
     if (!keys) {
         return keys.error();
     }
-    if (Result<void> opened = openState(keys->publicKey); !opened) {
+    const auto send = [this](const std::string& to, const std::string& message) { links->sendClusterMessage(to, message); };
+    if (Result<void> opened = cluster.open(keys->publicKey, {send, [this] { endTurn(); }}); !opened) {
         return opened;
     }
     Result<tenants::Registry> registry = loadRegistry();
@@ -76,19 +52,35 @@ Result<void> Daemon::start()
     if (Result<void> started = startServer(); !started) {
         return started;
     }
-    NodeSettings settings{config.name, "bmcmesh " MESH_VERSION, {}, config.collectionDeadline};
-    for (const PeerAddress& peer : config.peers) {
-        settings.peers.push_back(peer.name);
-    }
+    const std::string software = "bmcmesh " MESH_VERSION;
+    NodeSettings settings{config.name, software, cluster.keeperSettings("", MESH_VERSION), config.registryFile.empty(),
+                          config.collectionDeadline, config.authorityLease};
     links = std::make_unique<Links>(loop.context(), config, *this,
                                     [this](std::string_view key) { return node->connectorOfKey(key); });
-    node = std::make_unique<Node>(std::move(settings), *links, *server, *engine, *this, *this, rng);
+    node = std::make_unique<Node>(std::move(settings), *links, *server, cluster.engine(), cluster, *this, *this, rng);
     if (Result<void> accepted = node->setRegistry(std::move(*registry)); !accepted) {
         return accepted;
     }
+    readBrokenGlass();
     if (Result<void> linked = links->start(*keys); !linked) {
         return linked;
     }
+    if (Result<void> dialled = links->setPeers(cluster.peers()); !dialled) {
+        return dialled;
+    }
+    watching = cluster.engine().watch(cluster.engine().state().revision, [this](const cluster::Change& change) {
+        if (change.kind == cluster::ChangeKind::node || change.kind == cluster::ChangeKind::service ||
+            change.kind == cluster::ChangeKind::everything) {
+            followCluster();
+        }
+        if (change.kind == cluster::ChangeKind::enrolment || change.kind == cluster::ChangeKind::everything) {
+            openEnrolment();
+        }
+        if (config.registryFile.empty() && change.kind == cluster::ChangeKind::connector) {
+            dropUnknownConnectors();
+        }
+    });
+    cluster.engine().onStatus([this](const cluster::EngineStatus& status) { onClusterStatus(status); });
     if (Result<void> listening = server->start(); !listening) {
         return listening;
     }
@@ -102,45 +94,41 @@ Result<void> Daemon::start()
     return {};
 }
 
-Result<void> Daemon::openState(const std::string& ownKey)
+void Daemon::onClusterStatus(const cluster::EngineStatus& status)
 {
-    cluster::LocalEngine::Environment environment{
-        [this](std::function<void()> job, std::function<void()> done) {
-            return worker.submit(std::move(job), std::move(done));
-        },
-        [this](std::function<void()> job) { boost::asio::post(loop.context(), std::move(job)); },
-        [this] { return loop.now().mono; }};
-    auto opened = cluster::LocalEngine::open({config.accountsFile, config.name}, std::move(environment));
-    if (!opened) {
-        return opened.error();
+    const bool primary = status.role == cluster::NodeRole::primary;
+    if (primary != wasPrimary) {
+        wasPrimary = primary;
+        log::info(primary ? "primary" : "standby", {{"term", status.term}, {"generation", cluster.engine().state().generation}});
     }
-    engine = std::move(*opened);
-    return ensureServiceUuid(ownKey);
+    if (primary || status.leader != 0) {
+        hooks.setRole(primary, cluster.engine().state().generation, status.term);
+    }
+    if (!status.reason.empty() && status.reason != lastReason) {
+        log::warning("cluster", {{"reason", status.reason}});
+    }
+    lastReason = status.reason;
+    node->onClusterStatus(loop.now());
+    endTurn();
 }
 
-// The UUID must be there before anything is served under it.
-Result<void> Daemon::ensureServiceUuid(const std::string& ownKey)
+// The cluster's nodes are the peers.
+void Daemon::followCluster()
 {
-    if (!engine->state().serviceUuid.empty()) {
-        return {};
+    node->onClusterStatus(loop.now());
+    if (!cluster.engine().state().serviceUuid.empty()) {
+        cluster.putInheritanceAside();
     }
-    const Now now = loop.now();
-    bool done = false;
-    Result<void> outcome;
-    engine->propose({MessageId::make(now.wall, rng), now.wall, cluster::SetServiceUuid{makeUuid(config, ownKey)}},
-                    now.mono + limits::defaultRequestDeadline, [&](const Result<cluster::Applied>& applied) {
-                        done = true;
-                        outcome = applied ? Result<void>{} : Result<void>{applied.error()};
-                    });
-    while (!done) {
-        loop.context().run_one();
+    if (cluster.followState(node->hasRecovered())) {
+        if (const Result<void> set = links->setPeers(cluster.peers()); !set) {
+            log::error("peer_not_reachable", {{"reason", set.error().message}});
+        }
     }
-    return outcome;
 }
 
 Result<tenants::Registry> Daemon::loadRegistry() const
 {
-    return cluster::readRegistryFile(config.registryFile);
+    return config.registryFile.empty() ? cluster.engine().state().registry : cluster::readRegistryFile(config.registryFile);
 }
 
 Result<void> Daemon::startServer()
@@ -191,9 +179,34 @@ Result<void> Daemon::loadCertificate(std::string& certificate, std::string& key)
     return {};
 }
 
+void Daemon::dropUnknownConnectors()
+{
+    links->dropUnknown([this](const shoset::Address& address) { return node->satellites().find(address) != nullptr; });
+}
+
+// Closed again at the first change, or start, after the last secret has been used or has expired.
+void Daemon::openEnrolment()
+{
+    const bool wanted = config.registryFile.empty() && node->enrolment().isWanted(loop.now());
+    if (const Result<void> opened = links->setEnrolment(wanted); !opened) {
+        log::error("enrolment_not_open", {{"reason", opened.error().message}});
+    }
+}
+
+void Daemon::readBrokenGlass()
+{
+    const WallTime until = cluster.brokenGlass();
+    if (until > loop.now().wall) {
+        log::warning("glass_broken", {{"until", toMillis(until) / 1000},
+                                      {"effect", "writes to satellites go on without a majority"}});
+    }
+    node->facade().orders().breakGlass(until);
+}
+
 void Daemon::reload()
 {
     notify.reloading(loop.now().mono);
+    readBrokenGlass();
     const auto refuse = [](const Error& error) { log::error("reload_refused", {{"reason", error.message}}); };
     Result<Config> fresh = loadConfig(configPath);
     Result<tenants::Registry> registry = fresh ? loadRegistry() : Result<tenants::Registry>(fresh.error());
@@ -207,7 +220,7 @@ void Daemon::reload()
     } else if (Result<void> changed = config.plainHttp ? Result<void>{} : server->setCertificate(certificate, key); !changed) {
         refuse(changed.error());
     } else {
-        links->dropUnknown([this](const shoset::Address& address) { return node->satellites().find(address) != nullptr; });
+        dropUnknownConnectors();
         log::info("reloaded", {});
     }
     notify.ready();
@@ -238,8 +251,14 @@ void Daemon::checkStopped()
         stopTimer.async_wait([this](const boost::system::error_code&) { checkStopped(); });
         return;
     }
+    cluster.stop([this] { leave(); });
+}
+
+void Daemon::leave()
+{
     node->mesh().bye("stopping", loop.now());
     server->closeAll();
+    endTurn();
     stopTimer.expires_after(std::chrono::milliseconds(50));  // for the byes to leave
     stopTimer.async_wait([this](const boost::system::error_code&) { loop.stop(); });
 }

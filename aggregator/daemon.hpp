@@ -1,10 +1,10 @@
 #pragma once
 
-#include "aggregator/config.hpp"
+#include "aggregator/cluster_shell.hpp"
 #include "aggregator/core/node.hpp"
 #include "aggregator/http/server.hpp"
 #include "aggregator/links.hpp"
-#include "cluster/core/state_engine.hpp"
+#include "aggregator/role_hooks.hpp"
 #include "shoset/host/blocking_worker.hpp"
 #include "shoset/host/loop.hpp"
 #include "shoset/host/notify.hpp"
@@ -29,16 +29,20 @@ public:
     Result<void> start();
     // Takes over a changed registry and certificate; anything wrong leaves all as it was.
     void reload();
-    // Stops accepting, says bye, lets what is in flight end within a bound, then stops the loop.
+    // Stops accepting, lets what is in flight end within a bound, hands the primary's part over, says bye, stops the loop.
     void stop();
 
 private:
-    Result<void> openState(const std::string& ownKey);
-    Result<void> ensureServiceUuid(const std::string& ownKey);
+    void dropUnknownConnectors();
+    void openEnrolment();
+    void readBrokenGlass();
+    void followCluster();
+    void onClusterStatus(const cluster::EngineStatus& status);
     Result<tenants::Registry> loadRegistry() const;
     Result<void> startServer();
     Result<void> loadCertificate(std::string& certificate, std::string& key);
     void checkStopped();
+    void leave();
 
     void onRequest(ExchangeId id, RequestInfo request) override;
     void onRequestBody(ExchangeId id, std::string piece, bool last) override;
@@ -50,6 +54,11 @@ private:
     Mesh& mesh() override { return node->mesh(); }
     void turn() override { endTurn(); }
     Now now() const override { return loop.now(); }
+    void onStranger(const std::string& key, std::string_view frame, std::function<void(std::string)> answer) override
+    {
+        node->enrolment().onFrame(key, frame, loop.now(), std::move(answer));
+    }
+    void onClusterMessage(const std::string& from, std::string_view message) override { cluster.receive(from, message); }
 
     void endTurn() { turns.end(); }
 
@@ -60,7 +69,9 @@ private:
     host::Notify notify;
     host::SystemRng rng;
     host::BlockingWorker worker;
-    std::unique_ptr<cluster::StateEngine> engine;
+    ClusterShell cluster;
+    RoleHooks hooks;
+    cluster::WatchId watching = 0;
     std::unique_ptr<Links> links;
     std::unique_ptr<Server> server;
     std::unique_ptr<Node> node;
@@ -69,6 +80,8 @@ private:
     boost::asio::steady_timer stopTimer;
     Instant stopBy = never;
     bool stopping = false;
+    bool wasPrimary = false;
+    std::string lastReason;  // why the cluster cannot write, as it was logged last
 };
 
 }  // namespace mesh::aggregator

@@ -1,5 +1,6 @@
 #include "aggregator/links.hpp"
 
+#include "shoset/base/limits.hpp"
 #include "shoset/host/log.hpp"
 
 #include <boost/asio/post.hpp>
@@ -11,6 +12,13 @@ namespace mesh::aggregator {
 using shoset::LinkId;
 using shoset::PeerId;
 
+namespace {
+
+// In front of a cluster message; a frame of the mesh begins with its wireVersion.
+constexpr char clusterMark = '\xc1';
+
+}  // namespace
+
 Links::Links(boost::asio::io_context& context, const Config& given, LinkOwner& linkOwner, ConnectorOfKey lookUp)
     : loop(context), config(given), owner(linkOwner), connectorOfKey(std::move(lookUp))
 {
@@ -18,29 +26,41 @@ Links::Links(boost::asio::io_context& context, const Config& given, LinkOwner& l
 
 Links::~Links() = default;
 
-Result<void> Links::start(const shoset::KeyPair& keys)
+Result<void> Links::start(const shoset::KeyPair& own)
 {
-    if (Result<void> opened = openEndpoint(meshSide, config.meshBind, "mesh", keys); !opened) {
+    keys = own;
+    if (Result<void> opened = openEndpoint(meshSide, config.meshBind, "mesh", own); !opened) {
         return opened;
     }
-    if (config.peersBind.empty()) {
-        return {};
-    }
-    if (Result<void> opened = openEndpoint(peerSide, config.peersBind, "peers", keys); !opened) {
-        return opened;
-    }
-    for (const PeerAddress& peer : config.peers) {
-        if (config.name < peer.name) {
-            if (Result<void> dialled = dialPeer(peer, keys); !dialled) {
-                return dialled;
-            }
+    return config.peersBind.empty() ? Result<void>{} : openEndpoint(peerSide, config.peersBind, "peers", own);
+}
+
+Result<void> Links::setPeers(std::vector<PeerAddress> wanted)
+{
+    std::vector<std::string> gone;
+    for (const auto& [name, peer] : peers) {
+        if (std::find(wanted.begin(), wanted.end(), peer.address) == wanted.end()) {
+            gone.push_back(name);
         }
     }
-    return {};
+    for (const std::string& name : gone) {
+        removePeer(name);
+    }
+    Result<void> first;
+    for (const PeerAddress& address : wanted) {
+        if (peers.contains(address.name)) {
+            continue;
+        }
+        const Result<void> added = addPeer(address);
+        if (!added && first) {
+            first = Error{added.error().code, "peer " + address.name + ": " + added.error().message};
+        }
+    }
+    return first;
 }
 
 Result<void> Links::openEndpoint(Endpoint& endpoint, const std::string& bind, const std::string& domain,
-                                 const shoset::KeyPair& keys)
+                                 const shoset::KeyPair& own)
 {
     Result<shoset::Context> context = shoset::Context::create();
     if (!context) {
@@ -61,8 +81,14 @@ Result<void> Links::openEndpoint(Endpoint& endpoint, const std::string& bind, co
     }
     endpoint.zap = std::move(*zap);
     shoset::ListenerOptions options;
-    options.keys = keys;
+    options.keys = own;
     options.domain = domain;
+    if (&endpoint == &peerSide) {
+        options.maxFrameBytes = limits::maxClusterFrameBytes;
+    } else if (&endpoint == &enrolSide) {
+        options.maxFrameBytes = limits::maxEnrolmentFrameBytes;
+        options.maxPeers = limits::maxEnrolmentPeers;
+    }
     shoset::ListenerHandlers handlers;
     handlers.onMessage = [this, &endpoint](PeerId peer, std::string_view identity, std::string_view frame) {
         onAcceptedMessage(endpoint, peer, identity, frame);
@@ -77,10 +103,46 @@ Result<void> Links::openEndpoint(Endpoint& endpoint, const std::string& bind, co
     return {};
 }
 
-Result<void> Links::dialPeer(const PeerAddress& peer, const shoset::KeyPair& keys)
+Result<void> Links::addPeer(const PeerAddress& address)
+{
+    if (!peerSide.context) {
+        return Error{Code::invalidArgument, "this node has no endpoint for peers: set peers.bind"};
+    }
+    Peer& peer = peers[address.name];
+    peer.address = address;
+    Result<void> dialled = dialCluster(peer);
+    if (dialled && config.name < address.name) {
+        dialled = dialMesh(peer);
+    }
+    if (!dialled) {
+        removePeer(address.name);
+    }
+    return dialled;
+}
+
+void Links::removePeer(const std::string& name)
+{
+    auto peer = std::make_shared<Peer>(std::move(peers.extract(name).mapped()));
+    boost::asio::post(loop, [peer] {});  // a dialler must not end while it may be calling us
+    if (peer->mesh) {
+        ways.erase(peer->link);
+        owner.mesh().removeLink(peer->link, owner.now());
+    }
+    std::vector<LinkId> accepted;
+    for (const auto& [link, way] : ways) {
+        if (way.endpoint == &peerSide && way.address == name) {
+            accepted.push_back(link);
+        }
+    }
+    for (const LinkId link : accepted) {
+        resetLink(link);
+    }
+}
+
+Result<void> Links::dialMesh(Peer& peer)
 {
     const LinkId link = nextLink++;
-    owner.mesh().addDialledPeer(link, peer.name);
+    owner.mesh().addDialledPeer(link, peer.address.name);
     shoset::DialerHandlers handlers;
     handlers.onMessage = [this, link](std::string_view frame) { owner.mesh().onFrame(link, frame, owner.now()); };
     handlers.onBatchEnd = [this] { owner.turn(); };
@@ -93,17 +155,67 @@ Result<void> Links::dialPeer(const PeerAddress& peer, const shoset::KeyPair& key
         resetLink(link);
         owner.turn();
     };
-    handlers.onHandshakeFailed = [name = peer.name](const std::string& reason) {
+    handlers.onHandshakeFailed = [name = peer.address.name](const std::string& reason) {
         log::warning("handshake_failed", {{"peer", name}, {"reason", reason}});
     };
-    auto dialer =
-        shoset::MeshDialer::connect(*peerSide.context, loop, {peer.endpoint, peer.key, keys}, std::move(handlers));
+    auto dialer = shoset::MeshDialer::connect(*peerSide.context, loop, {peer.address.endpoint, peer.address.key, *keys},
+                                              std::move(handlers));
     if (!dialer) {
-        return Error{dialer.error().code, "peer " + peer.name + ": " + dialer.error().message};
+        owner.mesh().removeLink(link, owner.now());
+        return dialer.error();
     }
-    ways[link] = {nullptr, 0, dialer->get(), peer.name};
-    dialers.push_back(std::move(*dialer));
+    ways[link] = {nullptr, 0, dialer->get(), peer.address.name};
+    peer.link = link;
+    peer.mesh = std::move(*dialer);
     return {};
+}
+
+Result<void> Links::dialCluster(Peer& peer)
+{
+    shoset::DialerOptions options{peer.address.endpoint, peer.address.key, *keys};
+    options.maxFrameBytes = limits::maxClusterFrameBytes;
+    options.queueBytes = 2 * limits::maxClusterFrameBytes;
+    shoset::DialerHandlers handlers;
+    handlers.onDisconnected = [this, name = peer.address.name] {
+        if (const auto found = peers.find(name); found != peers.end()) {
+            found->second.cluster->reset();
+        }
+    };
+    auto dialer = shoset::MeshDialer::connect(*peerSide.context, loop, std::move(options), std::move(handlers));
+    if (!dialer) {
+        return dialer.error();
+    }
+    peer.cluster = std::move(*dialer);
+    return {};
+}
+
+Result<void> Links::setEnrolment(bool open)
+{
+    if (open == (enrolSide.listener != nullptr)) {
+        return {};
+    }
+    if (!open) {
+        enrolSide = {};
+        return {};
+    }
+    log::info("enrolment_open", {{"endpoint", config.enrolBind}});
+    return openEndpoint(enrolSide, config.enrolBind, "enrolment", *keys);
+}
+
+void Links::sendClusterMessage(const std::string& node, std::string_view message)
+{
+    const auto found = peers.find(node);
+    if (found == peers.end() || !found->second.cluster->connected()) {
+        ++clusterMessagesDropped;
+        return;
+    }
+    std::string frame;
+    frame.reserve(message.size() + 1);
+    frame += clusterMark;
+    frame += message;
+    if (found->second.cluster->send(std::move(frame)) != Code::ok) {
+        ++clusterMessagesDropped;
+    }
 }
 
 std::optional<std::string> Links::authenticate(std::string_view domain, std::string_view key) const
@@ -112,13 +224,30 @@ std::optional<std::string> Links::authenticate(std::string_view domain, std::str
         const std::string address = connectorOfKey(key);
         return address.empty() ? std::nullopt : std::optional<std::string>(address);
     }
-    const auto peer = std::find_if(config.peers.begin(), config.peers.end(),
-                                   [key](const PeerAddress& entry) { return shoset::sameKey(entry.key, key); });
-    return peer == config.peers.end() ? std::nullopt : std::optional<std::string>(peer->name);
+    if (domain == "enrolment") {  // anybody may knock; what comes of it is the secret's to decide
+        return std::string(key);
+    }
+    const auto peer = std::find_if(peers.begin(), peers.end(), [key](const auto& entry) {
+        return shoset::sameKey(entry.second.address.key, key);
+    });
+    return peer == peers.end() ? std::nullopt : std::optional<std::string>(peer->first);
 }
 
 void Links::onAcceptedMessage(Endpoint& endpoint, PeerId peer, std::string_view identity, std::string_view frame)
 {
+    if (&endpoint == &peerSide && !frame.empty() && frame.front() == clusterMark) {
+        if (peers.contains(std::string(identity))) {
+            owner.onClusterMessage(std::string(identity), frame.substr(1));
+        }
+        return;
+    }
+    if (&endpoint == &enrolSide) {
+        return owner.onStranger(std::string(identity), frame, [this, peer](std::string answer) {
+            if (enrolSide.listener) {
+                static_cast<void>(enrolSide.listener->send(peer, std::move(answer)));  // who is gone asks again
+            }
+        });
+    }
     auto found = endpoint.linkOfPeer.find(peer);
     if (found == endpoint.linkOfPeer.end()) {
         const LinkId link = nextLink++;
@@ -138,7 +267,7 @@ void Links::onPeerGone(Endpoint& endpoint, PeerId peer)
     const LinkId link = found->second;
     endpoint.linkOfPeer.erase(found);
     ways.erase(link);
-    owner.mesh().removeAccepted(link, owner.now());
+    owner.mesh().removeLink(link, owner.now());
     owner.turn();
 }
 
@@ -208,7 +337,8 @@ std::string Links::peersEndpoint() const
 std::vector<Counter> Links::metrics() const
 {
     std::vector<Counter> out{
-        {"bmcmesh_frames_dropped_total", "Frames that a peer's queue had no room for", framesDropped, false}};
+        {"bmcmesh_frames_dropped_total", "Frames that a peer's queue had no room for", framesDropped, false},
+        {"bmcmesh_cluster_messages_dropped_total", "Messages of the cluster for a node that could not take them", clusterMessagesDropped, false}};
     const std::pair<const char*, const Endpoint*> sides[] = {{"mesh", &meshSide}, {"peers", &peerSide}};
     for (const auto& [name, side] : sides) {
         if (!side->listener) {

@@ -42,10 +42,12 @@ std::optional<Basic> parseBasic(const std::string& header)
 
 Answer busy()
 {
-    Answer answer = errorAnswer(503, {"ServiceTemporarilyUnavailable", {"1"}, {}},
-                                "Too many logins are being checked. Repeat the request in a second, or use a session.");
-    answer.head.headers.push_back({"Retry-After", "1"});
-    return answer;
+    return temporarilyUnavailable("Too many logins are being checked. Repeat the request in a second, or use a session.");
+}
+
+Answer unsureOfSession(const Error& error)
+{
+    return temporarilyUnavailable("Whether the session exists is not known here: " + error.message + ".");
 }
 
 }  // namespace
@@ -68,16 +70,15 @@ Answer unauthorized(std::string_view sentence)
     return answer;
 }
 
-Credentials::Credentials(cluster::StateEngine& stateEngine, PasswordPort& passwordPort, Rng& random)
-    : engine(stateEngine), passwords(passwordPort), rng(random), secret(rng.bytes(crypto_generichash_KEYBYTES))
+Credentials::Credentials(cluster::StateEngine& stateEngine, CatchUp& catching, PasswordPort& passwordPort, Rng& random)
+    : engine(stateEngine), catchUp(catching), passwords(passwordPort), rng(random), secret(rng.bytes(crypto_generichash_KEYBYTES))
 {
 }
 
 void Credentials::identify(const Headers& headers, Now now, std::function<void(Identified, Now)> done)
 {
     if (const std::string* token = findHeader(headers, "X-Auth-Token")) {
-        done(byToken(*token, now), now);
-        return;
+        return identifyToken(*token, now, std::move(done));
     }
     const std::string* authorization = findHeader(headers, "Authorization");
     if (authorization == nullptr) {
@@ -112,25 +113,34 @@ void Credentials::identify(const std::string& user, const std::string& password,
         done(password.size() > limits::maxPasswordBytes ? unauthorized("The user name or password is wrong.") : busy(), now);
         return;
     }
-    const cluster::Account* account = cluster::findAccountByName(engine.state(), user);
     Check check;
     check.key = key;
+    check.user = user;
     check.password = password;
-    check.accountId = account != nullptr ? account->id : std::string();
-    check.revision = account != nullptr ? account->revision : 0;
     check.waiting.push_back(std::move(done));
     checks.push_back(std::move(check));
-    startNext();
+    startNext(now);
 }
 
-void Credentials::startNext()
+void Credentials::startNext(Now now)
 {
     if (checking || checks.empty()) {
         return;
     }
     checking = true;
+    if (catchUp.isBehind()) {
+        catchUp.run(now.mono, [this](const Result<void>&) { checkFirst(); });
+    } else {
+        checkFirst();
+    }
+}
+
+void Credentials::checkFirst()
+{
     Check& check = checks.front();
-    const cluster::Account* account = cluster::findAccount(engine.state(), check.accountId);
+    const cluster::Account* account = cluster::findAccountByName(engine.state(), check.user);
+    check.accountId = account != nullptr ? account->id : std::string();
+    check.revision = account != nullptr ? account->revision : 0;
     ++count.checked;
     passwords.check(std::move(check.password), account != nullptr ? account->passwordHash : std::string(),
                     [this](bool right, Now now) { onChecked(right, now); });
@@ -158,7 +168,7 @@ void Credentials::onChecked(bool right, Now now)
     for (const auto& done : check.waiting) {
         done(result, now);
     }
-    startNext();
+    startNext(now);
 }
 
 bool Credentials::isLocked(const cluster::Account& account, Now now) const
@@ -192,6 +202,19 @@ void Credentials::noteFailure(const cluster::Account& account, Now now)
     lock.locked = true;
     engine.propose({MessageId::make(now.wall, rng), now.wall, std::move(lock)}, now.mono + limits::defaultRequestDeadline,
                    [](const Result<cluster::Applied>&) {});
+}
+
+void Credentials::identifyToken(const std::string& token, Now now, std::function<void(Identified, Now)> done)
+{
+    const bool known = cluster::findSessionByToken(engine.state(), token, now.wall) != nullptr;
+    if (known || cluster::revisionOfToken(token) <= engine.state().revision) {
+        return done(byToken(token, now), now);
+    }
+    ++count.caughtUp;
+    catchUp.run(now.mono, [this, token, now, done = std::move(done)](const Result<void>& reached) {
+        const bool unsure = !reached && cluster::revisionOfToken(token) > engine.state().revision;
+        done(unsure ? Identified(unsureOfSession(reached.error())) : byToken(token, now), now);
+    });
 }
 
 Identified Credentials::byToken(const std::string& token, Now now)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aggregator/core/access.hpp"
+#include "aggregator/core/catch_up.hpp"
 #include "cluster/core/state_engine.hpp"
 #include "shoset/base/rng.hpp"
 
@@ -24,7 +25,7 @@ public:
 };
 
 struct CredentialCounters {
-    std::uint64_t remembered = 0, checked = 0, wrong = 0, flooded = 0, unknownToken = 0, lockouts = 0;
+    std::uint64_t remembered = 0, checked = 0, wrong = 0, flooded = 0, unknownToken = 0, lockouts = 0, caughtUp = 0;
 };
 
 // Who is asking, by HTTP Basic (RFC 7617) or X-Auth-Token (DSP0266). A password that was right is remembered for
@@ -33,9 +34,12 @@ struct CredentialCounters {
 //
 // cluster::lockoutThreshold wrong passwords on this node lock an account in the state, and so on all that share it. To who
 // asks, a locked account is one whose password is always wrong. Its sessions go on: else any stranger could end them.
+//
+// A node that is behind the cluster catches up before it denies a session whose entry it has not seen, and before it checks
+// a password: the account or its change may have been made elsewhere a moment ago.
 class Credentials final : public Access {
 public:
-    Credentials(cluster::StateEngine& engine, PasswordPort& passwords, Rng& rng);
+    Credentials(cluster::StateEngine& engine, CatchUp& catchUp, PasswordPort& passwords, Rng& rng);
 
     void identify(const Headers& headers, Now now, std::function<void(Identified, Now)> done) override;
     // The same for a user and password from a body, for new sessions: wrong ones get the same 401.
@@ -52,8 +56,9 @@ private:
     };
     struct Check {
         std::string key;
+        std::string user;
         std::string password;
-        std::string accountId;  // empty: there is no such account
+        std::string accountId;  // found when the check begins; empty: there is no such account
         cluster::Revision revision = 0;
         std::vector<std::function<void(Identified, Now)>> waiting;
     };
@@ -65,16 +70,19 @@ private:
         Instant until{};  // then they are forgotten
     };
 
+    void identifyToken(const std::string& token, Now now, std::function<void(Identified, Now)> done);
     Identified byToken(const std::string& token, Now now);
     std::string keyOf(const std::string& user, const std::string& password) const;
     const cluster::Account* recall(const std::string& key, Now now);
     void remember(const Check& check, Now now);
-    void startNext();
+    void startNext(Now now);
+    void checkFirst();
     void onChecked(bool right, Now now);
     bool isLocked(const cluster::Account& account, Now now) const;
     void noteFailure(const cluster::Account& account, Now now);
 
     cluster::StateEngine& engine;
+    CatchUp& catchUp;
     PasswordPort& passwords;
     Rng& rng;
     const std::string secret;  // of the keyed hash

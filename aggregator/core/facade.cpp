@@ -44,7 +44,7 @@ Answer notFound(const std::string& path)
 
 Facade::Facade(FacadeSettings given, HttpPort& httpPort, Access& accessControl, OwnResources& ownResources,
                const Satellites& known)
-    : settings(std::move(given)), http(httpPort), access(accessControl), own(ownResources), satellites(known),
+    : settings(std::move(given)), authority(settings.authorityLease), http(httpPort), access(accessControl), own(ownResources), satellites(known),
       gather(settings.collectionDeadline)
 {
 }
@@ -185,7 +185,12 @@ bool Facade::mayAsk(ExchangeId id, const Exchange& exchange, std::string_view pa
     const tenants::Requirement requirement =
         tenants::requiredPrivilege(tenants::Owner::satellite, exchange.request.head.method, path);
     if (!who.passwordChangeRequired && tenants::allows(who.privileges, requirement)) {
-        return true;
+        const Result<void> authorised = exchange.reads() ? Result<void>{} : authority.mayWrite(now);
+        if (!authorised) {
+            ++count.withoutAuthority;
+            answer(id, temporarilyUnavailable(authorised.error().message));
+        }
+        return authorised.ok();
     }
     ++count.forbidden;
     answer(id, who.passwordChangeRequired ? passwordChangeRequired(who) : errorAnswer(403, {"InsufficientPrivilege", {}, {}}));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aggregator/core/access.hpp"
+#include "aggregator/core/authority.hpp"
 #include "aggregator/core/broker.hpp"
 #include "aggregator/core/gather.hpp"
 #include "aggregator/core/http_port.hpp"
@@ -19,11 +20,12 @@ namespace mesh::aggregator {
 struct FacadeSettings {
     std::string serviceUuid;  // stands in Via, so that two services that aggregate each other do not loop
     Duration collectionDeadline = limits::collectionDeadline;  // of one satellite, where others can answer without it
+    Duration authorityLease = limits::authorityLease;          // for writes, without a majority of the cluster
 };
 
 struct FacadeCounters {
     std::uint64_t requests = 0, own = 0, collections = 0, forwarded = 0, unauthenticated = 0, forbidden = 0, badPath = 0,
-                  notFound = 0, loops = 0, cutAnswers = 0, forgedLocations = 0, joinedAnew = 0;
+                  notFound = 0, loops = 0, cutAnswers = 0, forgedLocations = 0, withoutAuthority = 0, joinedAnew = 0;
 };
 
 // The HTTP side of the aggregator: checks a request's form, finds out who asks, and lets the satellite, the merged
@@ -38,6 +40,9 @@ public:
         broker = &requests;
         gather.setBroker(requests);
     }
+    // Whether it may order anything of satellites.
+    Authority& orders() { return authority; }
+    void setServiceUuid(std::string uuid) { settings.serviceUuid = std::move(uuid); }
     // The time of this turn of the loop; set before each batch of events.
     void setNow(Now current) { now = current; }
 
@@ -103,7 +108,8 @@ private:
     ResponseHead filterHead(const Exchange& exchange, ResponseHead head);
     Exchange* find(ExchangeId id);
 
-    const FacadeSettings settings;
+    FacadeSettings settings;
+    Authority authority;
     HttpPort& http;
     Access& access;
     OwnResources& own;

@@ -136,20 +136,53 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
          [](R& all, const CallPtr& call) { call->answer(all.aggregation.get(*call)); }},
         {"redfish/v1/AggregationService/ConnectionMethods/{}", readOnly,
          [](R& all, const CallPtr& call) { call->answer(all.aggregation.method(*call)); }},
-        {"healthz", readOnly, [](R& all, const CallPtr& call) { call->answer(health(all.context.node)); }, nullptr, readOnly},
+        {"redfish/v1/Managers/{}", readOnly, [](R& all, const CallPtr& call) { call->answer(all.managers.get(*call)); }},
+        {"redfish/v1/Managers/{}/NetworkProtocol", readOnly,
+         [](R& all, const CallPtr& call) { call->answer(all.managers.networkProtocol(*call)); }},
+        {"redfish/v1/Managers/{}/Actions/Manager.ForceFailover", createOnly,
+         [](R& all, const CallPtr& call) { all.managers.forceFailover(call); }},
+        {"healthz", readOnly, [](R& all, const CallPtr& call) { call->answer(health(all.context)); }, nullptr, readOnly},
         {"metrics", readOnly, [](R& all, const CallPtr& call) { call->answer(metrics(all.context.node)); }, nullptr, {},
          About::other, Needs::systemManager},
         {"mesh/v1/status", readOnly,
-         [](R& all, const CallPtr& call) { call->answer(meshStatus(*call, all.context.node, all.context.satellites)); }, nullptr,
+         [](R& all, const CallPtr& call) { call->answer(meshStatus(*call, all.context)); }, nullptr,
          {}, About::other, Needs::login},
+        {"mesh/v1/cluster/members", withCreate,
+         [](R& all, const CallPtr& call) { call->reads() ? call->answer(all.cluster.list()) : all.cluster.take(call); }, nullptr,
+         {}, About::other, Needs::systemManager},
+        {"mesh/v1/cluster/members/{}", "DELETE", [](R& all, const CallPtr& call) { all.cluster.remove(call); }, nullptr, {},
+         About::other, Needs::systemManager},
+        {"mesh/v1/cluster/transfer", createOnly, [](R& all, const CallPtr& call) { all.cluster.transfer(call); }, nullptr, {},
+         About::other, Needs::systemManager},
+        {"mesh/v1/tenants", withCreate,
+         [](R& all, const CallPtr& call) { call->reads() ? call->answer(all.registry.tenants()) : all.registry.createTenant(call); },
+         nullptr, {}, About::other, Needs::systemManager},
+        {"mesh/v1/tenants/{}", "DELETE", [](R& all, const CallPtr& call) { all.registry.removeTenant(call); }, nullptr, {},
+         About::other, Needs::systemManager},
+        {"mesh/v1/connectors", withCreate,
+         [](R& all, const CallPtr& call) {
+             call->reads() ? call->answer(all.registry.connectors(*call)) : all.registry.putConnector(call);
+         },
+         nullptr, {}, About::other, Needs::systemManager},
+        {"mesh/v1/connectors/{}", "DELETE", [](R& all, const CallPtr& call) { all.registry.removeConnector(call); }, nullptr, {},
+         About::other, Needs::systemManager},
+        {"mesh/v1/connectors/{}/revoke", createOnly, [](R& all, const CallPtr& call) { all.registry.revoke(call); }, nullptr, {},
+         About::other, Needs::systemManager},
+        {"mesh/v1/connectors/{}/rotate", createOnly, [](R& all, const CallPtr& call) { all.registry.rotate(call); }, nullptr, {},
+         About::other, Needs::systemManager},
+        {"mesh/v1/enrolments", createOnly, [](R& all, const CallPtr& call) { all.registry.createEnrolment(call); }, nullptr, {},
+         About::other, Needs::systemManager},
+        {"mesh/v1/enrolments/{}", "DELETE", [](R& all, const CallPtr& call) { all.registry.cancelEnrolment(call); }, nullptr, {},
+         About::other, Needs::systemManager},
     };
     return table;
 }
 
-FacadeResources::FacadeResources(cluster::StateEngine& engine, Credentials& credentials, PasswordPort& passwords,
-                                 const Satellites& satellites, const NodeView& node, Rng& rng)
-    : context{engine, credentials, passwords, satellites, node, rng}, services(context), accounts(context), roles(context),
-      sessions(context, services), aggregation(context)
+FacadeResources::FacadeResources(cluster::StateEngine& engine, CatchUp& catchUp, MembershipPort& members,
+                                 Credentials& credentials, PasswordPort& passwords, const Satellites& satellites,
+                                 const NodeView& node, Rng& rng)
+    : context{engine, catchUp, members, credentials, passwords, satellites, node, rng}, services(context), accounts(context), roles(context),
+      sessions(context, services), aggregation(context), cluster(context), managers(context), registry(context)
 {
 }
 
@@ -170,8 +203,11 @@ bool FacadeResources::ownsCollection(const std::string& collection) const
     return collection == aggregationSources;
 }
 
-std::vector<std::string> FacadeResources::ownMembers(const std::string& collection, const Principal&) const
+std::vector<std::string> FacadeResources::ownMembers(const std::string& collection, const Principal& who) const
 {
+    if (collection == "Managers") {
+        return managers.members(who);
+    }
     return collection == connectionMethods ? std::vector<std::string>{aggregation.methodUri()} : std::vector<std::string>{};
 }
 
@@ -249,7 +285,26 @@ void FacadeResources::readCollection(const CallPtr& call, const Route& route)
     call->answer(ownCollectionAnswer(collection, route.allow, call->request));
 }
 
+// What was made through another node a moment ago must not be denied here: a 404 is given after catching up only.
 void FacadeResources::handle(OwnRequest request, Now now, Done done)
+{
+    if (!context.catchUp.isBehind()) {
+        return handleOnce(std::move(request), now, std::move(done));
+    }
+    OwnRequest again = request;
+    handleOnce(std::move(request), now,
+               [this, now, again = std::move(again), done = std::move(done)](Answer answer, Now then) mutable {
+                   if (answer.head.status != 404) {
+                       return done(std::move(answer), then);
+                   }
+                   context.catchUp.run(now.mono, [this, then, again = std::move(again),
+                                                  done = std::move(done)](const Result<void>&) mutable {
+                       handleOnce(std::move(again), then, std::move(done));
+                   });
+               });
+}
+
+void FacadeResources::handleOnce(OwnRequest request, Now now, Done done)
 {
     const auto call = std::make_shared<Call>();
     call->request = std::move(request);

@@ -3,6 +3,9 @@
 #include "aggregator/core/resource_accounts.hpp"
 #include "aggregator/core/resource_aggregation.hpp"
 #include "aggregator/core/resource_call.hpp"
+#include "aggregator/core/resource_cluster.hpp"
+#include "aggregator/core/resource_managers.hpp"
+#include "aggregator/core/resource_registry.hpp"
 #include "aggregator/core/resource_roles.hpp"
 #include "aggregator/core/resource_services.hpp"
 #include "aggregator/core/resource_sessions.hpp"
@@ -18,7 +21,7 @@ namespace mesh::aggregator {
 // area answer. A collection is a route with a list of members, its pages and `only` are made here.
 class FacadeResources final : public OwnResources {
 public:
-    FacadeResources(cluster::StateEngine& engine, Credentials& credentials, PasswordPort& passwords,
+    FacadeResources(cluster::StateEngine& engine, CatchUp& catchUp, MembershipPort& members, Credentials& credentials, PasswordPort& passwords,
                     const Satellites& satellites, const NodeView& node, Rng& rng);
     FacadeResources(const FacadeResources&) = delete;
     FacadeResources& operator=(const FacadeResources&) = delete;
@@ -29,6 +32,7 @@ public:
     std::vector<std::string> ownMembers(const std::string& collection, const Principal& who) const override;
 
 private:
+    void handleOnce(OwnRequest request, Now now, Done done);
     struct Route;
     struct Found;
     static std::span<const Route> routes();
@@ -42,6 +46,9 @@ private:
     RoleResources roles;
     SessionResources sessions;
     AggregationResources aggregation;
+    ClusterResources cluster;
+    ManagerResources managers;
+    RegistryResources registry;
 };
 
 }  // namespace mesh::aggregator

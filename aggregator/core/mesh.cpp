@@ -42,7 +42,7 @@ void Mesh::addAccepted(LinkId link, const shoset::Address& identity)
     links.emplace(link, std::make_unique<Link>(link, Link::Role::listener, identity, self, frames, *this, linkCount));
 }
 
-void Mesh::removeAccepted(LinkId id, Now now)
+void Mesh::removeLink(LinkId id, Now now)
 {
     if (Link* link = find(id)) {
         link->onDisconnected(now);

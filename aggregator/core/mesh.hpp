@@ -44,11 +44,11 @@ public:
 
     const shoset::Address& name() const { return self.name; }
 
-    // A peer that we dial, for the process's life.
+    // A peer that we dial, until it is removed.
     void addDialledPeer(shoset::LinkId link, const shoset::Address& peer);
     // A connection that a listener accepted; `identity` is what its key stands for.
     void addAccepted(shoset::LinkId link, const shoset::Address& identity);
-    void removeAccepted(shoset::LinkId link, Now now);
+    void removeLink(shoset::LinkId link, Now now);
 
     void onConnected(shoset::LinkId link, Now now);
     void onDisconnected(shoset::LinkId link, Now now);

@@ -91,6 +91,8 @@ constexpr std::array entries{
           "Check the Actions property in the resource for the supported actions."},
     Entry{"ActionParameterMissing", "The action %1 requires the parameter %2 to be present in the request body.",
           "Critical", "Supply the action with the required parameter in the request body when the request is resubmitted."},
+    Entry{"ActionParameterValueError", "The value for the parameter %1 in the action %2 is invalid.", "Warning",
+          "Correct the value for the parameter in the request body and resubmit the request if the operation failed."},
     Entry{"OperationNotAllowed", "The HTTP method is not allowed on this resource.", "Critical",
           "Do not repeat the operation; see the Allow header for what is allowed."},
     Entry{"QueryNotSupported", "Querying is not supported by the implementation.", "Warning",
@@ -215,6 +217,13 @@ Answer errorAnswer(int status, const RedfishMessage& message)
 Answer errorAnswer(int status, const RedfishMessage& message, std::string_view sentence)
 {
     return answerWith(status, errorBody(message, sentence));
+}
+
+Answer temporarilyUnavailable(const std::string& sentence)
+{
+    Answer answer = errorAnswer(503, {"ServiceTemporarilyUnavailable", {"1"}, {}}, sentence);
+    answer.head.headers.push_back({"Retry-After", "1"});
+    return answer;
 }
 
 Answer errorAnswerForStatus(int status, std::string_view sentence)

@@ -30,6 +30,8 @@ struct Answer {
 };
 Answer errorAnswer(int status, const RedfishMessage& message);
 Answer errorAnswer(int status, const RedfishMessage& message, std::string_view sentence);
+// 503 that may be repeated after a second, with the reason.
+Answer temporarilyUnavailable(const std::string& sentence);
 // For answers that the HTTP server makes itself.
 Answer errorAnswerForStatus(int status, std::string_view sentence);
 // A satellite's failure as an answer (redfish.md, "Errors of a satellite"): 503 with Retry-After only if nothing was

@@ -8,13 +8,14 @@
 namespace mesh::aggregator {
 
 Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& stateEngine,
-           PasswordPort& passwords, const ShellMetrics& shellMetrics, Rng& random)
+           MembershipPort& members, PasswordPort& passwords, const ShellMetrics& shellMetrics, Rng& random)
     : settings(std::move(given)), engine(stateEngine), shell(shellMetrics), rng(random),
       machines(engine.state().serviceUuid),
       links({settings.name, rng.next(), shoset::capabilityRedfish | shoset::capabilityStreams, settings.software}, frames,
             *this),
-      logins(engine, passwords, rng), resources(engine, logins, passwords, machines, *this, rng),
-      front({engine.state().serviceUuid, settings.collectionDeadline}, http, logins, resources, machines), requests(links, front, rng)
+      catchUp(engine), logins(engine, catchUp, passwords, rng), resources(engine, catchUp, members, logins, passwords, machines, *this, rng),
+      front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, rng),
+      keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng)
 {
     front.setBroker(requests);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
@@ -46,16 +47,38 @@ std::string Node::connectorOfKey(std::string_view key) const
     return connector == nullptr ? std::string() : shoset::connectorAddress(connector->tenant, connector->name);
 }
 
+void Node::onClusterStatus(Now now)
+{
+    front.orders().setPrimaryKnown(engine.status().leader != 0, now.mono);
+    keeper.wake();
+}
+
+// What connectors dial follows the registered nodes.
+void Node::tellAggregators(Now now)
+{
+    aggregatorsChanged = false;
+    if (std::optional<shoset::Aggregators> list = keeper.isFounded() ? aggregatorsOf(engine.state()) : std::nullopt) {
+        links.tellConnectors(std::move(*list), now);
+    }
+}
+
 void Node::onTimer(Now now)
 {
+    if (aggregatorsChanged) {
+        tellAggregators(now);
+    }
     links.onTimer(now);
     front.onTimer(now);
     requests.onTimer(now);
+    keeper.onTimer(now);
 }
 
 Instant Node::nextDeadline() const
 {
-    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline()});
+    if (aggregatorsChanged) {
+        return Instant{};
+    }
+    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), keeper.nextDeadline()});
 }
 
 void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
@@ -96,11 +119,25 @@ void Node::assignPrefix(const tenants::Connector& connector, const std::string& 
                    now.mono + limits::defaultRequestDeadline, [](const Result<cluster::Applied>&) {});
 }
 
+void Node::onServiceChange()
+{
+    machines.setServiceUuid(engine.state().serviceUuid);
+    front.setServiceUuid(engine.state().serviceUuid);
+}
+
 void Node::onStateChange(const cluster::Change& change)
 {
-    if (change.kind == cluster::ChangeKind::prefix || change.kind == cluster::ChangeKind::everything) {
+    keeper.wake();
+    aggregatorsChanged = aggregatorsChanged || change.kind == cluster::ChangeKind::node ||
+                         change.kind == cluster::ChangeKind::service || change.kind == cluster::ChangeKind::everything;
+    if (change.kind == cluster::ChangeKind::service || change.kind == cluster::ChangeKind::everything) {
+        onServiceChange();
+    }
+    const bool ofRegistry = change.kind == cluster::ChangeKind::connector || change.kind == cluster::ChangeKind::tenant;
+    if (change.kind == cluster::ChangeKind::prefix || change.kind == cluster::ChangeKind::everything ||
+        (settings.registryInCluster && ofRegistry)) {
         // A clash between the file and the state was refused when the file was read, and keeps the old registry here.
-        const Result<void> applied = setRegistry(configured);
+        const Result<void> applied = setRegistry(settings.registryInCluster ? engine.state().registry : configured);
         static_cast<void>(applied);
     }
 }
@@ -126,14 +163,23 @@ std::string Node::serviceUuid() const
 std::string Node::notReady() const
 {
     const cluster::EngineStatus status = engine.status();
-    return status.role == cluster::NodeRole::stopped ? status.reason : std::string();
+    if (status.role == cluster::NodeRole::stopped) {
+        return status.reason;
+    }
+    if (!keeper.isFounded()) {
+        return keeper.lastFailure().empty() ? "the cluster has no primary yet, or it has not told what it knows" : keeper.lastFailure();
+    }
+    const bool removed = cluster::findNode(engine.state(), status.self) == nullptr;
+    return removed ? "this node was removed from the cluster" : std::string();
 }
 
 std::vector<PeerStatus> Node::peers() const
 {
     std::vector<PeerStatus> out;
-    for (const std::string& peer : settings.peers) {
-        out.push_back({peer, links.hasDirectLink(peer)});
+    for (const auto& [id, node] : engine.state().nodes) {
+        if (id != settings.cluster.self.id) {
+            out.push_back({node.name, links.hasDirectLink(node.name)});
+        }
     }
     return out;
 }
@@ -146,6 +192,7 @@ std::vector<Counter> Node::metrics() const
     const FacadeCounters& f = front.counters();
     const GatherCounters& g = front.gatherCounters();
     const CredentialCounters& c = logins.counters();
+    const EnrolmentCounters& e = strangers.counters();
     std::vector<Counter> out{
         {"bmcmesh_links_up", "Links to connectors and peers", links.linksUp(), true},
         {"bmcmesh_requests_in_flight", "Requests to satellites in flight", requests.inFlight(), true},
@@ -176,6 +223,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_http_bad_form_total", "Requests refused for their form", f.badPath, false},
         {"bmcmesh_http_unauthenticated_total", "Requests answered 401", f.unauthenticated, false},
         {"bmcmesh_http_forbidden_total", "Requests answered 403", f.forbidden, false},
+        {"bmcmesh_http_without_authority_total", "Writes refused because the majority was lost for too long", f.withoutAuthority, false},
         {"bmcmesh_http_loops_total", "Requests that had passed this service before", f.loops, false},
         {"bmcmesh_http_answers_cut_total", "Answers cut off midway", f.cutAnswers, false},
         {"bmcmesh_http_forged_locations_total", "Location headers dropped", f.forgedLocations, false},
@@ -186,6 +234,11 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_gathered_missing_total", "Satellites named as missing in one of them", g.missing, false},
         {"bmcmesh_gathered_too_large_total", "Satellites left out because it became too large", g.tooLarge, false},
         {"bmcmesh_gathered_foreign_members_total", "Members dropped because they bore another's name", g.foreignMembers, false},
+        {"bmcmesh_enrolments_total", "Connectors enrolled by this node", e.enrolled, false},
+        {"bmcmesh_enrolments_refused_total", "Strangers refused on the enrolment endpoint", e.refused + e.malformed, false},
+        {"bmcmesh_enrolments_limited_total", "Strangers not answered because too many came at once", e.limited, false},
+        {"bmcmesh_caught_up_total", "Sessions that were known only after asking the primary", c.caughtUp, false},
+        {"bmcmesh_catch_up_refused_total", "Questions to the primary refused because too many waited", catchUp.refused(), false},
         {"bmcmesh_logins_remembered_total", "Logins by a remembered credential", c.remembered, false},
         {"bmcmesh_logins_checked_total", "Passwords checked", c.checked, false},
         {"bmcmesh_logins_wrong_total", "Wrong passwords", c.wrong, false},

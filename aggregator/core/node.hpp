@@ -1,7 +1,9 @@
 #pragma once
 
 #include "aggregator/core/broker.hpp"
+#include "aggregator/core/cluster_keeper.hpp"
 #include "aggregator/core/credentials.hpp"
+#include "aggregator/core/enrolment.hpp"
 #include "aggregator/core/facade.hpp"
 #include "aggregator/core/facade_resources.hpp"
 #include "aggregator/core/mesh.hpp"
@@ -19,8 +21,10 @@ namespace mesh::aggregator {
 struct NodeSettings {
     std::string name;
     std::string software;
-    std::vector<std::string> peers;  // names of the other aggregators
+    KeeperSettings cluster;
+    bool registryInCluster = false;  // else it is given by setRegistry()
     Duration collectionDeadline = limits::collectionDeadline;
+    Duration authorityLease = limits::authorityLease;
 };
 
 // What a shell counts, for the node's metrics.
@@ -35,12 +39,16 @@ public:
 class Node final : public MeshEvents, public NodeView {
 public:
     Node(NodeSettings settings, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& engine,
-         PasswordPort& passwords, const ShellMetrics& shell, Rng& rng);
+         MembershipPort& members, PasswordPort& passwords, const ShellMetrics& shell, Rng& rng);
     ~Node() override;
 
-    // Who belongs to the mesh (the factory-provisioned registry); prefixes come from the state. Again after a reload.
-    // An error, with the old registry in force: a prefix clash, named.
+    // Who belongs to the mesh, where that is not kept in the cluster (the factory-provisioned registry); prefixes come from
+    // the state. Again after a reload. An error, with the old registry in force: a prefix clash, named.
     Result<void> setRegistry(tenants::Registry registry);
+    // A recovery (see KeeperSettings) has begun its new generation.
+    bool hasRecovered() const { return keeper.hasRecovered(); }
+    // The engine's status or members have changed.
+    void onClusterStatus(Now now);
     // The address that a connector's key stands for; empty: unknown.
     std::string connectorOfKey(std::string_view key) const;
 
@@ -48,6 +56,7 @@ public:
     Facade& facade() { return front; }
     Credentials& credentials() { return logins; }
     const Satellites& satellites() const { return machines; }
+    Enrolment& enrolment() { return strangers; }
     const Broker& broker() const { return requests; }
 
     void onTimer(Now now);
@@ -68,14 +77,18 @@ public:
     std::string software() const override { return settings.software; }
     std::string notReady() const override;
     std::vector<PeerStatus> peers() const override;
+    bool registryInCluster() const override { return settings.registryInCluster; }
     std::vector<Counter> metrics() const override;
 
 private:
     void assignPrefix(const tenants::Connector& connector, const std::string& uuid, Now now);
     void onStateChange(const cluster::Change& change);
+    void onServiceChange();
+    void tellAggregators(Now now);
 
     const NodeSettings settings;
     cluster::WatchId watching = 0;
+    bool aggregatorsChanged = true;  // what connectors were told of them is old
     cluster::StateEngine& engine;
     const ShellMetrics& shell;
     Rng& rng;
@@ -83,10 +96,13 @@ private:
     tenants::Registry registry;    // with the assigned prefixes
     Satellites machines;
     Mesh links;
+    CatchUp catchUp;
     Credentials logins;
     FacadeResources resources;
     Facade front;
     Broker requests;
+    ClusterKeeper keeper;
+    Enrolment strangers;
 };
 
 }  // namespace mesh::aggregator

@@ -31,6 +31,8 @@ public:
     // Empty when ready, else why not.
     virtual std::string notReady() const = 0;
     virtual std::vector<PeerStatus> peers() const = 0;
+    // Tenants and connectors are kept in the cluster, not in a file.
+    virtual bool registryInCluster() const = 0;
     virtual std::vector<Counter> metrics() const = 0;
 };
 

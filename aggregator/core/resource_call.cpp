@@ -16,10 +16,7 @@ Answer notProposed(const Error& error)
     if (error.code == Code::ioError) {
         return errorAnswer(500, {"InternalError", {}, {}}, "The change could not be stored: " + error.message + ".");
     }
-    Answer answer = errorAnswer(503, {"ServiceTemporarilyUnavailable", {"1"}, {}},
-                                "Nothing was changed: " + error.message + ". The request may be repeated.");
-    answer.head.headers.push_back({"Retry-After", "1"});
-    return answer;
+    return temporarilyUnavailable("Nothing was changed: " + error.message + ". The request may be repeated.");
 }
 
 void attempt(const ResourceContext& context, CallPtr call, cluster::Command command,

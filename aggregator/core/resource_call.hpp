@@ -1,5 +1,6 @@
 #pragma once
 
+#include "aggregator/core/cluster_keeper.hpp"
 #include "aggregator/core/credentials.hpp"
 #include "aggregator/core/node_view.hpp"
 #include "aggregator/core/own_resources.hpp"
@@ -17,6 +18,8 @@ namespace mesh::aggregator {
 // What the facade's own resources are made of; all outlive them.
 struct ResourceContext {
     cluster::StateEngine& engine;
+    CatchUp& catchUp;
+    MembershipPort& members;
     Credentials& credentials;
     PasswordPort& passwords;
     const Satellites& satellites;

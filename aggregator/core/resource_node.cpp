@@ -25,12 +25,51 @@ std::string escapeHelp(const std::string& text)
     return out;
 }
 
+const char* roleName(cluster::NodeRole role)
+{
+    switch (role) {
+    case cluster::NodeRole::stopped:
+        return "stopped";
+    case cluster::NodeRole::follower:
+        return "standby";
+    case cluster::NodeRole::candidate:
+        return "candidate";
+    case cluster::NodeRole::primary:
+        return "primary";
+    }
+    return "";
+}
+
+json clusterStatus(const cluster::StateEngine& engine)
+{
+    const cluster::EngineStatus status = engine.status();
+    json members = json::array();
+    std::string leader;
+    for (const cluster::Member& member : status.members) {
+        members.push_back({{"id", member.id},
+                           {"name", member.name},
+                           {"voter", member.voter},
+                           {"primary", member.id == status.leader},
+                           {"self", member.id == status.self}});
+        leader = member.id == status.leader ? member.name : leader;
+    }
+    return {{"role", roleName(status.role)},
+            {"primary", leader},
+            {"generation", engine.state().generation},
+            {"term", status.term},
+            {"applied", engine.state().revision},
+            {"reason", status.reason},
+            {"members", std::move(members)}};
+}
+
 }  // namespace
 
-Answer health(const NodeView& node)
+Answer health(const ResourceContext& context)
 {
-    const std::string reason = node.notReady();
-    return documentAnswer(reason.empty() ? 200 : 503, "application/json", dump({{"ready", reason.empty()}, {"reason", reason}}));
+    const std::string reason = context.node.notReady();
+    const bool primary = context.engine.status().role == cluster::NodeRole::primary;
+    return documentAnswer(reason.empty() ? 200 : 503, "application/json",
+                          dump({{"ready", reason.empty()}, {"reason", reason}, {"primary", primary}}));
 }
 
 Answer metrics(const NodeView& node)
@@ -43,14 +82,15 @@ Answer metrics(const NodeView& node)
     return documentAnswer(200, "text/plain; version=0.0.4; charset=utf-8", std::move(out));
 }
 
-Answer meshStatus(const Call& call, const NodeView& node, const Satellites& satellites)
+Answer meshStatus(const Call& call, const ResourceContext& context)
 {
+    const NodeView& node = context.node;
     json peers = json::array();
     for (const PeerStatus& peer : node.peers()) {
         peers.push_back({{"name", peer.name}, {"linked", peer.linked}});
     }
     json machines = json::array();
-    for (const auto& [address, satellite] : satellites.all()) {
+    for (const auto& [address, satellite] : context.satellites.all()) {
         if (tenants::mayReach(call.tenant(), satellite.tenant)) {
             machines.push_back({{"tenant", satellite.tenant},
                                 {"name", satellite.name},
@@ -65,6 +105,7 @@ Answer meshStatus(const Call& call, const NodeView& node, const Satellites& sate
                                 {"software", node.software()},
                                 {"not_ready", node.notReady()},
                                 {"service_uuid", node.serviceUuid()},
+                                {"cluster", clusterStatus(context.engine)},
                                 {"peers", std::move(peers)},
                                 {"satellites", std::move(machines)}}));
 }

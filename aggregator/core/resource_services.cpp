@@ -153,7 +153,8 @@ bool exists(const Satellites& satellites, const uri::Node& node, const std::stri
         const bool linked = path.find('/') == std::string::npos && satellites.anyHasService(path, tenant);
         return service->own || linked || hasBelow(satellites, node, path, tenant);
     }
-    return hasBelow(satellites, node, path, tenant) || path == "JsonSchemas";
+    const bool ownMembers = path == "JsonSchemas" || (path == "Managers" && tenant.empty());
+    return ownMembers || hasBelow(satellites, node, path, tenant);
 }
 
 }  // namespace

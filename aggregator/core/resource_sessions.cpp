@@ -194,7 +194,7 @@ void SessionResources::open(const CallPtr& call, const Principal& who)
             call->answer(errorAnswer(503, {"ServiceTemporarilyUnavailable", {"1"}, {}}, "The session was ended at once."));
         } else {
             call->answer(get(*call, *made, 201, info,
-                             {{"Location", uriOf(id)}, {"X-Auth-Token", token}, {"Cache-Control", "no-store"}}));
+                             {{"Location", uriOf(id)}, {"X-Auth-Token", cluster::issueToken(token, applied.revision)}, {"Cache-Control", "no-store"}}));
         }
     });
 }

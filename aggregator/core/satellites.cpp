@@ -57,6 +57,9 @@ void Satellites::setRegistry(const tenants::Registry& registry)
     std::map<shoset::Address, Satellite> next;
     byLowerPrefix.clear();
     for (const auto& [name, connector] : registry.connectors()) {
+        if (connector.revoked) {
+            continue;
+        }
         const shoset::Address address = shoset::connectorAddress(connector.tenant, connector.name);
         const auto known = byAddress.find(address);
         Satellite satellite = known == byAddress.end() ? Satellite{} : std::move(known->second);

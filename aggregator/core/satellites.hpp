@@ -59,6 +59,7 @@ class Satellites {
 public:
     explicit Satellites(std::string ownUuid) : serviceUuid(std::move(ownUuid)) {}
 
+    void setServiceUuid(std::string uuid) { serviceUuid = std::move(uuid); }
     // Takes over who there is and their prefixes; what was announced stays.
     void setRegistry(const tenants::Registry& registry);
     void setLinked(const shoset::Address& address, bool linked);
@@ -86,7 +87,7 @@ private:
     void takeCollection(Satellite& satellite, shoset::AnnouncedCollection collection);
     std::vector<std::string> mapMembers(const Satellite& satellite, const std::vector<std::string>& members) const;
 
-    const std::string serviceUuid;
+    std::string serviceUuid;
     std::map<shoset::Address, Satellite> byAddress;
     std::map<std::string, shoset::Address> byLowerPrefix;
     std::map<std::pair<shoset::Address, std::string>, std::vector<std::string>> partial;  // members that came so far

@@ -51,7 +51,7 @@ Result<void> StateMachine::checkNode(const Node& node) const
         return Error{Code::invalidArgument, "a node has a name (1 to 63 letters, digits and . _ -, the first a letter or "
                                             "digit) and a public key of 40 characters"};
     }
-    const std::string texts = node.peerEndpoint + node.meshEndpoint + node.facadeUrl + node.storage + node.software;
+    const std::string texts = node.peerEndpoint + node.meshEndpoint + node.enrolEndpoint + node.facadeUrl + node.storage + node.software;
     if (!isPrintable(texts)) {
         return Error{Code::invalidArgument, "endpoints, URL, storage and software of node " + node.name +
                                                 " are printable ASCII without spaces"};

@@ -20,6 +20,7 @@ void fields(Archive& a, Node& node)
     name(a, node.key);
     a.text(node.peerEndpoint, limits::maxEndpointBytes);
     a.text(node.meshEndpoint, limits::maxEndpointBytes);
+    a.text(node.enrolEndpoint, limits::maxEndpointBytes);
     a.text(node.facadeUrl, limits::maxFacadeUrlBytes);
     a.flag(node.witness);
     name(a, node.storage);

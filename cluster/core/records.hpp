@@ -69,8 +69,9 @@ struct Node {
     std::uint64_t id = 0;      // raft's: never 0, never used again
     std::string name;          // unique among nodes, case does not count
     std::string key;           // CURVE public key, Z85; unique among nodes and connectors
-    std::string peerEndpoint;  // empty until the node told it, as are the other two
+    std::string peerEndpoint;  // empty until the node told it, as are the other three
     std::string meshEndpoint;
+    std::string enrolEndpoint;
     std::string facadeUrl;
     bool witness = false;    // a voter without a facade
     std::string storage;     // random id of its data directory: another one means that its data are lost

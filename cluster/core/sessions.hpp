@@ -17,13 +17,19 @@ constexpr std::uint32_t maxSessionTimeoutSeconds = 86400;
 // 192 random bits as 48 hexadecimal digits. `rng` must be a cryptographic one. Goes to the client, never into the
 // state.
 std::string makeToken(Rng& rng);
+// The token as the client gets it: with the entry that made its session, "<token>-<hexadecimal revision>", so that a node
+// which has not applied that entry yet knows that it is behind.
+std::string issueToken(const std::string& token, Revision made);
+// The entry that an issued token names; 0 when it names none.
+Revision revisionOfToken(std::string_view issued);
 // 64 random bits as 16 hexadecimal digits.
 std::string makeSessionId(Rng& rng);
 // SHA-256, 32 raw bytes: what the state keeps of a token.
 std::string hashToken(std::string_view token);
 
-// The session of that token that has not expired and whose account exists and is enabled, or nullptr. How long it takes
-// tells nothing about tokens: the look-up is by the token's hash, and the hashes are compared in constant time.
+// The session of that token, issued or as it was made, that has not expired and whose account exists and is enabled, or
+// nullptr. How long it takes tells nothing about tokens: the look-up is by the token's hash, and the hashes are compared in
+// constant time.
 const Session* findSessionByToken(const State& state, std::string_view token, WallTime now);
 
 // Not used for its timeout, as far as the cluster knows.

@@ -1,5 +1,7 @@
 #include "cluster/raft/raft_engine.hpp"
 
+#include "cluster/core/feature_level.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -49,6 +51,10 @@ void RaftEngine::propose(Command command, Instant deadline, ProposeHandler handl
     if (!entry) {
         ++count.refusedInvalid;
         return refuse(std::move(handler), entry.error());
+    }
+    if (const Result<void> may = mayPropose(machine.state(), command.operation); !may) {
+        ++count.refusedInvalid;
+        return refuse(std::move(handler), may.error());
     }
     Ask ask;
     ask.requestId = command.requestId;

@@ -2,12 +2,12 @@
 
 _meshctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command="" sub="" index
-    local commands="keygen status get post patch delete map localise account"
+    local commands="keygen status get post patch delete map localise account cluster"
     local common="--url --user --password-file --cacert --context --json --help"
     COMPREPLY=()
 
     case $before in
-        --password-file | --new-password-file | --cacert | --file)
+        --password-file | --new-password-file | --cacert | --file | --config | --state)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return ;;
         --role)
@@ -41,6 +41,14 @@ _meshctl() {
                 remove) options="$common --file" ;;
                 password) options="$common --file --new-password-file" ;;
                 *) options="$common --role --tenant --new-password-file --password-change-required --file" ;;
+            esac ;;
+        cluster)
+            case $sub in
+                "") options="members transfer remove join init break-glass recover" ;;
+                members | transfer | remove) options="$common" ;;
+                break-glass) options="--config --state --minutes --help" ;;
+                recover) options="--config --state --yes --help" ;;
+                *) options="$common --config --state" ;;
             esac ;;
         get | post | patch | delete) options="$common --header --include /redfish/v1/" ;;
     esac

@@ -81,6 +81,41 @@ void addAccount(CLI::App& app, Arguments& args, Actions& actions)
     }
 }
 
+void addCluster(CLI::App& app, Arguments& args, Actions& actions)
+{
+    CLI::App* cluster = app.add_subcommand("cluster", "The aggregators that agree with each other");
+    cluster->require_subcommand(1);
+    const auto add = [&](const std::string& name, const std::string& help, std::function<int()> run) {
+        CLI::App* command = cluster->add_subcommand(name, help);
+        actions[command] = std::move(run);
+        return command;
+    };
+    const auto offline = [&args](CLI::App* command) {
+        command->add_option("--config", args.cluster.config, "Of the node that is not running")
+            ->default_val("/etc/bmcmesh/aggregator.yaml");
+        command->add_option("--state", args.cluster.state, "Its state directory")->default_val("/var/lib/bmcmesh");
+    };
+    add("members", "Who belongs to the cluster, and who is primary", [&args] { return clusterMembers(args.connection); });
+    add("transfer", "Make another node the primary", [&args] { return clusterTransfer(args.connection, args.cluster); })
+        ->add_option("node", args.cluster.node, "Name of the node")
+        ->required();
+    add("remove", "Remove a node for good", [&args] { return clusterRemove(args.connection, args.cluster); })
+        ->add_option("node", args.cluster.node, "Name of the node")
+        ->required();
+    offline(add("join", "Have the cluster at --url take in this node, which has never run",
+                [&args] { return clusterJoin(args.connection, args.cluster); }));
+    offline(add("init", "Found a cluster with the members of the configuration (the first start does it, too)",
+                [&args] { return clusterInit(args.cluster); }));
+    CLI::App* glass = add("break-glass", "On this node's machine: let it order writes without a majority for some time",
+                          [&args] { return clusterBreakGlass(args.cluster); });
+    offline(glass);
+    glass->add_option("--minutes", args.cluster.minutes, "How long; 0 ends it")->required()->check(CLI::Range(0, 24 * 60));
+    CLI::App* recover = add("recover", "The majority is lost for good: go on with this node alone",
+                            [&args] { return clusterRecover(args.cluster); });
+    offline(recover);
+    recover->add_flag("--yes", args.cluster.yes, "The other nodes will never run again with their data");
+}
+
 }  // namespace
 
 void addCommands(CLI::App& app, Arguments& args, Actions& actions)
@@ -92,6 +127,7 @@ void addCommands(CLI::App& app, Arguments& args, Actions& actions)
     addHttp(app, args, actions);
     addMap(app, args, actions);
     addAccount(app, args, actions);
+    addCluster(app, args, actions);
 }
 
 }  // namespace mesh::ctl

@@ -17,6 +17,7 @@ struct Arguments {
     HttpOptions http;
     MapOptions map;
     AccountOptions account;
+    ClusterOptions cluster;
 };
 
 // What each subcommand does.

@@ -49,4 +49,22 @@ int accountList(Connection connection, const AccountOptions& options);
 int accountRemove(Connection connection, const AccountOptions& options);
 int accountPassword(Connection connection, const AccountOptions& options);
 
+struct ClusterOptions {
+    std::string node;    // name
+    std::string config;  // of the node that is not running, for those below that need one
+    std::string state;   // its --state directory
+    bool yes = false;
+    unsigned minutes = 0;  // of broken glass; 0 ends it
+};
+int clusterMembers(Connection connection);
+// Asks, and waits until it is the primary.
+int clusterTransfer(Connection connection, const ClusterOptions& options);
+int clusterRemove(Connection connection, const ClusterOptions& options);
+// Beside a node that has never run: has the cluster at `connection` take it in.
+int clusterJoin(Connection connection, const ClusterOptions& options);
+// Beside nodes that do not run.
+int clusterInit(const ClusterOptions& options);
+int clusterBreakGlass(const ClusterOptions& options);
+int clusterRecover(const ClusterOptions& options);
+
 }  // namespace mesh::ctl

@@ -112,6 +112,10 @@ int status(Connection connection)
     const std::string reason = parsed.value("not_ready", "");
     std::cout << "node " << parsed.value("node", "") << "  " << parsed.value("software", "") << "  "
               << (reason.empty() ? "ready" : "not ready: " + reason) << "\n\n";
+    const auto cluster = parsed.value("cluster", nlohmann::json::object());
+    std::cout << "cluster  " << cluster.value("role", "") << "  primary " << cluster.value("primary", "-") << "  generation "
+              << cluster.value("generation", 0) << "  term " << cluster.value("term", 0) << "  applied "
+              << cluster.value("applied", 0) << "  " << cluster.value("reason", "") << '\n';
     for (const auto& peer : parsed.value("peers", nlohmann::json::array())) {
         std::cout << "peer  " << peer.value("name", "") << "  " << (peer.value("linked", false) ? "linked" : "not linked")
                   << '\n';

@@ -26,6 +26,7 @@ from .tools import CHECKOUT, SIMULATOR, MeshCtl, programs_folder
 USER = "admin"
 MAX_SIMULATORS = 8  # processes; more satellites share them
 READY_SECONDS = 30.0
+_HEALTH_SECONDS = 0.5  # one that hangs is no primary
 _MOCKUPS = ("nvlr-hpe", "nvlr-dell", "cray-OpenBMC-stock")
 _NAMESPACE = uuid.UUID("6f6d8f0e-6d1b-4a0c-9f55-6b6d63736d68")
 
@@ -92,6 +93,7 @@ class Run:
         self.satellites = [Satellite(f"sat-{n}") for n in range(1, options.satellites + len(options.bmcs) + 1)]
         self._simulated = self.satellites[:options.satellites]
         self.simulator_of, self.process_of = {}, {}
+        self._primary = None
 
     def start(self):
         self._environment.unlink(missing_ok=True)
@@ -117,6 +119,7 @@ class Run:
             self.files.write_connector(satellite, self.aggregators)
             self._start(programs / "mesh-connectord", satellite)
         self._await_ready()
+        self._primary = self._find_primary()
         self._write_environment()
         return time.monotonic() - begun
 
@@ -195,8 +198,29 @@ class Run:
                     return readiness.missing(client)
                 wait_until(missing, READY_SECONDS, f"{aggregator.name} shows every satellite")
 
+    def _find_primary(self):
+        """The number of the aggregator that says it is the primary, or None. Those that do not answer are passed over."""
+        for n, aggregator in enumerate(self.aggregators, 1):
+            if self.process_of[aggregator.name].status() is not None:
+                continue
+            try:
+                with Client(aggregator.facade, ca=self.ca, timeout=_HEALTH_SECONDS) as client:
+                    if client.get("/healthz").json().get("primary"):
+                        return n
+            except (*NO_ANSWER, ValueError):
+                continue
+        return None
+
+    def _follow_primary(self):
+        """Keeps PRIMARY current: an old one that hangs may still think it is."""
+        found = self._find_primary()
+        if found is not None and found != self._primary:
+            self._primary = found
+            self._write_environment()
+
     def _write_environment(self):
-        values = {"ADMIN_USER": self.user, "ADMIN_PASSWORD": self.password, "CA": self.ca}
+        values = {"ADMIN_USER": self.user, "ADMIN_PASSWORD": self.password, "CA": self.ca,
+                  "PRIMARY": self._primary or ""}
         for n, aggregator in enumerate(self.aggregators, 1):
             values |= {f"FACADE_{n}": aggregator.facade, f"AGGREGATOR_{n}_PID": self.process_of[aggregator.name].pid,
                        f"AGGREGATOR_{n}_NAME": aggregator.name}
@@ -233,6 +257,7 @@ class Run:
                 if child.name not in gone and child.status() is not None:
                     gone.add(child.name)
                     say(f"{child.name} (process {child.pid}) ended with status {child.status()}; log: {child.log}")
+            self._follow_primary()
             pause.wait(0.5)
         raise Problem("every process has ended")
 

@@ -10,6 +10,10 @@ from pathlib import Path
 from .trust import Authority
 
 
+# On one machine's loopback; over a network with flash behind it the defaults are better.
+ELECTION = {"election_timeout": "300ms", "heartbeat": "50ms"}
+
+
 @dataclass
 class Aggregator:
     name: str
@@ -100,8 +104,8 @@ class MeshFiles:
             member.key = self._meshctl.key(self.state / "keys" / f"{member.name}.key")
 
     def add_administrator(self, aggregator, user, password_file):
-        """Each aggregator keeps its own accounts; the first start makes them."""
-        if not self.accounts(aggregator).exists():
+        """Beside each node that has never started: the first primary takes its own over for all."""
+        if not self.accounts(aggregator).exists() and not (self.own_state(aggregator) / "cluster").exists():
             self._meshctl.add_administrator(self.accounts(aggregator), user, password_file)
 
     def accounts(self, aggregator):
@@ -134,6 +138,7 @@ class MeshFiles:
             "peers": {"bind": f"tcp://127.0.0.1:{aggregator.peers_port}", "members": others},
             "facade": {"bind": f"127.0.0.1:{aggregator.facade_port}", "certificate": str(certificate),
                        "certificate_key": str(key)},
+            "cluster": dict(ELECTION),
             "registry": {"file": str(self.registry)},
             "accounts": {"file": str(self.accounts(aggregator))}}, aggregator.extra))
 

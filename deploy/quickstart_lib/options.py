@@ -24,7 +24,7 @@ class Bmc:
 @dataclass
 class Options:
     check: bool = False
-    aggregators: int = 2
+    aggregators: int = 3
     satellites: int = 3  # simulated ones
     mockups: list = field(default_factory=list)
     bmcs: list = field(default_factory=list)
@@ -65,7 +65,7 @@ def parse(arguments):
         description="Builds what is missing and runs a mesh on this machine: aggregators, connectors, and simulated BMCs "
                     "or your own. Stops with Ctrl-C.")
     parser.add_argument("--check", action="store_true", help="start, verify end to end, stop; exit status 0 or 1")
-    parser.add_argument("--aggregators", type=_count(1, MAX_AGGREGATORS), default=2, metavar="N", help="default 2")
+    parser.add_argument("--aggregators", type=_count(1, MAX_AGGREGATORS), default=3, metavar="N", help="default 3")
     parser.add_argument("--satellites", type=_count(0, MAX_SATELLITES), metavar="N",
                         help="simulated BMCs; default 3, or none when --bmc is given")
     parser.add_argument("--mockup", action="append", default=[], dest="mockups", metavar="DIR",

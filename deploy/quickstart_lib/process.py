@@ -89,7 +89,7 @@ def run_to_end(command):
         raise
 
 
-def stop_all(children, seconds=5.0):
+def stop_all(children, seconds=10.0):
     """Asks all to end, in this order, and kills what has not within `seconds`. Returns the names of the killed."""
     deadline = time.monotonic() + seconds
     for child in children:

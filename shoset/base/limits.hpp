@@ -213,4 +213,18 @@ constexpr Duration raftReopenMax = 5s;
 static_assert(raftInflightEntries * (maxEntryBytes + 64) + 4096 <= maxRaftMessageBytes);
 static_assert(maxStateBytes + 64 * 1024 <= maxRaftMessageBytes);
 
+// Cluster.
+constexpr Duration clusterTick = 50ms;                   // how late a proposal may learn of its deadline
+constexpr Duration keeperDeadline = 5s;                  // of one step that keeps state and membership in step
+constexpr Duration keeperRetry = 1s;                     // after one that failed
+constexpr Duration authorityLease = 10min;               // of a node without a majority, for writes to satellites
+constexpr std::size_t enrolmentsPerSecond = 10;          // secrets looked at, of all strangers together
+constexpr std::size_t maxEnrolmentFrameBytes = 4096;
+constexpr std::size_t maxEnrolmentPeers = 64;
+constexpr Duration hookTimeout = 30s;                    // of an operator's executable that follows the primary
+constexpr Duration transferPatience = 1s;                // for another node to take the primary's part
+constexpr Duration catchUpPatience = 1s;                 // of a standby that asks the primary for what it may have missed
+constexpr std::size_t maxCatchUpWaiters = 1024;          // requests that wait for one such question
+constexpr std::size_t maxClusterFrameBytes = maxRaftMessageBytes + 64;  // MAXMSGSIZE of the peer endpoint
+
 }  // namespace mesh::limits

@@ -152,6 +152,11 @@ bool Section::has(const std::string& key) const
     return present() && node->yaml[key].IsDefined();
 }
 
+bool Section::isText(const std::string& key) const
+{
+    return has(key) && node->yaml[key].IsScalar();
+}
+
 std::string Section::text(const std::string& key)
 {
     if (!has(key)) {

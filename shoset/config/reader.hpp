@@ -50,6 +50,7 @@ public:
     Section& operator=(const Section&);
 
     bool has(const std::string& key) const;
+    bool isText(const std::string& key) const;  // one value, neither a mapping nor a list
     bool present() const;  // the section itself stands in the file
     // Required.
     std::string text(const std::string& key);

@@ -25,6 +25,7 @@ MODULES = {
     "cluster/history": Module("shell", ("shoset/base", "cluster/core", "shoset/host")),
     "connector/redfish": Module("shell", ("shoset/base", "shoset/host", "shoset/http", "connector/core")),
     "aggregator/http": Module("shell", ("shoset/base", "shoset/host", "shoset/http", "aggregator/core")),
+    "aggregator/setup": Module("shell", ("shoset/base", "shoset/host", "shoset/config", "shoset/zmq")),
     "connector": Module("root", None),
     "aggregator": Module("root", None),
     "deploy/meshctl": Module("root", None),

@@ -53,7 +53,7 @@ class MainPath(MeshTest):
             answer = client.log_in(USER, self.mesh.password)
             self.assertEqual(answer.status, 201, answer.body)
             token, location = answer.header("X-Auth-Token"), urlsplit(answer.header("Location")).path
-            self.assertRegex(token, r"^[0-9a-fA-F]{32,}$")
+            self.assertRegex(token, r"^[0-9a-f]{32,}-[0-9a-f]+$")
             self.assertEqual(answer.json()["@odata.id"], location)
             self.assertEqual(client.get(ROOT + "/Systems").status, 200)
             self.assertIn(location, self.members(client, ROOT + "/SessionService/Sessions"))

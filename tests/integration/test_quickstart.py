@@ -101,7 +101,7 @@ class Quickstart(unittest.TestCase):
             with self.subTest(signal=number.name):
                 process, values = self.start(ignored=SIGNALS)
                 pids = self.children(values)
-                self.assertEqual(len(pids), 4, values)
+                self.assertEqual(len(pids), 5, values)  # three aggregators, a connector, a simulator
                 self.assertTrue(all(alive(pid) for pid in pids))
                 process.send_signal(number)
                 self.assertEqual(process.wait(10 * SLOW), 0, self.output.read_text())

@@ -1,5 +1,6 @@
 #include "tests/simulation/aggregator.hpp"
 
+#include "cluster/core/feature_level.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <stdexcept>
@@ -37,11 +38,25 @@ void SimAggregator::makeAccounts()
         engine.pump(world.now().mono);
     };
     propose(cluster::SetServiceUuid{"11111111-1111-4111-8111-111111111111"});
+    propose(cluster::RaiseFeatureLevel{cluster::clusterFeatureLevel});
+    propose(cluster::PutNode{ownRecord()});
     for (const std::string tenant : {"acme", "zeta"}) {
         propose(cluster::PutTenant{tenant});
         propose(cluster::CreateAccount{tenant, hashOf("pw-" + tenant), "Administrator", fault == Fault::ignoreTenant ? "" : tenant, true, false});
     }
     propose(cluster::CreateAccount{"root", hashOf("pw-root"), "Administrator", "", true, false});
+}
+
+// The only node of its own cluster: each simulated aggregator keeps its own state.
+cluster::Node SimAggregator::ownRecord() const
+{
+    cluster::Node record;
+    record.id = engine.status().self;
+    record.name = name;
+    record.key = std::string(39, '0') + "9";
+    record.storage = "simulated";
+    record.featureLevel = cluster::newestFeatureLevel;
+    return record;
 }
 
 void SimAggregator::start(const tenants::Registry& registry)
@@ -54,8 +69,11 @@ void SimAggregator::start(const tenants::Registry& registry)
             others.push_back(other);
         }
     }
-    node = std::make_unique<aggregator::Node>(aggregator::NodeSettings{name, "simulated", others, limits::collectionDeadline}, *this, *this, engine,
-                                              *this, *this, world.rng());
+    aggregator::NodeSettings settings;
+    settings.name = name;
+    settings.software = "simulated";
+    settings.cluster.self = ownRecord();
+    node = std::make_unique<aggregator::Node>(std::move(settings), *this, *this, engine, *this, *this, *this, world.rng());
     if (const Result<void> accepted = node->setRegistry(registry); !accepted) {
         world.fail("the registry is refused: " + accepted.error().message);
     }
@@ -115,7 +133,7 @@ void SimAggregator::onAccepted(shoset::LinkId link, const shoset::Address& ident
 
 void SimAggregator::onAcceptedGone(shoset::LinkId link)
 {
-    node->mesh().removeAccepted(link, world.now());
+    node->mesh().removeLink(link, world.now());
     endTurn();
 }
 

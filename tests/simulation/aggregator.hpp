@@ -18,6 +18,7 @@ class SimAggregator final : public Endpoint,
                             public shoset::FramePort,
                             public aggregator::HttpPort,
                             public aggregator::PasswordPort,
+                            public aggregator::MembershipPort,
                             public aggregator::ShellMetrics {
 public:
     SimAggregator(World& world, Network& network, Checkers& checkers, const Fault& fault, std::string name,
@@ -48,6 +49,10 @@ public:
     void grant(aggregator::ExchangeId, std::size_t) override {}
     void check(std::string password, std::string hash, std::function<void(bool, Now)> done) override;
     void hash(std::string password, std::function<void(Result<std::string>, Now)> done) override;
+    void addSpare(std::uint64_t, const std::string&, Done) override {}
+    void makeVoter(std::uint64_t, Done) override {}
+    void removeMember(std::uint64_t, Done) override {}
+    void transferTo(std::uint64_t, Done) override {}
     std::vector<aggregator::Counter> shellMetrics() const override { return {}; }
 
 private:
@@ -57,6 +62,7 @@ private:
         std::string body;
     };
     void makeAccounts();
+    cluster::Node ownRecord() const;
     void written(aggregator::ExchangeId id, std::size_t bytes);
     void endTurn();
 

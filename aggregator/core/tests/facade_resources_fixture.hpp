@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aggregator/core/facade_resources.hpp"
+#include "aggregator/core/tests/fake_members.hpp"
 #include "cluster/core/memory_engine.hpp"
 
 #include <gtest/gtest.h>
@@ -54,6 +55,7 @@ public:
     std::string software() const override { return "bmcmesh 0.1.0"; }
     std::string notReady() const override { return reason; }
     std::vector<PeerStatus> peers() const override { return {{"agg-b", true}}; }
+    bool registryInCluster() const override { return true; }
     std::vector<Counter> metrics() const override
     {
         return {{"bmcmesh_links_up", "Links\nthat are up", 3, true}, {"bmcmesh_http_requests_total", "Requests", 7, false}};
@@ -196,8 +198,10 @@ protected:
     FakePasswords passwords;
     FakeNode node;
     Satellites satellites{"7d7dd2a3-6a54-4d2b-8a22-3a3b0f1f8f10"};
-    Credentials credentials{engine, passwords, rng};
-    FacadeResources resources{engine, credentials, passwords, satellites, node, rng};
+    CatchUp catchUp{engine};
+    FakeMembers membership;
+    Credentials credentials{engine, catchUp, passwords, rng};
+    FacadeResources resources{engine, catchUp, membership, credentials, passwords, satellites, node, rng};
 };
 
 }  // namespace mesh::aggregator

@@ -370,11 +370,11 @@ TEST_F(FacadeResourcesTest, AggregationSourceLinksEveryAddressOfItsSatelliteAndT
 
 TEST_F(FacadeResourcesTest, HealthIsOpenAndNamesTheReason)
 {
-    EXPECT_EQ(get("", "/healthz").text, R"({"ready":true,"reason":""})");
+    EXPECT_EQ(get("", "/healthz").text, R"({"ready":true,"reason":"","primary":true})");
     node.reason = "no disk";
     const Asked answer = get("", "/healthz");
     EXPECT_EQ(answer.status, 503);
-    EXPECT_EQ(answer.text, R"({"ready":false,"reason":"no disk"})");
+    EXPECT_EQ(answer.text, R"({"ready":false,"reason":"no disk","primary":true})");
 }
 
 TEST_F(FacadeResourcesTest, MetricsAreForManagersOfTheSystem)

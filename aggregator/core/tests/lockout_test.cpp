@@ -79,7 +79,7 @@ TEST_F(Lockout, HoldsBeforeTheStateKnowsAndOnEveryNode)
     EXPECT_FALSE(enters("reader", "secret-of-reader"));
     settle();
     FakePasswords others;
-    Credentials elsewhere(engine, others, rng);
+    Credentials elsewhere(engine, catchUp, others, rng);
     Identified who = Anonymous{};
     elsewhere.identify("reader", "secret-of-reader", now, [&who](Identified found, Now) { who = std::move(found); });
     others.run(now);

@@ -1,4 +1,4 @@
-#include "aggregator/config.hpp"
+#include "aggregator/setup/config.hpp"
 
 #include "shoset/base/limits.hpp"
 #include "shoset/config/reader.hpp"
@@ -8,9 +8,18 @@ namespace mesh::aggregator {
 
 namespace {
 
+// What others can connect to, where binding says it.
+std::string reachable(const std::string& bind)
+{
+    const bool anywhere = bind.find("//0.0.0.0:") != std::string::npos || bind.find("//*:") != std::string::npos ||
+                          bind.find("//[::]:") != std::string::npos;
+    return anywhere ? std::string() : bind;
+}
+
 void readPeers(config::Reader& reader, config::Section peers, Config& out)
 {
     out.peersBind = peers.text("bind", "");
+    out.peersAdvertise = peers.text("advertise", reachable(out.peersBind));
     for (config::Section entry : peers.sections("members")) {
         PeerAddress peer{entry.text("name"), entry.text("endpoint"), entry.text("key")};
         if (!shoset::isValidKey(peer.key)) {
@@ -47,6 +56,21 @@ void readFacade(config::Reader& reader, config::Section facade, Config& out)
     out.maxBody = facade.bytes("max_body", limits::maxRequestBodyBytes);
 }
 
+void readCluster(config::Reader& reader, config::Section cluster, Config& out)
+{
+    out.clusterDirectory = cluster.text("directory", "");
+    out.electionTimeout = cluster.duration("election_timeout", limits::raftElection);
+    out.clusterHeartbeat = cluster.duration("heartbeat", limits::raftHeartbeat);
+    out.onPrimary = cluster.text("on_primary", "");
+    out.onStandby = cluster.text("on_standby", "");
+    out.authorityLease = cluster.duration("authority_lease", limits::authorityLease);
+    if (out.electionTimeout < limits::raftElectionFloor || out.clusterHeartbeat < limits::raftHeartbeatFloor ||
+        out.clusterHeartbeat * 3 > out.electionTimeout) {
+        reader.complain(cluster, "expected an election_timeout of 300ms at least, and a heartbeat of 50ms at least and a "
+                                 "third of it at most");
+    }
+}
+
 }  // namespace
 
 Result<Config> loadConfig(const std::string& path)
@@ -57,10 +81,22 @@ Result<Config> loadConfig(const std::string& path)
     config::Section node = root.section("node");
     out.name = node.name("name");
     out.keyFile = node.text("key");
-    out.meshBind = root.section("mesh").text("bind", "tcp://0.0.0.0:5670");
+    config::Section mesh = root.section("mesh");
+    out.meshBind = mesh.text("bind", "tcp://0.0.0.0:5670");
+    out.meshAdvertise = mesh.text("advertise", reachable(out.meshBind));
+    config::Section enrolment = root.section("enrolment");
+    out.enrolBind = enrolment.text("bind", "tcp://0.0.0.0:5672");
+    out.enrolAdvertise = enrolment.text("advertise", reachable(out.enrolBind));
     readPeers(reader, root.section("peers"), out);
     readFacade(reader, root.section("facade"), out);
-    out.registryFile = root.section("registry").text("file");
+    readCluster(reader, root.section("cluster"), out);
+    if (root.isText("registry")) {
+        if (root.text("registry") != "cluster") {
+            reader.complain(root, "expected 'cluster' or a mapping with 'file' for 'registry'");
+        }
+    } else {
+        out.registryFile = root.section("registry").text("file");
+    }
     out.accountsFile = root.section("accounts").text("file", "/var/lib/bmcmesh/accounts");
     if (Result<void> fine = reader.finish(); !fine) {
         return fine.error();

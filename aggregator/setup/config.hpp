@@ -13,14 +13,19 @@ struct PeerAddress {
     std::string name;
     std::string endpoint;
     std::string key;  // public, Z85
+    bool operator==(const PeerAddress&) const = default;
 };
 
 struct Config {
     std::string name;
     std::string keyFile;
     std::string meshBind;
-    std::string peersBind;  // empty: no peers
+    std::string meshAdvertise;   // what connectors are told; empty: not known
+    std::string peersBind;       // empty: no peers
+    std::string peersAdvertise;  // what the other nodes are told; empty: not known
     std::vector<PeerAddress> peers;
+    std::string enrolBind;
+    std::string enrolAdvertise;  // what new connectors are told; empty: not known
     std::string facadeBind;
     std::string certificateFile;  // empty: made at first start, in the state directory
     std::string certificateKeyFile;
@@ -29,8 +34,14 @@ struct Config {
     Duration collectionDeadline{};  // of one satellite, where a collection has to be fetched
     Duration idleTimeout{};
     std::uint64_t maxBody = 0;
-    std::string registryFile;
-    std::string accountsFile;
+    std::string registryFile;     // empty: tenants and connectors are in the cluster's state
+    std::string accountsFile;     // of a node from before there was a cluster: taken over at the first start
+    std::string clusterDirectory; // empty: below the state directory
+    Duration electionTimeout{};   // without a word from the primary
+    Duration clusterHeartbeat{};
+    std::string onPrimary;        // executables that follow this node's part; empty: none
+    std::string onStandby;
+    Duration authorityLease{};    // for writes to satellites, after the majority was lost
 };
 
 // Reads aggregator.yaml. Errors name file, line and what was expected.

@@ -1,0 +1,275 @@
+#include "aggregator/cluster_shell.hpp"
+
+#include "cluster/core/feature_level.hpp"
+#include "cluster/local/local_engine.hpp"
+#include "shoset/base/limits.hpp"
+#include "shoset/host/log.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+namespace mesh::aggregator {
+
+namespace {
+
+constexpr const char* asideSuffix = ".taken-over";
+// First byte of a message between nodes: the engine's own, or "make member <decimal id> the primary".
+constexpr char ofEngine = 'e';
+constexpr char ofTransfer = 't';
+
+cluster::Node nodeOf(const KnownNode& known)
+{
+    cluster::Node node;
+    node.id = known.id;
+    node.name = known.address.name;
+    node.key = known.address.key;
+    node.peerEndpoint = known.address.endpoint;
+    node.featureLevel = cluster::clusterFeatureLevel;  // or it could not be among the founders
+    return node;
+}
+
+}  // namespace
+
+ClusterShell::ClusterShell(host::Loop& ownLoop, host::BlockingWorker& blocking, const Config& given,
+                           const std::string& stateDirectory, Rng& random)
+    : loop(ownLoop), worker(blocking), ticker(loop.context()), config(given),
+      directory(config.clusterDirectory.empty() ? stateDirectory + "/cluster" : config.clusterDirectory), rng(random)
+{
+}
+
+ClusterShell::~ClusterShell() = default;
+
+Result<void> ClusterShell::open(const std::string& ownKey, Environment environment)
+{
+    publicKey = ownKey;
+    for (const auto& step : {std::function<Result<void>()>([&] { return openHome(ownKey); }),
+                             std::function<Result<void>()>([&] { return readInheritance(); }),
+                             std::function<Result<void>()>([&] { return openEngine(environment); })}) {
+        if (Result<void> done = step(); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+Result<void> ClusterShell::openHome(const std::string& ownKey)
+{
+    Result<ClusterHome> loaded = loadClusterHome(directory);
+    if (loaded) {
+        home = std::move(*loaded);
+        return {};
+    }
+    if (loaded.error().code != Code::notFound) {
+        return loaded.error();
+    }
+    home = foundCluster(config, ownKey, rng);
+    log::info("cluster_founded", {{"member", home.self}, {"members", home.nodes.size()}, {"directory", directory}});
+    return saveClusterHome(directory, home);
+}
+
+// A file that is there means that it has not been put aside: nobody has said yet that the cluster's state is complete.
+Result<void> ClusterShell::readInheritance()
+{
+    std::error_code ignored;
+    if (!home.founder || !std::filesystem::exists(config.accountsFile, ignored)) {
+        return {};
+    }
+    cluster::LocalEngine::Environment environment{
+        [](const std::function<void()>&, const std::function<void()>&) { return false; },
+        [](const std::function<void()>&) {}, [this] { return loop.now().mono; }};
+    auto opened = cluster::LocalEngine::open({config.accountsFile, config.name}, std::move(environment));
+    if (!opened) {
+        return opened.error();
+    }
+    inherited = (*opened)->state();
+    return {};
+}
+
+Result<void> ClusterShell::openEngine(Environment around)
+{
+    toNode = around.send;
+    cluster::RaftEngine::Options options;
+    options.directory = directory + "/log";
+    options.self = home.self;
+    options.name = config.name;
+    if (home.founder) {
+        for (const KnownNode& node : home.nodes) {
+            options.bootstrap.push_back({node.id, node.address.name, true});
+        }
+    }
+    options.election = config.electionTimeout;
+    options.heartbeat = config.clusterHeartbeat;
+    cluster::RaftEngine::Environment environment;
+    environment.post = [this, turn = around.turn](std::function<void()> job) {
+        boost::asio::post(loop.context(), [job = std::move(job), turn] {
+            job();
+            turn();
+        });
+    };
+    environment.now = [this] { return loop.now().mono; };
+    environment.send = [this, send = around.send](std::uint64_t to, std::string message) {
+        const auto found = std::find_if(home.nodes.begin(), home.nodes.end(),
+                                        [to](const KnownNode& node) { return node.id == to; });
+        if (found != home.nodes.end()) {
+            send(found->address.name, ofEngine + message);
+        }
+    };
+    auto opened = cluster::RaftEngine::open(std::move(options), std::move(environment));
+    if (!opened) {
+        return opened.error();
+    }
+    raft = std::move(*opened);
+    tick();
+    return {};
+}
+
+KeeperSettings ClusterShell::keeperSettings(const std::string& facadeUrl, const std::string& software) const
+{
+    KeeperSettings settings;
+    settings.inherited = inherited;
+    settings.recovered = home.recovered;
+    for (const KnownNode& known : home.nodes) {
+        settings.founders.push_back(nodeOf(known));
+    }
+    settings.self.id = home.self;
+    settings.self.name = config.name;
+    settings.self.key = publicKey;
+    settings.self.peerEndpoint = config.peersAdvertise;
+    settings.self.meshEndpoint = config.meshAdvertise;
+    settings.self.enrolEndpoint = config.registryFile.empty() ? config.enrolAdvertise : std::string();
+    settings.self.facadeUrl = facadeUrl;
+    settings.self.storage = home.storage;
+    settings.self.software = software;
+    settings.self.featureLevel = cluster::newestFeatureLevel;
+    return settings;
+}
+
+std::vector<PeerAddress> ClusterShell::peers() const
+{
+    std::vector<PeerAddress> out;
+    for (const KnownNode& node : home.nodes) {
+        if (node.id != home.self && !node.address.endpoint.empty()) {
+            out.push_back(node.address);
+        }
+    }
+    return out;
+}
+
+bool ClusterShell::followState(bool recovered)
+{
+    const cluster::State& state = raft->state();
+    if (state.serviceUuid.empty()) {
+        return false;  // founders are still being registered
+    }
+    ClusterHome fresh = home;
+    fresh.founder = false;
+    fresh.recovered = home.recovered && !recovered;
+    fresh.nodes.clear();
+    for (const auto& [id, node] : state.nodes) {
+        fresh.nodes.push_back({id, {node.name, node.peerEndpoint, node.key}});
+    }
+    if (cluster::findNode(state, home.self) == nullptr) {  // removed; what we were stays, so that a restart says so too
+        return false;
+    }
+    if (fresh == home) {
+        return false;
+    }
+    const std::vector<PeerAddress> before = peers();
+    home = std::move(fresh);
+    worker.submit(
+        [place = directory, content = home] {
+            if (const Result<void> saved = saveClusterHome(place, content); !saved) {
+                log::error("member_file_not_written", {{"reason", saved.error().message}});
+            }
+        },
+        {});
+    return peers() != before;
+}
+
+void ClusterShell::putInheritanceAside()
+{
+    if (!inherited) {
+        return;
+    }
+    inherited.reset();
+    worker.submit(
+        [file = config.accountsFile] {
+            std::error_code failed;
+            std::filesystem::rename(file, file + asideSuffix, failed);
+            log::info("accounts_taken_over", {{"file", file + asideSuffix}, {"problem", failed ? failed.message() : ""}});
+        },
+        {});
+}
+
+void ClusterShell::receive(const std::string& node, std::string_view message)
+{
+    const auto found = std::find_if(home.nodes.begin(), home.nodes.end(),
+                                    [&node](const KnownNode& known) { return known.address.name == node; });
+    if (!raft || found == home.nodes.end() || message.empty()) {
+        return;
+    }
+    const std::string_view content = message.substr(1);
+    if (message.front() == ofEngine) {
+        raft->receive(found->id, std::string(content));
+    } else if (message.front() == ofTransfer) {
+        std::uint64_t wanted = 0;
+        const auto [end, error] = std::from_chars(content.begin(), content.end(), wanted);
+        if (error == std::errc{} && end == content.end() && raft->status().role == cluster::NodeRole::primary) {
+            transferTo(wanted, [](const Result<void>&) {});
+        }
+    }
+}
+
+void ClusterShell::stop(std::function<void()> done)
+{
+    raft->close(std::move(done));
+}
+
+void ClusterShell::tick()
+{
+    ticker.expires_after(limits::clusterTick);
+    ticker.async_wait([this](const boost::system::error_code& error) {
+        if (!error) {
+            raft->expire();
+            tick();
+        }
+    });
+}
+
+Instant ClusterShell::deadline() const
+{
+    return loop.now().mono + limits::keeperDeadline;
+}
+
+void ClusterShell::addSpare(std::uint64_t id, const std::string& name, Done done)
+{
+    raft->addSpare(id, name, deadline(), std::move(done));
+}
+
+void ClusterShell::makeVoter(std::uint64_t id, Done done)
+{
+    raft->assign(id, true, deadline(), std::move(done));
+}
+
+void ClusterShell::removeMember(std::uint64_t id, Done done)
+{
+    raft->remove(id, deadline(), std::move(done));
+}
+
+void ClusterShell::transferTo(std::uint64_t id, Done done)
+{
+    const cluster::EngineStatus status = raft->status();
+    const auto primary = std::find_if(home.nodes.begin(), home.nodes.end(),
+                                      [&status](const KnownNode& node) { return node.id == status.leader; });
+    if (status.role != cluster::NodeRole::primary && primary != home.nodes.end()) {
+        toNode(primary->address.name, ofTransfer + std::to_string(id));
+        boost::asio::post(loop.context(), [done = std::move(done)] { done({}); });
+        return;
+    }
+    raft->transfer(id, loop.now().mono + limits::transferPatience, std::move(done));
+}
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,79 @@
+#pragma once
+
+#include "aggregator/core/cluster_keeper.hpp"
+#include "aggregator/setup/cluster_home.hpp"
+#include "aggregator/setup/config.hpp"
+#include "cluster/raft/raft_engine.hpp"
+#include "shoset/host/blocking_worker.hpp"
+#include "shoset/host/loop.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mesh::aggregator {
+
+// The consensus engine of this node with what belongs to it on disk: member.json, the log, and the file of a node from
+// before there was a cluster. One thread: the loop's.
+class ClusterShell final : public MembershipPort {
+public:
+    struct Environment {
+        std::function<void(const std::string& node, const std::string& message)> send;  // it may be lost
+        std::function<void()> turn;  // after each event of the engine
+    };
+
+    ClusterShell(host::Loop& loop, host::BlockingWorker& worker, const Config& config, const std::string& stateDirectory,
+                 Rng& rng);
+    ~ClusterShell() override;
+
+    // Blocks on the disk. Founds a cluster at the first start. The error is for the operator.
+    Result<void> open(const std::string& publicKey, Environment environment);
+    cluster::StateEngine& engine() { return *raft; }
+    const cluster::StateEngine& engine() const { return *raft; }
+    // `facadeUrl`: where clients reach this node, as far as it knows.
+    KeeperSettings keeperSettings(const std::string& facadeUrl, const std::string& software) const;
+
+    // The other nodes: as registered or, as long as nobody is, as member.json has them.
+    std::vector<PeerAddress> peers() const;
+    // The registered nodes have changed: writes member.json anew if need be, and says whether peers() is another list.
+    // `recovered`: what a recovery has to do is done.
+    bool followState(bool recovered);
+    // The cluster's state is complete: what it was taken from is put aside.
+    void putInheritanceAside();
+
+    // Blocks on the disk. See loadBrokenGlass().
+    WallTime brokenGlass() const { return loadBrokenGlass(directory); }
+    void receive(const std::string& node, std::string_view message);
+    // Hands the primary's part over where another can take it, then closes the log; `done` runs in the end, within a bound.
+    void stop(std::function<void()> done);
+
+    void addSpare(std::uint64_t id, const std::string& name, Done done) override;
+    void makeVoter(std::uint64_t id, Done done) override;
+    void removeMember(std::uint64_t id, Done done) override;
+    void transferTo(std::uint64_t id, Done done) override;
+
+private:
+    Result<void> openHome(const std::string& publicKey);
+    Result<void> readInheritance();
+    Result<void> openEngine(Environment around);
+    Instant deadline() const;
+    void tick();
+
+    host::Loop& loop;
+    host::BlockingWorker& worker;
+    boost::asio::steady_timer ticker;
+    const Config& config;
+    const std::string directory;
+    Rng& rng;
+    ClusterHome home;
+    std::string publicKey;
+    std::optional<cluster::State> inherited;
+    std::function<void(const std::string& node, const std::string& message)> toNode;
+    std::unique_ptr<cluster::RaftEngine> raft;
+};
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "aggregator/core/catch_up.hpp"
+#include "cluster/core/state_engine.hpp"
+#include "shoset/base/rng.hpp"
+#include "shoset/core/message.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mesh::aggregator {
+
+struct EnrolmentCounters {
+    std::uint64_t asked = 0, enrolled = 0, refused = 0, malformed = 0, limited = 0;
+};
+
+// Takes strangers in who bring a secret: the one thing that may be asked on the enrolment endpoint. A secret that the state
+// does not have costs the cluster nothing; at most limits::enrolmentsPerSecond are looked at, the rest is not answered. Pure.
+class Enrolment {
+public:
+    // Puts an answer's frame on its way.
+    using Answer = std::function<void(std::string frame)>;
+
+    Enrolment(std::string nodeName, cluster::StateEngine& engine, CatchUp& catchUp, Rng& rng);
+
+    // One frame from a stranger whose CURVE key (Z85) is proved. `answer` is called at most once, maybe later.
+    void onFrame(const std::string& key, std::string_view frame, Now now, Answer answer);
+    // The endpoint has to be open: somebody may come.
+    bool isWanted(Now now) const;
+    const EnrolmentCounters& counters() const { return count; }
+
+private:
+    bool withinRate(Instant now);
+    void consume(const std::string& key, const std::string& secretHash, Now now, Answer answer, bool mayBeNew);
+    void refuse(const Error& error, const std::string& key, const Answer& answer);
+    std::string encode(const std::string& key, shoset::Enrolled content) const;
+
+    const std::string name;
+    cluster::StateEngine& engine;
+    CatchUp& catchUp;
+    Rng& rng;
+    Instant second{};
+    std::size_t inSecond = 0;
+    EnrolmentCounters count;
+    std::shared_ptr<int> alive = std::make_shared<int>();
+};
+
+// All aggregators that connectors are to dial, from the registered nodes; nothing while one of them has not told its
+// endpoint: a list that lacks it would have it forgotten.
+std::optional<shoset::Aggregators> aggregatorsOf(const cluster::State& state);
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,130 @@
+#include "aggregator/core/resource_cluster.hpp"
+
+#include "aggregator/core/resource_body.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+
+namespace mesh::aggregator {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr std::array memberRules{PropertyRule{"name", Takes::text, true}, PropertyRule{"key", Takes::text, true},
+                                 PropertyRule{"peer_endpoint", Takes::text, true}, PropertyRule{"mesh_endpoint", Takes::text},
+                                 PropertyRule{"witness", Takes::flag}};
+constexpr std::array transferRules{PropertyRule{"to", Takes::text, true}};
+
+std::string dump(const json& value)
+{
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+json describe(const cluster::Node& node)
+{
+    return {{"id", node.id},
+            {"name", node.name},
+            {"key", node.key},
+            {"peer_endpoint", node.peerEndpoint},
+            {"mesh_endpoint", node.meshEndpoint},
+            {"witness", node.witness},
+            {"software", node.software},
+            {"feature_level", node.featureLevel},
+            {"started", !node.storage.empty()}};
+}
+
+json nodesOf(const cluster::State& state)
+{
+    json nodes = json::array();
+    for (const auto& [id, node] : state.nodes) {
+        nodes.push_back(describe(node));
+    }
+    return nodes;
+}
+
+std::string textOr(const RequestBody& body, std::string_view name)
+{
+    const std::string* value = body.text(name);
+    return value == nullptr ? std::string() : *value;
+}
+
+Answer refused(const Error& error)
+{
+    const int status = error.code == Code::notFound ? 404 : error.code == Code::invalidArgument ? 400 : 409;
+    return errorAnswer(status, {"GeneralError", {}, {}}, error.message);
+}
+
+}  // namespace
+
+Answer ClusterResources::list() const
+{
+    const cluster::State& state = context.engine.state();
+    return documentAnswer(200, "application/json",
+                          dump({{"generation", state.generation}, {"feature_level", state.featureLevel}, {"nodes", nodesOf(state)}}));
+}
+
+void ClusterResources::take(const CallPtr& call) const
+{
+    auto read = readBody(call->request, memberRules);
+    if (Answer* wrong = std::get_if<Answer>(&read)) {
+        return call->answer(std::move(*wrong));
+    }
+    const RequestBody& body = std::get<RequestBody>(read);
+    cluster::Node node;
+    node.name = *body.text("name");
+    node.key = *body.text("key");
+    node.peerEndpoint = *body.text("peer_endpoint");
+    node.meshEndpoint = textOr(body, "mesh_endpoint");
+    node.featureLevel = context.engine.state().featureLevel;  // until it says what it knows
+    node.witness = body.flag("witness") != nullptr && *body.flag("witness");
+    if (const cluster::Node* known = cluster::findNodeByName(context.engine.state(), node.name)) {
+        if (known->key != node.key || !known->storage.empty()) {
+            return call->answer(refused({Code::alreadyExists, "node " + node.name + " is in the cluster already; if it has "
+                                                              "lost its data, remove it first"}));
+        }
+        node.id = known->id;  // it asks again: the answer got lost
+    }
+    propose(context, call, cluster::PutNode{std::move(node)}, [this, call](const cluster::Applied& applied) {
+        if (!applied.ok()) {
+            return call->answer(refused(applied.error));
+        }
+        const cluster::State& state = context.engine.state();
+        call->answer(documentAnswer(201, "application/json",
+                                    dump({{"id", std::stoull(applied.value)}, {"nodes", nodesOf(state)}})));
+    });
+}
+
+void ClusterResources::remove(const CallPtr& call) const
+{
+    const cluster::State& state = context.engine.state();
+    const cluster::Node* node = cluster::findNodeByName(state, call->id);
+    if (node == nullptr) {
+        return call->answer(notFound(call->request.path));
+    }
+    if (state.nodes.size() == 1) {
+        return call->answer(refused({Code::preconditionFailed, "this is the cluster's only node"}));
+    }
+    propose(context, call, cluster::RemoveNode{node->id}, [call](const cluster::Applied& applied) {
+        call->answer(applied.ok() ? noContent() : refused(applied.error));
+    });
+}
+
+void ClusterResources::transfer(const CallPtr& call) const
+{
+    auto read = readBody(call->request, transferRules);
+    if (Answer* wrong = std::get_if<Answer>(&read)) {
+        return call->answer(std::move(*wrong));
+    }
+    const std::string& to = *std::get<RequestBody>(read).text("to");
+    const cluster::Node* node = cluster::findNodeByName(context.engine.state(), to);
+    if (node == nullptr) {
+        return call->answer(refused({Code::invalidArgument, "there is no node " + to}));
+    }
+    context.members.transferTo(node->id, [call](const Result<void>& done) {
+        call->answer(done ? documentAnswer(202, "application/json", "{}") : refused(done.error()));
+    });
+}
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "aggregator/core/resource_answer.hpp"
+
+namespace mesh::aggregator {
+
+// /mesh/v1/tenants, /mesh/v1/connectors, /mesh/v1/enrolments: who belongs to the mesh, where that is kept in the cluster.
+// For who may configure managers and belongs to no tenant. A connector is named "tenant:name" in paths.
+//
+//   GET, POST tenants {name}; DELETE tenants/{name}
+//   GET connectors
+//   POST connectors {tenant, name, key, prefix?, product?, type?}   one whose key is known: taken over from a registry file
+//   DELETE connectors/{id}           forgets it, gives its prefix back
+//   POST connectors/{id}/revoke      its key is dead on every node at once
+//   POST connectors/{id}/rotate      asks it for a new key
+//   POST enrolments {tenant, name, minutes?, prefix?, product?, type?}   201 with {id, join, expires}
+//   DELETE enrolments/{id}
+class RegistryResources {
+public:
+    explicit RegistryResources(const ResourceContext& resources) : context(resources) {}
+
+    Answer tenants() const;
+    void createTenant(const CallPtr& call) const;
+    void removeTenant(const CallPtr& call) const;
+    Answer connectors(const Call& call) const;
+    void putConnector(const CallPtr& call) const;
+    void removeConnector(const CallPtr& call) const;
+    void revoke(const CallPtr& call) const;
+    void rotate(const CallPtr& call) const;
+    void createEnrolment(const CallPtr& call) const;
+    void cancelEnrolment(const CallPtr& call) const;
+
+private:
+    void change(const CallPtr& call, cluster::Operation operation, int status) const;
+
+    ResourceContext context;
+};
+
+}  // namespace mesh::aggregator

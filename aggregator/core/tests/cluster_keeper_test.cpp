@@ -1,0 +1,208 @@
+#include "aggregator/core/cluster_keeper.hpp"
+
+#include "aggregator/core/tests/fake_members.hpp"
+#include "cluster/core/feature_level.hpp"
+#include "cluster/core/memory_engine.hpp"
+#include "shoset/base/limits.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mesh::aggregator {
+namespace {
+
+std::string keyOf(char digit)
+{
+    return std::string(39, '0') + digit;
+}
+
+cluster::Node nodeOf(std::uint64_t id, const std::string& name)
+{
+    cluster::Node node;
+    node.id = id;
+    node.name = name;
+    node.key = keyOf(static_cast<char>('0' + id));
+    node.peerEndpoint = "tcp://127.0.0.1:" + std::to_string(id);
+    node.featureLevel = cluster::clusterFeatureLevel;
+    return node;
+}
+
+class ClusterKeeperTest : public testing::Test {
+protected:
+    KeeperSettings settingsOf(std::vector<cluster::Node> founders)
+    {
+        KeeperSettings settings;
+        settings.self = founders.front();
+        settings.self.storage = "0123";
+        settings.self.featureLevel = cluster::newestFeatureLevel;
+        settings.founders = std::move(founders);
+        return settings;
+    }
+
+    // Lets the keeper and the engine act until neither has anything to do.
+    void settle(ClusterKeeper& keeper)
+    {
+        for (int turn = 0; turn < 100; ++turn) {
+            keeper.onTimer(now);
+            if (engine.pump(now.mono) == 0 && keeper.nextDeadline() > now.mono) {
+                return;
+            }
+        }
+        FAIL() << "it never comes to rest: " << keeper.lastFailure();
+    }
+
+    void setMembers(std::vector<cluster::Member> all)
+    {
+        cluster::EngineStatus status = engine.status();
+        status.members = std::move(all);
+        engine.setStatus(status);
+    }
+
+    cluster::Applied propose(cluster::Operation operation)
+    {
+        cluster::Applied out;
+        engine.propose({MessageId::make(now.wall, rng), now.wall, std::move(operation)}, never,
+                       [&out](const Result<cluster::Applied>& applied) { out = *applied; });
+        engine.pump(now.mono);
+        return out;
+    }
+
+    Now now{Instant{} + 100s, WallTime{} + 24h * 20000};
+    SeededRng rng{3};
+    cluster::MemoryEngine engine;
+    FakeMembers members;
+};
+
+TEST_F(ClusterKeeperTest, AFirstPrimaryRegistersTheFoundersAndLastGivesTheServiceItsUuid)
+{
+    setMembers({{1, "agg-a", "", true}, {2, "agg-b", "", true}});
+    ClusterKeeper keeper(settingsOf({nodeOf(1, "agg-a"), nodeOf(2, "agg-b")}), engine, members, rng);
+    EXPECT_FALSE(keeper.isFounded());
+    settle(keeper);
+    EXPECT_TRUE(keeper.isFounded()) << keeper.lastFailure();
+    ASSERT_EQ(engine.state().nodes.size(), 2u);
+    EXPECT_EQ(cluster::findNode(engine.state(), 1)->storage, "0123");
+    EXPECT_EQ(cluster::findNode(engine.state(), 2)->name, "agg-b");
+    EXPECT_EQ(members.asked, std::vector<std::string>{});
+}
+
+TEST_F(ClusterKeeperTest, WhatASingleNodeHadIsTakenOverWithItsIds)
+{
+    cluster::MemoryEngine before;
+    const auto had = [&](cluster::Operation operation) {
+        before.propose({MessageId::make(now.wall, rng), now.wall, std::move(operation)}, never,
+                       [](const Result<cluster::Applied>& applied) { ASSERT_TRUE(applied && applied->ok()); });
+        before.pump(now.mono);
+    };
+    had(cluster::SetServiceUuid{"7d7dd2a3-6a54-4d2b-8a22-3a3b0f1f8f10"});
+    had(cluster::CreateAccount{"gone", "$argon2id$x", "ReadOnly", "", true, false});
+    had(cluster::CreateAccount{"admin", "$argon2id$y", "Administrator", "", true, false});
+    had(cluster::DeleteAccount{"1", cluster::anyRevision});
+    had(cluster::AssignPrefix{"acme", "sled07", "5B247A", "aaaa", ""});
+    had(cluster::PutProperty{"/redfish/v1/SessionService", cluster::anyRevision, "{}"});
+    KeeperSettings settings = settingsOf({nodeOf(1, "agg-a")});
+    settings.inherited = before.state();
+
+    setMembers({{1, "agg-a", "", true}});
+    ClusterKeeper keeper(settings, engine, members, rng);
+    settle(keeper);
+    const cluster::State& state = engine.state();
+    EXPECT_EQ(state.serviceUuid, "7d7dd2a3-6a54-4d2b-8a22-3a3b0f1f8f10");
+    ASSERT_NE(cluster::findAccount(state, "2"), nullptr);
+    EXPECT_EQ(cluster::findAccount(state, "2")->passwordHash, "$argon2id$y");
+    ASSERT_NE(cluster::findPrefix(state, "acme", "sled07"), nullptr);
+    EXPECT_EQ(cluster::findPrefix(state, "acme", "sled07")->prefix, "5B247A");
+    EXPECT_NE(cluster::findProperty(state, "/redfish/v1/SessionService"), nullptr);
+}
+
+TEST_F(ClusterKeeperTest, AStandbyFoundsNothing)
+{
+    cluster::EngineStatus status = engine.status();
+    status.role = cluster::NodeRole::follower;
+    status.leader = 2;
+    engine.setStatus(status);
+    ClusterKeeper keeper(settingsOf({nodeOf(1, "agg-a"), nodeOf(2, "agg-b")}), engine, members, rng);
+    settle(keeper);
+    EXPECT_FALSE(keeper.isFounded());
+    EXPECT_EQ(engine.state().revision, 0u);
+}
+
+TEST_F(ClusterKeeperTest, ARegisteredNodeBecomesASpareThenAVoterAndARemovedOneLeaves)
+{
+    setMembers({{1, "agg-a", "", true}});
+    ClusterKeeper keeper(settingsOf({nodeOf(1, "agg-a")}), engine, members, rng);
+    settle(keeper);
+    cluster::Node fresh = nodeOf(0, "agg-d");
+    fresh.key = keyOf('9');
+    const std::string id = propose(cluster::PutNode{fresh}).value;
+    keeper.wake();
+    settle(keeper);
+    ASSERT_EQ(members.asked, std::vector<std::string>{"add " + id + " agg-d"});
+
+    setMembers({{1, "agg-a", "", true}, {std::stoull(id), "agg-d", "", false}});
+    members.finish();
+    settle(keeper);
+    ASSERT_EQ(members.asked.back(), "voter " + id);
+    members.finish(Error{Code::unavailable, "it does not answer"});
+    settle(keeper);
+    EXPECT_EQ(members.asked.size(), 2u) << "it is not asked again at once";
+    EXPECT_NE(keeper.lastFailure().find("agg-d"), std::string::npos);
+    now.mono += limits::keeperRetry;
+    settle(keeper);
+    EXPECT_EQ(members.asked.size(), 3u);
+
+    setMembers({{1, "agg-a", "", true}, {std::stoull(id), "agg-d", "", true}});
+    members.finish();
+    propose(cluster::RemoveNode{std::stoull(id)});
+    keeper.wake();
+    settle(keeper);
+    EXPECT_EQ(members.asked.back(), "remove " + id);
+}
+
+TEST_F(ClusterKeeperTest, APrimaryThatIsRemovedHandsOver)
+{
+    setMembers({{1, "agg-a", "", true}, {2, "agg-b", "", true}});
+    ClusterKeeper keeper(settingsOf({nodeOf(1, "agg-a"), nodeOf(2, "agg-b")}), engine, members, rng);
+    settle(keeper);
+    propose(cluster::RemoveNode{1});
+    keeper.wake();
+    settle(keeper);
+    EXPECT_EQ(members.asked, std::vector<std::string>{"transfer 0"});
+}
+
+TEST_F(ClusterKeeperTest, ARecoveredNodeBeginsAGenerationAndForgetsTheOthers)
+{
+    setMembers({{1, "agg-a", "", true}, {2, "agg-b", "", true}});
+    KeeperSettings settings = settingsOf({nodeOf(1, "agg-a"), nodeOf(2, "agg-b")});
+    ClusterKeeper first(settings, engine, members, rng);
+    settle(first);
+    setMembers({{1, "agg-a", "", true}});
+    settings.recovered = true;
+    ClusterKeeper again(settings, engine, members, rng);
+    settle(again);
+    EXPECT_EQ(engine.state().generation, 2u);
+    EXPECT_EQ(engine.state().nodes.size(), 1u);
+    EXPECT_TRUE(again.hasRecovered());
+    EXPECT_EQ(members.asked, std::vector<std::string>{}) << "the lost node is not added again";
+}
+
+TEST_F(ClusterKeeperTest, ANodeSaysAnewWhatHasChangedAndDoesNotComeBackOnceRemoved)
+{
+    setMembers({{1, "agg-a", "", true}, {2, "agg-b", "", true}});
+    KeeperSettings settings = settingsOf({nodeOf(1, "agg-a"), nodeOf(2, "agg-b")});
+    ClusterKeeper first(settings, engine, members, rng);
+    settle(first);
+    settings.self.software = "9.0";
+    settings.self.peerEndpoint.clear();
+    ClusterKeeper again(settings, engine, members, rng);
+    settle(again);
+    ASSERT_NE(cluster::findNode(engine.state(), 1), nullptr);
+    EXPECT_EQ(cluster::findNode(engine.state(), 1)->software, "9.0");
+    EXPECT_EQ(cluster::findNode(engine.state(), 1)->peerEndpoint, "tcp://127.0.0.1:1");
+    propose(cluster::RemoveNode{1});
+    again.wake();
+    settle(again);
+    EXPECT_EQ(cluster::findNode(engine.state(), 1), nullptr);
+}
+
+}  // namespace
+}  // namespace mesh::aggregator

@@ -1,0 +1,225 @@
+#include "aggregator/setup/cluster_home.hpp"
+#include "aggregator/setup/config.hpp"
+#include "cluster/raft/raft_directory.hpp"
+#include "deploy/meshctl/commands.hpp"
+#include "shoset/host/loop.hpp"
+#include "shoset/host/system_rng.hpp"
+#include "shoset/zmq/keys.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+namespace mesh::ctl {
+
+namespace {
+
+using json = nlohmann::json;
+
+constexpr auto transferPatience = std::chrono::seconds(10);
+constexpr auto transferPoll = std::chrono::milliseconds(100);
+constexpr const char* membersUri = "/mesh/v1/cluster/members";
+
+// A node that is not running: its configuration, its key, where its cluster's files are.
+struct OfflineNode {
+    aggregator::Config config;
+    std::string publicKey;
+    std::string directory;
+};
+
+Result<OfflineNode> readNode(const ClusterOptions& options)
+{
+    Result<aggregator::Config> config = aggregator::loadConfig(options.config);
+    if (!config) {
+        return config.error();
+    }
+    Result<shoset::KeyPair> keys = shoset::loadKeyFile(config->keyFile);
+    if (!keys) {
+        return keys.error();
+    }
+    const std::string directory = config->clusterDirectory.empty() ? options.state + "/cluster" : config->clusterDirectory;
+    return OfflineNode{std::move(*config), keys->publicKey, directory};
+}
+
+Result<void> requirePristine(const OfflineNode& node)
+{
+    const Result<aggregator::ClusterHome> home = aggregator::loadClusterHome(node.directory);
+    if (!home && home.error().code == Code::notFound) {
+        return {};
+    }
+    return Error{Code::alreadyExists, node.directory + " belongs to a member of a cluster already. To start anew, remove the "
+                                                       "node from that cluster and empty the directory"};
+}
+
+// The parsed answer, or what went wrong in a sentence.
+Result<json> ask(Connection& connection, const std::string& method, const std::string& target, const json& body)
+{
+    if (Result<void> complete = completeConnection(connection); !complete) {
+        return complete.error();
+    }
+    const Headers headers = body.is_null() ? Headers{} : Headers{{"Content-Type", "application/json"}};
+    const Result<Reply> reply = request(connection, method, target, body.is_null() ? "" : body.dump(), headers);
+    if (!reply) {
+        return reply.error();
+    }
+    json parsed = reply->body.empty() ? json::object() : json::parse(reply->body, nullptr, false);
+    if (reply->status >= 300 || !parsed.is_object()) {
+        const json error = parsed.is_object() ? parsed.value("error", json::object()) : json::object();
+        return Error{Code::refused, method + " " + target + " was answered " + std::to_string(reply->status) + ": " +
+                                        error.value("message", "no reason was given")};
+    }
+    return parsed;
+}
+
+int done(const Result<void>& result, const std::string& sentence)
+{
+    if (!result) {
+        return complain(result.error());
+    }
+    std::cout << sentence << '\n';
+    return exitOk;
+}
+
+}  // namespace
+
+int clusterMembers(Connection connection)
+{
+    const Result<json> registered = ask(connection, "GET", membersUri, nullptr);
+    const Result<json> status = registered ? ask(connection, "GET", "/mesh/v1/status", nullptr) : registered;
+    if (!status) {
+        return complain(status.error());
+    }
+    const json cluster = status->value("cluster", json::object());
+    if (connection.json) {
+        std::cout << json{{"cluster", cluster}, {"nodes", registered->value("nodes", json::array())}} << '\n';
+        return exitOk;
+    }
+    for (const json& node : registered->value("nodes", json::array())) {
+        std::string part = "not a member";
+        for (const json& member : cluster.value("members", json::array())) {
+            if (member.value("id", 0) == node.value("id", -1)) {
+                part = member.value("primary", false) ? "primary" : member.value("voter", false) ? "standby" : "spare";
+            }
+        }
+        std::cout << node.value("id", 0) << "  " << node.value("name", "") << "  " << part << "  "
+                  << node.value("peer_endpoint", "") << "  " << node.value("software", "") << '\n';
+    }
+    return exitOk;
+}
+
+int clusterTransfer(Connection connection, const ClusterOptions& options)
+{
+    if (const Result<json> asked = ask(connection, "POST", "/mesh/v1/cluster/transfer", {{"to", options.node}}); !asked) {
+        return complain(asked.error());
+    }
+    const auto deadline = std::chrono::steady_clock::now() + transferPatience;
+    while (std::chrono::steady_clock::now() < deadline) {
+        const Result<json> status = ask(connection, "GET", "/mesh/v1/status", nullptr);
+        if (status && status->value("cluster", json::object()).value("primary", "") == options.node) {
+            return done({}, options.node + " is the primary");
+        }
+        std::this_thread::sleep_for(transferPoll);
+    }
+    return complain({Code::deadlineExceeded, options.node + " has not become the primary"});
+}
+
+int clusterRemove(Connection connection, const ClusterOptions& options)
+{
+    const Result<json> removed = ask(connection, "DELETE", std::string(membersUri) + "/" + options.node, nullptr);
+    return removed ? done({}, options.node + " is removed") : complain(removed.error());
+}
+
+int clusterJoin(Connection connection, const ClusterOptions& options)
+{
+    const Result<OfflineNode> node = readNode(options);
+    if (!node) {
+        return complain(node.error());
+    }
+    if (Result<void> pristine = requirePristine(*node); !pristine) {
+        return complain(pristine.error());
+    }
+    if (node->config.peersAdvertise.empty()) {
+        return complain({Code::invalidArgument, options.config + ": set peers.advertise (or bind it to one address), so that "
+                                                                 "the other nodes can reach this one"});
+    }
+    const Result<json> taken = ask(connection, "POST", membersUri,
+                                   {{"name", node->config.name},
+                                    {"key", node->publicKey},
+                                    {"peer_endpoint", node->config.peersAdvertise},
+                                    {"mesh_endpoint", node->config.meshAdvertise}});
+    if (!taken) {
+        return complain(taken.error());
+    }
+    host::SystemRng rng;
+    aggregator::ClusterHome home = aggregator::foundCluster(node->config, node->publicKey, rng);  // for its storage id
+    home.founder = false;
+    home.nodes.clear();
+    try {
+        home.self = taken->at("id");
+        for (const json& other : taken->at("nodes")) {
+            home.nodes.push_back({other.at("id"), {other.at("name"), other.at("peer_endpoint"), other.at("key")}});
+        }
+    } catch (const json::exception&) {
+        return complain({Code::corrupt, "the cluster's answer is not what a node needs"});
+    }
+    return done(aggregator::saveClusterHome(node->directory, home),
+                node->config.name + " is taken in as member " + std::to_string(home.self) + ": start mesh-aggregatord now");
+}
+
+int clusterInit(const ClusterOptions& options)
+{
+    const Result<OfflineNode> node = readNode(options);
+    if (!node) {
+        return complain(node.error());
+    }
+    if (Result<void> pristine = requirePristine(*node); !pristine) {
+        return complain(pristine.error());
+    }
+    host::SystemRng rng;
+    const aggregator::ClusterHome home = aggregator::foundCluster(node->config, node->publicKey, rng);
+    return done(aggregator::saveClusterHome(node->directory, home),
+                node->config.name + " founds a cluster of " + std::to_string(home.nodes.size()) + ": start mesh-aggregatord now");
+}
+
+int clusterBreakGlass(const ClusterOptions& options)
+{
+    const Result<OfflineNode> node = readNode(options);
+    const Result<aggregator::ClusterHome> home = node ? aggregator::loadClusterHome(node->directory)
+                                                      : Result<aggregator::ClusterHome>(node.error());
+    if (!home) {
+        return complain(home.error());
+    }
+    const WallTime until = options.minutes == 0 ? WallTime{} : host::systemNow().wall + std::chrono::minutes(options.minutes);
+    return done(aggregator::saveBrokenGlass(node->directory, until),
+                (options.minutes == 0 ? "writes need a majority again" :
+                                        "writes go on without a majority for " + std::to_string(options.minutes) + " minutes") +
+                    std::string(", once mesh-aggregatord has had its SIGHUP (systemctl reload mesh-aggregatord)"));
+}
+
+int clusterRecover(const ClusterOptions& options)
+{
+    const Result<OfflineNode> node = readNode(options);
+    if (!node) {
+        return complain(node.error());
+    }
+    Result<aggregator::ClusterHome> home = aggregator::loadClusterHome(node->directory);
+    if (!home) {
+        return complain(home.error());
+    }
+    if (!options.yes) {
+        return complain({Code::refused, "this makes " + node->config.name + " the only node of a new generation. What only the "
+                                        "lost nodes knew is lost, and none of them may ever run again with its data. If that "
+                                        "is what you want, say --yes"});
+    }
+    if (Result<void> recovered = cluster::recoverRaftDirectory(node->directory + "/log", home->self, node->config.name);
+        !recovered) {
+        return complain(recovered.error());
+    }
+    home->recovered = true;
+    return done(aggregator::saveClusterHome(node->directory, *home),
+                node->config.name + " is the only member now: start mesh-aggregatord, then let other nodes join anew");
+}
+
+}  // namespace mesh::ctl
