@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_call.hpp"
 
+#include "cluster/core/feature_level.hpp"
 #include "shoset/base/limits.hpp"
 
 namespace mesh::aggregator {
@@ -23,10 +24,15 @@ void attempt(const ResourceContext& context, CallPtr call, cluster::Command comm
              std::function<void(const cluster::Applied&)> then, std::size_t attemptsLeft)
 {
     cluster::Command again = command;
+    if (again.since == 0 && context.engine.state().featureLevel >= cluster::clusterFeatureLevel) {
+        again.since = context.engine.state().revision;
+    }
     context.engine.propose(
         std::move(command), call->now.mono + limits::defaultRequestDeadline,
         [context, call, again = std::move(again), then = std::move(then), attemptsLeft](Result<cluster::Applied> applied) {
-            if (applied) {
+            if (applied && applied->error.code == Code::outcomeUnknown) {  // a repeat that came too late
+                call->answer(notProposed(applied->error));
+            } else if (applied) {
                 then(*applied);
             } else if (applied.error().code == Code::outcomeUnknown && attemptsLeft > 1) {
                 attempt(context, call, again, then, attemptsLeft - 1);

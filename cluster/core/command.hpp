@@ -269,6 +269,10 @@ struct Command {
     MessageId requestId;  // the same in every repeat: applied once, answered alike. Never nil
     WallTime stamp{};     // the proposer's clock
     Operation operation;
+    // Of a repeat: what the proposer had applied when it asked first. Results are remembered for a while only; where one
+    // from after this revision may have been forgotten, the repeat is refused with outcomeUnknown instead of being applied
+    // a second time. 0: asked for the first time. Needs clusterFeatureLevel.
+    Revision since = 0;
 };
 
 // What an entry did. A user's error is an outcome like any other: the entry is in the log and changed nothing.

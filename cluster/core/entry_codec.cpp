@@ -1,10 +1,12 @@
 #include "cluster/core/codec.hpp"
+#include "cluster/core/feature_level.hpp"
 #include "cluster/core/fields_documents.hpp"
 #include "cluster/core/fields_enrolments.hpp"
 #include "cluster/core/fields_nodes.hpp"
 #include "cluster/core/fields_registry.hpp"
 #include "cluster/core/fields_tasks.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace mesh::cluster {
@@ -15,6 +17,12 @@ template <std::size_t... Index>
 bool chooseOperation(Operation& operation, std::uint64_t number, std::index_sequence<Index...>)
 {
     return ((number == Index && (operation.emplace<Index>(), true)) || ...);
+}
+
+// The lowest that can say it.
+FeatureLevel entryLevel(const Command& command)
+{
+    return std::max(featureLevelOf(command.operation), command.since == 0 ? firstFeatureLevel : clusterFeatureLevel);
 }
 
 }  // namespace
@@ -34,10 +42,13 @@ Error newer(const char* what, std::uint64_t found, std::uint64_t known)
 Result<std::string> encodeCommand(const Command& command)
 {
     Encoder encoder;
-    encoder.level = featureLevelOf(command.operation);
+    encoder.level = entryLevel(command);
     encoder.number(encoder.level);
     encoder.id(command.requestId);
     encoder.time(command.stamp);
+    if (encoder.level >= clusterFeatureLevel) {
+        encoder.number(command.since);
+    }
     encoder.number(command.operation.index());
     // A copy: fields() takes what it could also fill.
     std::visit([&encoder](auto operation) { fields(encoder, operation); }, command.operation);
@@ -65,6 +76,9 @@ Result<Command> decodeCommand(std::string_view entry, FeatureLevel knows)
     std::uint64_t number = 0;
     decoder.id(command.requestId);
     decoder.time(command.stamp);
+    if (decoder.level >= clusterFeatureLevel) {
+        decoder.number(command.since);
+    }
     decoder.number(number);
     constexpr std::size_t known = std::variant_size_v<Operation>;
     if (decoder.good && !chooseOperation(command.operation, number, std::make_index_sequence<known>())) {
@@ -73,7 +87,7 @@ Result<Command> decodeCommand(std::string_view entry, FeatureLevel knows)
     if (decoder.good) {
         std::visit([&decoder](auto& operation) { fields(decoder, operation); }, command.operation);
     }
-    if (!decoder.good || !decoder.rest.empty() || featureLevelOf(command.operation) != decoder.level) {
+    if (!decoder.good || !decoder.rest.empty() || entryLevel(command) != decoder.level) {
         return malformed("an entry");
     }
     if (neededLevel(command.operation) > knows) {

@@ -91,6 +91,11 @@ Result<Applied> StateMachine::apply(std::string_view bytes, std::vector<Change>&
     }
     Applied applied;
     applied.revision = entry.revision;
+    if (command->since != 0 && command->since < forgottenUpTo()) {
+        applied.error = Error{Code::outcomeUnknown, "so much has happened since this was asked first that whether it was done "
+                                                    "then is not known any more"};
+        return applied;
+    }
     if (command->requestId.isNil()) {
         applied.error = Error{Code::invalidArgument, "a proposal needs a request id"};
         return applied;
@@ -126,6 +131,12 @@ void StateMachine::remember(Remembered result)
         answers.erase(remembered.front().requestId);
         remembered.pop_front();
     }
+}
+
+// Results of entries up to here may be forgotten. Follows from what is remembered, so that a snapshot need not have it.
+Revision StateMachine::forgottenUpTo() const
+{
+    return remembered.empty() ? 0 : remembered.front().applied.revision - 1;
 }
 
 const Applied* StateMachine::answerTo(const MessageId& requestId) const

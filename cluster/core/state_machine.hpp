@@ -119,6 +119,7 @@ private:
     void takeNodeId(std::uint64_t id);
     Outcome runAtLevel(const Operation& operation, Entry& entry);
     void remember(Remembered result);
+    Revision forgottenUpTo() const;
     Result<void> rebuildLookUps();
 
     // What a record takes of its table's budget, at the level in force.

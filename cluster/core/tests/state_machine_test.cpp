@@ -52,6 +52,52 @@ TEST_F(StateMachineTest, RememberedRequestsAreBounded)
     EXPECT_EQ(state().generation, 3 + limits::maxRememberedResults);
 }
 
+TEST_F(StateMachineTest, ARepeatWhoseFirstAttemptMayBeForgottenIsNotAppliedAgain)
+{
+    raise();
+    Command late = command(RaiseGeneration{});
+    apply(late);
+    late.since = state().revision - 1;  // as whoever asked first had it
+    EXPECT_EQ(apply(late).error.code, Code::ok) << "remembered";
+    EXPECT_EQ(state().generation, 2U);
+    for (std::size_t i = 0; i < limits::maxRememberedResults; ++i) {
+        apply(ExpireSessions{});
+    }
+    EXPECT_EQ(apply(late).error.code, Code::outcomeUnknown);
+    EXPECT_EQ(state().generation, 2U);
+
+    Command fresh = command(RaiseGeneration{});
+    fresh.since = state().revision;  // asked, and lost on the way
+    EXPECT_EQ(apply(fresh).error.code, Code::ok);
+    EXPECT_EQ(state().generation, 3U);
+}
+
+TEST_F(StateMachineTest, WhatIsForgottenIsTheSameAfterASnapshot)
+{
+    raise();
+    const Revision before = state().revision;
+    for (std::size_t i = 0; i <= limits::maxRememberedResults; ++i) {
+        apply(ExpireSessions{});
+    }
+    Command repeat = command(RaiseGeneration{});
+    repeat.since = before;
+    StateMachine other;
+    ASSERT_TRUE(other.restore(machine.snapshot()).ok());
+    std::vector<Change> ignored;
+    EXPECT_EQ(other.apply(*encodeCommand(repeat), ignored)->error.code, Code::outcomeUnknown);
+    EXPECT_EQ(apply(repeat).error.code, Code::outcomeUnknown);
+    EXPECT_EQ(other.hash(), machine.hash());
+}
+
+TEST_F(StateMachineTest, AnOlderProgramStopsAtARepeatItCannotJudge)
+{
+    Command repeat = command(RaiseGeneration{});
+    repeat.since = 1;
+    StateMachine older{firstFeatureLevel};
+    std::vector<Change> ignored;
+    EXPECT_EQ(older.apply(*encodeCommand(repeat), ignored).error().code, Code::unsupported);
+}
+
 TEST_F(StateMachineTest, AProposalWithoutRequestIdIsRefused)
 {
     EXPECT_EQ(apply(Command{{}, at(0), RaiseGeneration{}}).error.code, Code::invalidArgument);
