@@ -26,7 +26,7 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::s
       notify(std::move(systemd)), worker(loop.context()),
       cluster(loop, worker, config, stateDirectory, rng),
       hooks(loop.context(), {config.onPrimary, config.onStandby}, config.name), turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { node->onTimer(loop.now()); }}),
-      watchdog(loop, notify), stopTimer(loop.context())
+      watchdog(loop, notify), stopTimer(loop.context()), enrolmentTimer(loop.context())
 {
 }
 
@@ -76,10 +76,12 @@ Result<void> Daemon::start()
         if (change.kind == cluster::ChangeKind::enrolment || change.kind == cluster::ChangeKind::everything) {
             openEnrolment();
         }
-        if (config.registryFile.empty() && change.kind == cluster::ChangeKind::connector) {
-            dropUnknownConnectors();
+        if (config.registryFile.empty() &&
+            (change.kind == cluster::ChangeKind::connector || change.kind == cluster::ChangeKind::everything)) {
+            links->dropUnknown();
         }
     });
+    openEnrolment();
     cluster.engine().onStatus([this](const cluster::EngineStatus& status) { onClusterStatus(status); });
     if (Result<void> listening = server->start(); !listening) {
         return listening;
@@ -179,18 +181,27 @@ Result<void> Daemon::loadCertificate(std::string& certificate, std::string& key)
     return {};
 }
 
-void Daemon::dropUnknownConnectors()
-{
-    links->dropUnknown([this](const shoset::Address& address) { return node->satellites().find(address) != nullptr; });
-}
-
-// Closed again at the first change, or start, after the last secret has been used or has expired.
+// Opens or closes the endpoint, and comes back when that may change by itself.
 void Daemon::openEnrolment()
 {
-    const bool wanted = config.registryFile.empty() && node->enrolment().isWanted(loop.now());
-    if (const Result<void> opened = links->setEnrolment(wanted); !opened) {
+    if (!config.registryFile.empty()) {
+        return;
+    }
+    const bool wanted = node->enrolment().isWanted(loop.now());
+    const Result<void> opened = links->setEnrolment(wanted);
+    if (!opened) {
         log::error("enrolment_not_open", {{"reason", opened.error().message}});
     }
+    if (!wanted) {
+        enrolmentTimer.cancel();
+        return;
+    }
+    enrolmentTimer.expires_after(opened ? node->enrolment().nextChange(loop.now()) : limits::enrolmentReopen);
+    enrolmentTimer.async_wait([this](const boost::system::error_code& error) {
+        if (!error) {
+            openEnrolment();
+        }
+    });
 }
 
 void Daemon::readBrokenGlass()
@@ -220,7 +231,7 @@ void Daemon::reload()
     } else if (Result<void> changed = config.plainHttp ? Result<void>{} : server->setCertificate(certificate, key); !changed) {
         refuse(changed.error());
     } else {
-        dropUnknownConnectors();
+        links->dropUnknown();
         log::info("reloaded", {});
     }
     notify.ready();

@@ -33,7 +33,6 @@ public:
     void stop();
 
 private:
-    void dropUnknownConnectors();
     void openEnrolment();
     void readBrokenGlass();
     void followCluster();
@@ -78,6 +77,7 @@ private:
     host::Turns turns;
     host::Watchdog watchdog;
     boost::asio::steady_timer stopTimer;
+    boost::asio::steady_timer enrolmentTimer;
     Instant stopBy = never;
     bool stopping = false;
     bool wasPrimary = false;

@@ -195,11 +195,18 @@ Result<void> Links::setEnrolment(bool open)
         return {};
     }
     if (!open) {
+        log::info("enrolment_closed", {{"endpoint", config.enrolBind}});
+        const auto closed = std::make_shared<Endpoint>(std::move(enrolSide));
+        boost::asio::post(loop, [closed] {});  // it may be what calls us
         enrolSide = {};
+        strangers.clear();
         return {};
     }
-    log::info("enrolment_open", {{"endpoint", config.enrolBind}});
-    return openEndpoint(enrolSide, config.enrolBind, "enrolment", *keys);
+    Result<void> opened = openEndpoint(enrolSide, config.enrolBind, "enrolment", *keys);
+    if (opened) {
+        log::info("enrolment_open", {{"endpoint", enrolSide.listener->endpoint()}});
+    }
+    return opened;
 }
 
 void Links::sendClusterMessage(const std::string& node, std::string_view message)
@@ -221,8 +228,7 @@ void Links::sendClusterMessage(const std::string& node, std::string_view message
 std::optional<std::string> Links::authenticate(std::string_view domain, std::string_view key) const
 {
     if (domain == "mesh") {
-        const std::string address = connectorOfKey(key);
-        return address.empty() ? std::nullopt : std::optional<std::string>(address);
+        return connectorOfKey(key).empty() ? std::nullopt : std::optional<std::string>(key);
     }
     if (domain == "enrolment") {  // anybody may knock; what comes of it is the secret's to decide
         return std::string(key);
@@ -242,20 +248,52 @@ void Links::onAcceptedMessage(Endpoint& endpoint, PeerId peer, std::string_view 
         return;
     }
     if (&endpoint == &enrolSide) {
-        return owner.onStranger(std::string(identity), frame, [this, peer](std::string answer) {
-            if (enrolSide.listener) {
-                static_cast<void>(enrolSide.listener->send(peer, std::move(answer)));  // who is gone asks again
-            }
-        });
+        return onStranger(peer, identity, frame);
     }
     auto found = endpoint.linkOfPeer.find(peer);
     if (found == endpoint.linkOfPeer.end()) {
+        const std::string address = addressOf(endpoint, identity);
+        if (address.empty()) {
+            endpoint.listener->disconnect(peer);
+            return;
+        }
         const LinkId link = nextLink++;
         found = endpoint.linkOfPeer.emplace(peer, link).first;
-        ways[link] = {&endpoint, peer, nullptr, std::string(identity)};
-        owner.mesh().addAccepted(link, std::string(identity));
+        ways[link] = {&endpoint, peer, nullptr, address, std::string(identity)};
+        owner.mesh().addAccepted(link, address);
     }
     owner.mesh().onFrame(found->second, frame, owner.now());
+}
+
+// Empty for one that was let in and has been put out since, before it said its first word.
+std::string Links::addressOf(const Endpoint& endpoint, std::string_view identity) const
+{
+    if (&endpoint == &meshSide) {
+        return connectorOfKey(identity);
+    }
+    std::string name(identity);
+    return peers.contains(name) ? name : std::string();
+}
+
+void Links::onStranger(PeerId peer, std::string_view key, std::string_view frame)
+{
+    if (std::find(strangers.begin(), strangers.end(), peer) == strangers.end()) {
+        strangers.push_back(peer);
+        if (strangers.size() > limits::maxStrangers) {
+            enrolSide.listener->disconnect(strangers.front());
+            strangers.pop_front();
+        }
+    }
+    owner.onStranger(std::string(key), frame, [this, peer](std::string answer) {
+        if (!enrolSide.listener) {
+            return;
+        }
+        if (answer.empty()) {
+            enrolSide.listener->disconnect(peer);
+        } else {
+            static_cast<void>(enrolSide.listener->send(peer, std::move(answer)));  // who is gone asks again
+        }
+    });
 }
 
 void Links::onPeerGone(Endpoint& endpoint, PeerId peer)
@@ -310,11 +348,11 @@ void Links::resetLink(LinkId link)
     boost::asio::post(loop, [this, way] { onPeerGone(*way.endpoint, way.peer); });
 }
 
-void Links::dropUnknown(const std::function<bool(const shoset::Address&)>& isKnown)
+void Links::dropUnknown()
 {
     std::vector<LinkId> gone;
     for (const auto& [link, way] : ways) {
-        if (way.endpoint == &meshSide && !isKnown(way.address)) {
+        if (way.endpoint == &meshSide && connectorOfKey(way.key) != way.address) {
             gone.push_back(link);
         }
     }
@@ -339,7 +377,8 @@ std::vector<Counter> Links::metrics() const
     std::vector<Counter> out{
         {"bmcmesh_frames_dropped_total", "Frames that a peer's queue had no room for", framesDropped, false},
         {"bmcmesh_cluster_messages_dropped_total", "Messages of the cluster for a node that could not take them", clusterMessagesDropped, false}};
-    const std::pair<const char*, const Endpoint*> sides[] = {{"mesh", &meshSide}, {"peers", &peerSide}};
+    const std::pair<const char*, const Endpoint*> sides[] = {
+        {"mesh", &meshSide}, {"peers", &peerSide}, {"enrolment", &enrolSide}};
     for (const auto& [name, side] : sides) {
         if (!side->listener) {
             continue;
@@ -352,6 +391,7 @@ std::vector<Counter> Links::metrics() const
         out.push_back({base + "messages_sent_total", "Messages sent", c.sent, false});
         out.push_back({base + "refused_full_total", "Messages refused by a full queue", c.refusedFull, false});
         out.push_back({base + "dropped_gone_total", "Messages for connections that ended", c.droppedGone, false});
+        out.push_back({base + "dropped_too_many_total", "Messages of connections beyond the most", c.droppedTooMany, false});
         out.push_back({base + "dropped_malformed_total", "Messages that were not one frame", c.droppedMalformed, false});
         out.push_back({base + "dropped_unproved_total", "Messages without a proved identity", c.droppedUnproved, false});
     }

@@ -10,6 +10,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -57,8 +58,8 @@ public:
     std::string meshEndpoint() const;
     std::string peersEndpoint() const;
     std::vector<Counter> metrics() const;
-    // Ends the connections of connectors that the registry no longer has.
-    void dropUnknown(const std::function<bool(const shoset::Address&)>& isKnown);
+    // Ends the connections whose keys stand no longer for the connector that they stood for.
+    void dropUnknown();
 
     void sendFrame(shoset::LinkId link, std::string frame) override;
     void resetLink(shoset::LinkId link) override;
@@ -76,6 +77,7 @@ private:
         shoset::PeerId peer = 0;
         shoset::MeshDialer* dialer = nullptr;  // dialled
         std::string address;
+        std::string key = {};  // of an accepted connector
     };
 
     Result<void> openEndpoint(Endpoint& endpoint, const std::string& bind, const std::string& domain,
@@ -95,6 +97,8 @@ private:
     void removePeer(const std::string& name);
     std::optional<std::string> authenticate(std::string_view domain, std::string_view key) const;
     void onAcceptedMessage(Endpoint& endpoint, shoset::PeerId peer, std::string_view identity, std::string_view frame);
+    std::string addressOf(const Endpoint& endpoint, std::string_view identity) const;
+    void onStranger(shoset::PeerId peer, std::string_view key, std::string_view frame);
     void onPeerGone(Endpoint& endpoint, shoset::PeerId peer);
     void endLater(shoset::LinkId link);
 
@@ -105,6 +109,7 @@ private:
     Endpoint meshSide;
     Endpoint peerSide;
     Endpoint enrolSide;  // open while secrets are outstanding
+    std::deque<shoset::PeerId> strangers;  // on it, the oldest first
     std::optional<shoset::KeyPair> keys;
     std::map<std::string, Peer> peers;  // by name
     std::unordered_map<shoset::LinkId, Way> ways;

@@ -47,9 +47,26 @@ Enrolment::Enrolment(std::string nodeName, cluster::StateEngine& stateEngine, Ca
 {
 }
 
-bool Enrolment::isWanted(Now now) const
+bool Enrolment::isWanted(Now now)
 {
-    return cluster::hasOutstandingEnrolments(engine.state(), now.wall);
+    const auto& all = engine.state().enrolments;
+    if (cluster::hasOutstandingEnrolments(engine.state(), now.wall)) {
+        lingersUntil = now.mono + limits::enrolmentLinger;
+        return true;
+    }
+    const bool used = std::any_of(all.begin(), all.end(), [](const auto& entry) { return !entry.second.usedKey.empty(); });
+    return used && now.mono < lingersUntil;
+}
+
+Duration Enrolment::nextChange(Now now) const
+{
+    Duration next = std::max<Duration>(lingersUntil - now.mono, Duration{0});
+    for (const auto& [id, enrolment] : engine.state().enrolments) {
+        if (cluster::isOutstanding(enrolment, now.wall)) {
+            next = std::min<Duration>(next, enrolment.expiresAt - now.wall);
+        }
+    }
+    return next;
 }
 
 bool Enrolment::withinRate(Instant now)
@@ -66,13 +83,13 @@ void Enrolment::onFrame(const std::string& key, std::string_view frame, Now now,
     ++count.asked;
     if (!withinRate(now.mono)) {
         ++count.limited;
-        return;
+        return answer({});
     }
     const std::optional<shoset::Message> message = questionOf(frame);
     const auto* question = message ? std::get_if<shoset::Enrol>(&message->content) : nullptr;
     if (question == nullptr) {
         ++count.malformed;
-        return;
+        return answer({});
     }
     consume(key, cluster::hashSecret(question->secret), now, std::move(answer), true);
 }

@@ -19,18 +19,21 @@ struct EnrolmentCounters {
 };
 
 // Takes strangers in who bring a secret: the one thing that may be asked on the enrolment endpoint. A secret that the state
-// does not have costs the cluster nothing; at most limits::enrolmentsPerSecond are looked at, the rest is not answered. Pure.
+// does not have costs the cluster a question to the primary at most; at most limits::enrolmentsPerSecond are looked at, the rest is not answered. Pure.
 class Enrolment {
 public:
-    // Puts an answer's frame on its way.
+    // Puts an answer's frame on its way; an empty one: ends the connection, without a word. Whoever is in earnest comes
+    // again.
     using Answer = std::function<void(std::string frame)>;
 
     Enrolment(std::string nodeName, cluster::StateEngine& engine, CatchUp& catchUp, Rng& rng);
 
     // One frame from a stranger whose CURVE key (Z85) is proved. `answer` is called at most once, maybe later.
     void onFrame(const std::string& key, std::string_view frame, Now now, Answer answer);
-    // The endpoint has to be open: somebody may come.
-    bool isWanted(Now now) const;
+    // The endpoint has to be open: somebody may come, or may come back because the answer was lost. To be asked at each
+    // change of the enrolments, and at the time that nextChange() names.
+    bool isWanted(Now now);
+    Duration nextChange(Now now) const;
     const EnrolmentCounters& counters() const { return count; }
 
 private:
@@ -45,6 +48,7 @@ private:
     Rng& rng;
     Instant second{};
     std::size_t inSecond = 0;
+    Instant lingersUntil{};
     EnrolmentCounters count;
     std::shared_ptr<int> alive = std::make_shared<int>();
 };

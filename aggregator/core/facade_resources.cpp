@@ -168,8 +168,6 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
          About::other, Needs::systemManager},
         {"mesh/v1/connectors/{}/revoke", createOnly, [](R& all, const CallPtr& call) { all.registry.revoke(call); }, nullptr, {},
          About::other, Needs::systemManager},
-        {"mesh/v1/connectors/{}/rotate", createOnly, [](R& all, const CallPtr& call) { all.registry.rotate(call); }, nullptr, {},
-         About::other, Needs::systemManager},
         {"mesh/v1/enrolments", createOnly, [](R& all, const CallPtr& call) { all.registry.createEnrolment(call); }, nullptr, {},
          About::other, Needs::systemManager},
         {"mesh/v1/enrolments/{}", "DELETE", [](R& all, const CallPtr& call) { all.registry.cancelEnrolment(call); }, nullptr, {},

@@ -2,6 +2,7 @@
 
 #include "aggregator/core/resource_body.hpp"
 #include "cluster/core/enrolments.hpp"
+#include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
 #include "tenants/join_string.hpp"
 
@@ -38,6 +39,12 @@ Answer refused(const Error& error)
     return errorAnswer(status, {"GeneralError", {}, {}}, error.message);
 }
 
+Answer standsInAFile()
+{
+    return refused({Code::preconditionFailed, "tenants and connectors of this mesh stand in a file on each node; change that, "
+                                              "and reload"});
+}
+
 std::string textOr(const RequestBody& body, std::string_view name)
 {
     const std::string* value = body.text(name);
@@ -66,6 +73,9 @@ std::vector<tenants::JoinString::Aggregator> enrolmentEndpoints(const cluster::S
 
 Answer RegistryResources::tenants() const
 {
+    if (!context.node.registryInCluster()) {
+        return standsInAFile();
+    }
     json names = json::array();
     for (const std::string& name : context.engine.state().registry.tenants()) {
         names.push_back({{"name", name}});
@@ -77,8 +87,7 @@ Answer RegistryResources::tenants() const
 void RegistryResources::change(const CallPtr& call, cluster::Operation operation, int status) const
 {
     if (!context.node.registryInCluster()) {
-        return call->answer(refused({Code::preconditionFailed, "tenants and connectors of this mesh stand in a file on each "
-                                                               "node; change that, and reload"}));
+        return call->answer(standsInAFile());
     }
     propose(context, call, std::move(operation), [call, status](const cluster::Applied& applied) {
         if (!applied.ok()) {
@@ -105,6 +114,9 @@ void RegistryResources::removeTenant(const CallPtr& call) const
 
 Answer RegistryResources::connectors(const Call& call) const
 {
+    if (!context.node.registryInCluster()) {
+        return standsInAFile();
+    }
     const cluster::State& state = context.engine.state();
     json list = json::array();
     for (const auto& [name, connector] : state.registry.connectors()) {
@@ -117,7 +129,6 @@ Answer RegistryResources::connectors(const Call& call) const
                         {"product", connector.product},
                         {"type", connector.type},
                         {"revoked", connector.revoked},
-                        {"rotating", connector.rotating},
                         {"linked", satellite != nullptr && satellite->linked}});
     }
     json waiting = json::array();
@@ -156,12 +167,6 @@ void RegistryResources::revoke(const CallPtr& call) const
     change(call, cluster::RevokeConnector{name.tenant, name.name}, 204);
 }
 
-void RegistryResources::rotate(const CallPtr& call) const
-{
-    const tenants::ConnectorName name = nameOf(call->id);
-    change(call, cluster::BeginRotation{name.tenant, name.name}, 204);
-}
-
 void RegistryResources::cancelEnrolment(const CallPtr& call) const
 {
     change(call, cluster::CancelEnrolment{call->id}, 204);
@@ -176,11 +181,14 @@ void RegistryResources::createEnrolment(const CallPtr& call) const
     const RequestBody& body = std::get<RequestBody>(read);
     const std::int64_t minutes = body.integer("minutes") == nullptr ? defaultEnrolmentMinutes : *body.integer("minutes");
     if (!context.node.registryInCluster()) {
-        return call->answer(refused({Code::preconditionFailed, "connectors of this mesh stand in a registry file, so there is "
-                                                               "nothing to enrol into"}));
+        return call->answer(standsInAFile());
     }
     if (minutes < 1 || minutes > maxEnrolmentMinutes) {
         return call->answer(refused({Code::invalidArgument, "minutes is 1 to " + std::to_string(maxEnrolmentMinutes)}));
+    }
+    const std::string prefix = textOr(body, "prefix");
+    if (!prefix.empty() && !isValidPrefix(prefix)) {
+        return call->answer(refused({Code::invalidArgument, "a prefix is 1 to 16 letters and digits"}));
     }
     tenants::JoinString join{enrolmentEndpoints(context.engine.state()), cluster::makeSecret(context.rng)};
     const Result<std::string> text = tenants::encodeJoinString(join);
@@ -192,7 +200,7 @@ void RegistryResources::createEnrolment(const CallPtr& call) const
     enrolment.secretHash = cluster::hashSecret(join.secret);
     enrolment.tenant = *body.text("tenant");
     enrolment.name = *body.text("name");
-    enrolment.prefix = textOr(body, "prefix");
+    enrolment.prefix = prefix;
     enrolment.product = textOr(body, "product");
     enrolment.type = textOr(body, "type");
     enrolment.expiresAt = call->now.wall + std::chrono::minutes(minutes);

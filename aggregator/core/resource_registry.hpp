@@ -12,21 +12,19 @@ namespace mesh::aggregator {
 //   POST connectors {tenant, name, key, prefix?, product?, type?}   one whose key is known: taken over from a registry file
 //   DELETE connectors/{id}           forgets it, gives its prefix back
 //   POST connectors/{id}/revoke      its key is dead on every node at once
-//   POST connectors/{id}/rotate      asks it for a new key
 //   POST enrolments {tenant, name, minutes?, prefix?, product?, type?}   201 with {id, join, expires}
 //   DELETE enrolments/{id}
 class RegistryResources {
 public:
     explicit RegistryResources(const ResourceContext& resources) : context(resources) {}
 
-    Answer tenants() const;
+    Answer tenants() const;  // 409 here and below where a file is the registry
     void createTenant(const CallPtr& call) const;
     void removeTenant(const CallPtr& call) const;
     Answer connectors(const Call& call) const;
     void putConnector(const CallPtr& call) const;
     void removeConnector(const CallPtr& call) const;
     void revoke(const CallPtr& call) const;
-    void rotate(const CallPtr& call) const;
     void createEnrolment(const CallPtr& call) const;
     void cancelEnrolment(const CallPtr& call) const;
 

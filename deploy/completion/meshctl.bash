@@ -2,7 +2,7 @@
 
 _meshctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command="" sub="" index
-    local commands="keygen status get post patch delete map localise account cluster"
+    local commands="keygen status get post patch delete map localise account cluster tenant connector"
     local common="--url --user --password-file --cacert --context --json --help"
     COMPREPLY=()
 
@@ -13,7 +13,7 @@ _meshctl() {
         --role)
             mapfile -t COMPREPLY < <(compgen -W "Administrator Operator ReadOnly" -- "$word")
             return ;;
-        --url | --user | --context | --tenant | --prefix | --host | --uri | --as | --content-type | -H | --header)
+        --url | --user | --context | --tenant | --prefix | --minutes | --host | --uri | --as | --content-type | -H | --header)
             return ;;
     esac
 
@@ -49,6 +49,18 @@ _meshctl() {
                 break-glass) options="--config --state --minutes --help" ;;
                 recover) options="--config --state --yes --help" ;;
                 *) options="$common --config --state" ;;
+            esac ;;
+        tenant)
+            case $sub in
+                "") options="add list remove" ;;
+                *) options="$common" ;;
+            esac ;;
+        connector)
+            case $sub in
+                "") options="add list cancel revoke remove import" ;;
+                add) options="$common --tenant --prefix --minutes" ;;
+                import) mapfile -t COMPREPLY < <(compgen -f -W "$common" -- "$word"); return ;;
+                *) options="$common" ;;
             esac ;;
         get | post | patch | delete) options="$common --header --include /redfish/v1/" ;;
     esac

@@ -116,6 +116,50 @@ void addCluster(CLI::App& app, Arguments& args, Actions& actions)
     recover->add_flag("--yes", args.cluster.yes, "The other nodes will never run again with their data");
 }
 
+void addTenant(CLI::App& app, Arguments& args, Actions& actions)
+{
+    CLI::App* tenant = app.add_subcommand("tenant", "Tenants, where the cluster keeps them (registry: cluster)");
+    tenant->require_subcommand(1);
+    CLI::App* add = tenant->add_subcommand("add", "Add one");
+    CLI::App* list = tenant->add_subcommand("list", "Their names, one a line");
+    CLI::App* remove = tenant->add_subcommand("remove", "Remove one that has neither connectors nor accounts");
+    for (CLI::App* command : {add, remove}) {
+        command->add_option("name", args.registry.name, "Name of the tenant")->required();
+    }
+    actions[add] = [&args] { return tenantAdd(args.connection, args.registry); };
+    actions[list] = [&args] { return tenantList(args.connection, args.registry); };
+    actions[remove] = [&args] { return tenantRemove(args.connection, args.registry); };
+}
+
+void addConnector(CLI::App& app, Arguments& args, Actions& actions)
+{
+    CLI::App* connector = app.add_subcommand("connector", "Connectors, where the cluster keeps them (registry: cluster)");
+    connector->require_subcommand(1);
+    CLI::App* add = connector->add_subcommand("add", "Make a join string for 'mesh-connectord enroll': a secret, good once");
+    add->add_option("--tenant", args.registry.tenant, "Its tenant")->required();
+    add->add_option("name", args.registry.name, "Name of the connector")->required();
+    add->add_option("--prefix", args.registry.prefix, "Of its resources on the facade; none: made at its first contact");
+    add->add_option("--minutes", args.registry.minutes, "How long the join string is good")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 7 * 24 * 60));
+    CLI::App* list = connector->add_subcommand("list", "All connectors, and who may still enrol");
+    CLI::App* cancel = connector->add_subcommand("cancel", "Make a join string that was not used useless");
+    cancel->add_option("id", args.registry.enrolment, "Of the enrolment, as 'connector list' shows it")->required();
+    CLI::App* revoke = connector->add_subcommand("revoke", "Its key is dead on every node at once; it may be enrolled anew");
+    CLI::App* remove = connector->add_subcommand("remove", "Forget it, and give its prefix back");
+    for (CLI::App* command : {revoke, remove}) {
+        command->add_option("connector", args.registry.connector, "TENANT/NAME")->required();
+    }
+    CLI::App* import = connector->add_subcommand("import", "Take over the tenants and connectors of a registry file");
+    import->add_option("file", args.registry.file, "registry.yaml")->required();
+    const std::map<CLI::App*, int (*)(Connection, const RegistryOptions&)> commands{
+        {add, &connectorAdd},       {list, &connectorList},     {cancel, &connectorCancel},
+        {revoke, &connectorRevoke}, {remove, &connectorRemove}, {import, &connectorImport}};
+    for (const auto& [command, run] : commands) {
+        actions[command] = [&args, function = run] { return function(args.connection, args.registry); };
+    }
+}
+
 }  // namespace
 
 void addCommands(CLI::App& app, Arguments& args, Actions& actions)
@@ -128,6 +172,8 @@ void addCommands(CLI::App& app, Arguments& args, Actions& actions)
     addMap(app, args, actions);
     addAccount(app, args, actions);
     addCluster(app, args, actions);
+    addTenant(app, args, actions);
+    addConnector(app, args, actions);
 }
 
 }  // namespace mesh::ctl

@@ -18,6 +18,7 @@ struct Arguments {
     MapOptions map;
     AccountOptions account;
     ClusterOptions cluster;
+    RegistryOptions registry;
 };
 
 // What each subcommand does.

@@ -67,4 +67,26 @@ int clusterInit(const ClusterOptions& options);
 int clusterBreakGlass(const ClusterOptions& options);
 int clusterRecover(const ClusterOptions& options);
 
+struct RegistryOptions {
+    std::string tenant;
+    std::string name;       // of a tenant, or of a connector
+    std::string connector;  // TENANT/NAME
+    std::string enrolment;  // id
+    std::string prefix;
+    std::string file;
+    unsigned minutes = 60;  // that a join string is good for
+};
+// Who belongs to the mesh, where that is kept in the cluster.
+int tenantAdd(Connection connection, const RegistryOptions& options);
+int tenantList(Connection connection, const RegistryOptions& options);
+int tenantRemove(Connection connection, const RegistryOptions& options);
+// Prints the join string, and nothing else.
+int connectorAdd(Connection connection, const RegistryOptions& options);
+int connectorList(Connection connection, const RegistryOptions& options);
+int connectorCancel(Connection connection, const RegistryOptions& options);
+int connectorRevoke(Connection connection, const RegistryOptions& options);
+int connectorRemove(Connection connection, const RegistryOptions& options);
+// Takes a registry file over. Again after a failure: what is there already stays as it is.
+int connectorImport(Connection connection, const RegistryOptions& options);
+
 }  // namespace mesh::ctl

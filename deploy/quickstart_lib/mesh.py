@@ -85,7 +85,7 @@ def _dump(path, document):
 
 def _merged(document, extra):
     for section, settings in extra.items():
-        document[section] = {**document.get(section, {}), **settings}
+        document[section] = {**document.get(section, {}), **settings} if isinstance(settings, dict) else settings
     return document
 
 

@@ -91,17 +91,19 @@ class Sim:
 
 
 class Mesh:
-    """`with Mesh(...) as mesh:` starts everything and waits until all is shown; leaving it stops everything."""
+    """`with Mesh(...) as mesh:` starts everything and waits until all is shown; leaving it stops everything. Where the
+    registry is the `cluster`, nobody is in it and no connector runs: that is the test's to do."""
 
-    def __init__(self, sims, aggregators=2, ready=True):
+    def __init__(self, sims, aggregators=2, ready=True, registry="file"):
         self._folder = tempfile.TemporaryDirectory(prefix="bmcmesh-test-")
         self.state = Path(self._folder.name)
-        self._wait_for_ready, self._sims = ready, sims
-        ports = iter(free_ports(3 * aggregators + len(sims)))
+        self._wait_for_ready, self._sims, self._open = ready, sims, registry == "cluster"
+        ports = iter(free_ports(4 * aggregators + len(sims)))
         self.aggregators = [Aggregator(f"agg-{n}", next(ports), next(ports), next(ports)) for n in range(1, aggregators + 1)]
         self.satellites = [Satellite(sim.name, auth=sim.auth, user="" if sim.auth == "none" else "root", tenant=sim.tenant,
                                      extra={"target": sim.target}) for sim in sims]
         self._sim_ports = {sim.name: next(ports) for sim in sims}
+        self.enrolment_ports = {member.name: next(ports) for member in self.aggregators}
         self.process, self.control = {}, {}
         self._ended = []  # processes that were replaced by a later one of the same name
 
@@ -134,8 +136,13 @@ class Mesh:
             self.files.add_administrator(member, USER, password_file)
         self.files.write_registry(self.satellites)
         for member in self.aggregators:
+            if self._open:
+                bind = f"tcp://127.0.0.1:{self.enrolment_ports[member.name]}"
+                member.extra = {"registry": "cluster", "enrolment": {"bind": bind}, **member.extra}
             self.files.write_aggregator(member, self.aggregators)
             self.start(member)
+        if self._open:
+            return
         for member in self.satellites:
             self.files.write_connector(member, self.aggregators)
             self.start(member)
@@ -263,13 +270,13 @@ class Mesh:
 
 
 class MeshTest(unittest.TestCase):
-    """One mesh for all tests of a class, described by `sims` and `aggregators`; its logs are shown when a test fails."""
+    """One mesh for all tests of a class, described by these three; its logs are shown when a test fails."""
 
-    sims, aggregators = (), 2
+    sims, aggregators, registry = (), 2, "file"
 
     @classmethod
     def setUpClass(cls):
-        cls.mesh = Mesh(list(cls.sims), cls.aggregators)
+        cls.mesh = Mesh(list(cls.sims), cls.aggregators, registry=cls.registry)
         cls.mesh.__enter__()
 
     @classmethod

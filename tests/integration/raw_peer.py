@@ -6,6 +6,7 @@ import struct
 import zmq
 
 HELLO, COMMAND, REPLY, ANNOUNCE = 1, 6, 7, 11
+ENROL = 14
 LAST, NO_DEADLINE = 1, 0xFFFFFFFF
 
 
@@ -48,10 +49,14 @@ def hello(name):
     return record(HELLO, header(4, field(1, 1) + field(3, name) + field(4, 7) + field(7, 1)))
 
 
+def enrol(secret):
+    return record(ENROL, header(16, field(1, secret)))
+
+
 class RawPeer:
-    def __init__(self, key_file, endpoint, server_key, seconds):
+    def __init__(self, key_file, endpoint, server_key, seconds, context=None):
         keys = dict(line.split(": ", 1) for line in open(key_file).read().splitlines() if ": " in line)
-        self._context = zmq.Context()
+        self._context = context or zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.linger = 0
         self._socket.rcvtimeo = self._socket.sndtimeo = int(seconds * 1000)

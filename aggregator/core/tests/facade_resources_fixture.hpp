@@ -55,13 +55,14 @@ public:
     std::string software() const override { return "bmcmesh 0.1.0"; }
     std::string notReady() const override { return reason; }
     std::vector<PeerStatus> peers() const override { return {{"agg-b", true}}; }
-    bool registryInCluster() const override { return true; }
+    bool registryInCluster() const override { return inCluster; }
     std::vector<Counter> metrics() const override
     {
         return {{"bmcmesh_links_up", "Links\nthat are up", 3, true}, {"bmcmesh_http_requests_total", "Requests", 7, false}};
     }
 
     std::string reason;
+    bool inCluster = true;
 };
 
 struct Asked {

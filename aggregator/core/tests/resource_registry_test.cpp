@@ -1,0 +1,168 @@
+#include "aggregator/core/tests/facade_resources_fixture.hpp"
+
+#include "cluster/core/enrolments.hpp"
+#include "tenants/join_string.hpp"
+
+namespace mesh::aggregator {
+namespace {
+
+std::string keyOf(char digit)
+{
+    return std::string(39, '0') + digit;
+}
+
+class RegistryTest : public Resources {
+protected:
+    RegistryTest()
+    {
+        change(cluster::PutTenant{"acme"});
+        change(cluster::PutConnector{{"acme", "sled1", keyOf('1'), "AAA", "", ""}});
+        cluster::Node node;
+        node.name = "agg-a";
+        node.key = keyOf('a');
+        node.peerEndpoint = "tcp://agg-a:5671";
+        node.meshEndpoint = "tcp://agg-a:5670";
+        node.enrolEndpoint = "tcp://agg-a:5672";
+        change(cluster::PutNode{node});
+    }
+
+    const tenants::Registry& registry() const { return engine.state().registry; }
+
+    const std::string tenantsUri = "/mesh/v1/tenants";
+    const std::string connectorsUri = "/mesh/v1/connectors";
+    const std::string enrolmentsUri = "/mesh/v1/enrolments";
+    const std::string forSled7 = R"({"tenant":"acme","name":"sled7"})";
+};
+
+TEST_F(RegistryTest, OnlyTheSystemsManagersMaySeeOrChangeWhoBelongs)
+{
+    const std::pair<const char*, std::string> requests[] = {
+        {"GET", tenantsUri}, {"POST", tenantsUri}, {"DELETE", tenantsUri + "/acme"}, {"GET", connectorsUri},
+        {"POST", connectorsUri}, {"DELETE", connectorsUri + "/acme:sled1"}, {"POST", connectorsUri + "/acme:sled1/revoke"},
+        {"POST", enrolmentsUri}, {"DELETE", enrolmentsUri + "/x"}};
+    for (const auto& [method, uri] : requests) {
+        EXPECT_EQ(ask("", method, uri).status, 401) << method << " " << uri;
+        for (const char* user : {"boss", "op", "reader"}) {
+            EXPECT_EQ(ask(user, method, uri).status, 403) << user << " " << method << " " << uri;
+        }
+    }
+    EXPECT_NE(registry().find("acme", "sled1"), nullptr);
+}
+
+TEST_F(RegistryTest, TenantsAreAddedListedAndRemoved)
+{
+    EXPECT_EQ(ask("root", "POST", tenantsUri, R"({"name":"beta"})").status, 201);
+    EXPECT_EQ(ask("root", "POST", tenantsUri, R"({"name":"beta"})").status, 201);
+    EXPECT_EQ(get("root", tenantsUri).text, R"({"tenants":[{"name":"acme"},{"name":"beta"}]})");
+    EXPECT_EQ(ask("root", "POST", tenantsUri, R"({"name":"no name"})").status, 400);
+    EXPECT_EQ(ask("root", "DELETE", tenantsUri + "/beta").status, 204);
+    EXPECT_EQ(ask("root", "DELETE", tenantsUri + "/beta").status, 404);
+    EXPECT_EQ(ask("root", "DELETE", tenantsUri + "/acme").status, 409) << "it has connectors and accounts";
+}
+
+TEST_F(RegistryTest, AConnectorWhoseKeyIsKnownIsTakenOver)
+{
+    const std::string body =
+        R"({"tenant":"acme","name":"sled2","key":")" + keyOf('2') + R"(","prefix":"BBB","product":"R750"})";
+    EXPECT_EQ(ask("root", "POST", connectorsUri, body).status, 201);
+    EXPECT_EQ(ask("root", "POST", connectorsUri, body).status, 201);
+    ASSERT_NE(registry().find("acme", "sled2"), nullptr);
+    EXPECT_EQ(registry().find("acme", "sled2")->prefix, "BBB");
+    const std::string clash = R"({"tenant":"acme","name":"sled3","key":")" + keyOf('2') + "\"}";
+    EXPECT_EQ(ask("root", "POST", connectorsUri, clash).status, 409);
+    EXPECT_EQ(ask("root", "POST", connectorsUri, R"({"tenant":"acme","name":"sled3"})").status, 400);
+}
+
+TEST_F(RegistryTest, TheListTellsWhoIsLinkedAndWhoMayStillCome)
+{
+    announce("acme", "sled1", {});
+    ask("root", "POST", enrolmentsUri, forSled7);
+    const Asked list = get("root", connectorsUri);
+    ASSERT_EQ(list.status, 200);
+    ASSERT_EQ(list.body["connectors"].size(), 1u);
+    const auto& connector = list.body["connectors"][0];
+    EXPECT_EQ(connector["name"], "sled1");
+    EXPECT_EQ(connector["prefix"], "AAA");
+    EXPECT_EQ(connector["linked"], true);
+    EXPECT_EQ(connector["revoked"], false);
+    ASSERT_EQ(list.body["enrolments"].size(), 1u);
+    EXPECT_EQ(list.body["enrolments"][0]["name"], "sled7");
+    EXPECT_EQ(list.body["enrolments"][0]["expires"], "2024-05-01T13:00:00Z");
+    now.wall += 1h;
+    EXPECT_EQ(get("root", connectorsUri).body["enrolments"].size(), 0u) << "it has expired";
+}
+
+TEST_F(RegistryTest, ARevokedConnectorIsListedAsThatAndARemovedOneIsGone)
+{
+    EXPECT_EQ(ask("root", "POST", connectorsUri + "/acme:sled1/revoke").status, 204);
+    EXPECT_EQ(registry().findByKey(keyOf('1')), nullptr);
+    EXPECT_EQ(get("root", connectorsUri).body["connectors"][0]["revoked"], true);
+    EXPECT_EQ(ask("root", "DELETE", connectorsUri + "/acme:sled1").status, 204);
+    EXPECT_EQ(get("root", connectorsUri).body["connectors"].size(), 0u);
+    for (const char* unknown : {"acme:sled1", "acme", ":", "acme:"}) {
+        EXPECT_EQ(ask("root", "DELETE", connectorsUri + "/" + unknown).status, 404) << unknown;
+        EXPECT_EQ(ask("root", "POST", connectorsUri + "/" + unknown + "/revoke").status, 404) << unknown;
+    }
+}
+
+TEST_F(RegistryTest, AnEnrolmentsJoinStringNamesTheNodesAndHoldsTheSecretThatTheStateKnowsByItsHash)
+{
+    const Asked made = ask("root", "POST", enrolmentsUri, forSled7);
+    ASSERT_EQ(made.status, 201);
+    const Result<tenants::JoinString> join = tenants::decodeJoinString(std::string(made.body["join"]));
+    ASSERT_TRUE(join.ok());
+    ASSERT_EQ(join->aggregators.size(), 1u);
+    EXPECT_EQ(join->aggregators.front(), (tenants::JoinString::Aggregator{"agg-a", "tcp://agg-a:5672", keyOf('a')}));
+    const std::string id = made.body["id"];
+    EXPECT_EQ(engine.state().enrolments.at(id).secretHash, cluster::hashSecret(join->secret));
+    EXPECT_EQ(ask("root", "DELETE", enrolmentsUri + "/" + id).status, 204);
+    EXPECT_EQ(ask("root", "DELETE", enrolmentsUri + "/" + id).status, 404);
+}
+
+TEST_F(RegistryTest, AnEnrolmentThatCannotSucceedIsRefused)
+{
+    for (const char* body : {R"({"tenant":"acme","name":"x","minutes":0})",
+                             R"({"tenant":"acme","name":"x","minutes":10081})",
+                             R"({"tenant":"acme","name":"no name"})", R"({"tenant":"acme","name":"x","prefix":"no_good"})",
+                             R"({"tenant":"acme"})", R"({"tenant":"acme","name":"x","minutes":"1"})", "{}", ""}) {
+        EXPECT_EQ(ask("root", "POST", enrolmentsUri, body).status, 400) << body;
+    }
+    EXPECT_EQ(ask("root", "POST", enrolmentsUri, R"({"tenant":"nobody","name":"x"})").status, 404);
+    EXPECT_TRUE(engine.state().enrolments.empty());
+}
+
+TEST_F(RegistryTest, NobodyCanEnrolWhereNoNodeSaysWhere)
+{
+    cluster::Node node = engine.state().nodes.begin()->second;
+    node.enrolEndpoint.clear();
+    change(cluster::PutNode{node});
+    const Asked refused = ask("root", "POST", enrolmentsUri, forSled7);
+    EXPECT_EQ(refused.status, 409);
+    EXPECT_NE(refused.text.find("enrolment.advertise"), std::string::npos);
+}
+
+TEST_F(RegistryTest, WhatStandsInAFileIsNotChangedHere)
+{
+    node.inCluster = false;
+    const cluster::Revision before = engine.state().revision;
+    const std::string body = R"({"tenant":"acme","name":"sled2","key":")" + keyOf('2') + "\"}";
+    const std::tuple<const char*, std::string, std::string> requests[] = {
+        {"GET", tenantsUri, ""}, {"GET", connectorsUri, ""},
+        {"POST", tenantsUri, R"({"name":"x"})"}, {"DELETE", tenantsUri + "/acme", ""},
+        {"POST", connectorsUri, body}, {"DELETE", connectorsUri + "/acme:sled1", ""},
+        {"POST", connectorsUri + "/acme:sled1/revoke", ""}, {"POST", enrolmentsUri, forSled7}};
+    for (const auto& [method, uri, sent] : requests) {
+        const Asked refused = ask("root", method, uri, sent);
+        EXPECT_EQ(refused.status, 409) << method << " " << uri;
+        EXPECT_NE(refused.text.find("file"), std::string::npos) << refused.text;
+    }
+    EXPECT_EQ(engine.state().revision, before);
+}
+
+TEST_F(RegistryTest, ThereIsNoRotationYet)
+{
+    EXPECT_EQ(ask("root", "POST", connectorsUri + "/acme:sled1/rotate").status, 404);
+}
+
+}  // namespace
+}  // namespace mesh::aggregator

@@ -1,0 +1,274 @@
+#include "cluster/local/registry_file.hpp"
+#include "deploy/meshctl/admin_request.hpp"
+#include "deploy/meshctl/commands.hpp"
+#include "shoset/base/ids.hpp"
+
+#include <iostream>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace mesh::ctl {
+
+namespace {
+
+using json = nlohmann::json;
+
+constexpr const char* tenantsUri = "/mesh/v1/tenants";
+constexpr const char* connectorsUri = "/mesh/v1/connectors";
+constexpr const char* enrolmentsUri = "/mesh/v1/enrolments";
+
+// Names stand in paths as they are.
+Result<std::string> pathOf(const std::string& collection, const std::string& name)
+{
+    if (!isValidName(name)) {
+        return Error{Code::invalidArgument, "'" + name + "' is not a name"};
+    }
+    return collection + "/" + name;
+}
+
+// The connector's URI, from TENANT/NAME.
+Result<std::string> connectorUri(const std::string& text)
+{
+    const std::size_t slash = text.find('/');
+    const std::string tenant = text.substr(0, slash);
+    const std::string name = slash == std::string::npos ? std::string() : text.substr(slash + 1);
+    if (!isValidName(tenant) || !isValidName(name)) {
+        return Error{Code::invalidArgument, "expected TENANT/NAME, not '" + text + "'"};
+    }
+    return std::string(connectorsUri) + "/" + tenant + ":" + name;
+}
+
+int change(Connection connection, const std::string& method, const Result<std::string>& uri, const json& body,
+           const std::string& sentence)
+{
+    if (!uri) {
+        return complain(uri.error());
+    }
+    const Result<json> changed = ask(connection, method, *uri, body);
+    if (!changed) {
+        return complain(changed.error());
+    }
+    if (connection.json) {
+        std::cout << *changed << '\n';
+        return exitOk;
+    }
+    return done({}, sentence);
+}
+
+std::string stateOf(const json& connector)
+{
+    if (connector.value("revoked", false)) {
+        return "revoked";
+    }
+    return connector.value("linked", false) ? "linked" : "not linked";
+}
+
+std::string nameOf(const json& entry)
+{
+    return entry.value("tenant", "") + "/" + entry.value("name", "");
+}
+
+// What is in the mesh already, and what an import did.
+struct Import {
+    std::set<std::string> tenants;
+    std::map<tenants::ConnectorName, json> connectors;
+    std::size_t added = 0;
+    std::size_t unchanged = 0;
+    std::vector<std::string> refused;
+};
+
+Result<Import> readMesh(Connection& connection)
+{
+    const Result<json> tenants = ask(connection, "GET", tenantsUri, nullptr);
+    const Result<json> connectors = tenants ? ask(connection, "GET", connectorsUri, nullptr) : tenants;
+    if (!connectors) {
+        return connectors.error();
+    }
+    Import out;
+    for (const json& tenant : tenants->value("tenants", json::array())) {
+        out.tenants.insert(tenant.value("name", ""));
+    }
+    for (const json& connector : connectors->value("connectors", json::array())) {
+        out.connectors[{connector.value("tenant", ""), connector.value("name", "")}] = connector;
+    }
+    return out;
+}
+
+bool isThere(const Import& import, const tenants::Connector& wanted)
+{
+    const auto found = import.connectors.find({wanted.tenant, wanted.name});
+    if (found == import.connectors.end() || found->second.value("revoked", false)) {
+        return false;
+    }
+    const json& known = found->second;
+    return known.value("key", "") == wanted.key && (wanted.prefix.empty() || known.value("prefix", "") == wanted.prefix) &&
+           known.value("product", "") == wanted.product && known.value("type", "") == wanted.type;
+}
+
+json bodyOf(const tenants::Connector& connector)
+{
+    json body{{"tenant", connector.tenant}, {"name", connector.name}, {"key", connector.key}};
+    const std::pair<const char*, const std::string&> optional[] = {
+        {"prefix", connector.prefix}, {"product", connector.product}, {"type", connector.type}};
+    for (const auto& [name, value] : optional) {
+        if (!value.empty()) {
+            body[name] = value;
+        }
+    }
+    return body;
+}
+
+// An error ends the import; what the mesh refuses is noted, and the rest goes on.
+Result<void> put(Connection& connection, Import& import, const char* uri, const json& body, const std::string& what)
+{
+    const Result<json> put = ask(connection, "POST", uri, body);
+    if (!put && put.error().code != Code::refused) {
+        return put.error();
+    }
+    if (put) {
+        ++import.added;
+    } else {
+        import.refused.push_back(what + ": " + put.error().message);
+    }
+    return {};
+}
+
+Result<void> putAll(Connection& connection, Import& import, const tenants::Registry& registry)
+{
+    for (const std::string& tenant : registry.tenants()) {
+        if (import.tenants.contains(tenant)) {
+            ++import.unchanged;
+        } else if (Result<void> sent = put(connection, import, tenantsUri, {{"name", tenant}}, tenant); !sent) {
+            return sent;
+        }
+    }
+    for (const auto& [name, connector] : registry.connectors()) {
+        if (isThere(import, connector)) {
+            ++import.unchanged;
+            continue;
+        }
+        const std::string what = name.tenant + "/" + name.name;
+        if (Result<void> sent = put(connection, import, connectorsUri, bodyOf(connector), what); !sent) {
+            return sent;
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+int tenantAdd(Connection connection, const RegistryOptions& options)
+{
+    return change(std::move(connection), "POST", std::string(tenantsUri), {{"name", options.name}},
+                  "tenant " + options.name + " is there");
+}
+
+int tenantList(Connection connection, const RegistryOptions&)
+{
+    const Result<json> list = ask(connection, "GET", tenantsUri, nullptr);
+    if (!list) {
+        return complain(list.error());
+    }
+    if (connection.json) {
+        std::cout << *list << '\n';
+        return exitOk;
+    }
+    for (const json& tenant : list->value("tenants", json::array())) {
+        std::cout << tenant.value("name", "") << '\n';
+    }
+    return exitOk;
+}
+
+int tenantRemove(Connection connection, const RegistryOptions& options)
+{
+    return change(std::move(connection), "DELETE", pathOf(tenantsUri, options.name), nullptr,
+                  "tenant " + options.name + " is removed");
+}
+
+int connectorAdd(Connection connection, const RegistryOptions& options)
+{
+    json body{{"tenant", options.tenant}, {"name", options.name}, {"minutes", options.minutes}};
+    if (!options.prefix.empty()) {
+        body["prefix"] = options.prefix;
+    }
+    const Result<json> made = ask(connection, "POST", enrolmentsUri, body);
+    if (!made) {
+        return complain(made.error());
+    }
+    if (connection.json) {
+        std::cout << *made << '\n';
+        return exitOk;
+    }
+    return done({}, made->value("join", ""));
+}
+
+int connectorList(Connection connection, const RegistryOptions&)
+{
+    const Result<json> list = ask(connection, "GET", connectorsUri, nullptr);
+    if (!list) {
+        return complain(list.error());
+    }
+    if (connection.json) {
+        std::cout << *list << '\n';
+        return exitOk;
+    }
+    for (const json& connector : list->value("connectors", json::array())) {
+        const std::string prefix = connector.value("prefix", "");
+        std::cout << nameOf(connector) << "  " << (prefix.empty() ? "-" : prefix) << "  " << stateOf(connector) << '\n';
+    }
+    for (const json& enrolment : list->value("enrolments", json::array())) {
+        std::cout << nameOf(enrolment) << "  -  may enrol until " << enrolment.value("expires", "") << "  "
+                  << enrolment.value("id", "") << '\n';
+    }
+    return exitOk;
+}
+
+int connectorCancel(Connection connection, const RegistryOptions& options)
+{
+    return change(std::move(connection), "DELETE", pathOf(enrolmentsUri, options.enrolment), nullptr,
+                  "enrolment " + options.enrolment + " is cancelled");
+}
+
+int connectorRevoke(Connection connection, const RegistryOptions& options)
+{
+    const Result<std::string> uri = connectorUri(options.connector);
+    return change(std::move(connection), "POST", uri ? Result<std::string>(*uri + "/revoke") : uri, nullptr,
+                  options.connector + " is revoked");
+}
+
+int connectorRemove(Connection connection, const RegistryOptions& options)
+{
+    return change(std::move(connection), "DELETE", connectorUri(options.connector), nullptr,
+                  options.connector + " is removed");
+}
+
+int connectorImport(Connection connection, const RegistryOptions& options)
+{
+    const Result<tenants::Registry> registry = cluster::readRegistryFile(options.file);
+    if (!registry) {
+        return complain({Code::refused, registry.error().message});
+    }
+    Result<Import> import = readMesh(connection);
+    if (!import) {
+        return complain(import.error());
+    }
+    const Result<void> ended = putAll(connection, *import, *registry);
+    for (const std::string& refusal : import->refused) {
+        std::cerr << "meshctl: " << refusal << '\n';
+    }
+    if (connection.json) {
+        std::cout << json{{"added", import->added}, {"unchanged", import->unchanged}, {"refused", import->refused}} << '\n';
+    } else {
+        std::cout << import->added << " added, " << import->unchanged << " there already, " << import->refused.size()
+                  << " refused\n";
+    }
+    if (!ended) {
+        return complain(ended.error());
+    }
+    const bool some = import->added + import->unchanged > 0;
+    return import->refused.empty() ? exitOk : some ? exitPartly : exitFailed;
+}
+
+}  // namespace mesh::ctl
