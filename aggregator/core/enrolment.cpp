@@ -110,6 +110,9 @@ void Enrolment::consume(const std::string& key, const std::string& secretHash, N
     if (!known) {
         return refuse({Code::permissionDenied, "the secret is not known here, was used, or has expired"}, key, answer);
     }
+    if (!aggregatorsOf(engine.state())) {
+        return refuse({Code::unavailable, "not every node has said where connectors reach it"}, key, answer);
+    }
     engine.propose({MessageId::make(now.wall, rng), now.wall, cluster::ConsumeEnrolment{secretHash, key}},
                    now.mono + limits::handshakeTimeout,
                    [this, key, answer, owner = std::weak_ptr<int>(alive)](const Result<cluster::Applied>& applied) {

@@ -62,6 +62,9 @@ bool allowsMethod(std::string_view allow, std::string_view method)
     return false;
 }
 
+constexpr std::string_view createOnly = "POST";
+constexpr std::string_view withCreate = "GET, HEAD, POST";
+
 }  // namespace
 
 struct FacadeResources::Route {
@@ -89,8 +92,6 @@ struct FacadeResources::Found {
 std::span<const FacadeResources::Route> FacadeResources::routes()
 {
     using R = FacadeResources;
-    static constexpr std::string_view createOnly = "POST";
-    static constexpr std::string_view withCreate = "GET, HEAD, POST";
     static constexpr Route table[] = {
         {"redfish", readOnly,
          [](R&, const CallPtr& call) { call->answer(documentAnswer(200, "application/json", R"({"v1":"/redfish/v1/"})")); },
@@ -147,6 +148,15 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
         {"mesh/v1/status", readOnly,
          [](R& all, const CallPtr& call) { call->answer(meshStatus(*call, all.context)); }, nullptr,
          {}, About::other, Needs::login},
+    };
+    return table;
+}
+
+// For who runs the whole system.
+std::span<const FacadeResources::Route> FacadeResources::adminRoutes()
+{
+    using R = FacadeResources;
+    static constexpr Route table[] = {
         {"mesh/v1/cluster/members", withCreate,
          [](R& all, const CallPtr& call) { call->reads() ? call->answer(all.cluster.list()) : all.cluster.take(call); }, nullptr,
          {}, About::other, Needs::systemManager},
@@ -176,6 +186,18 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
     return table;
 }
 
+const FacadeResources::Route* FacadeResources::routeOf(std::string_view path, std::string& id)
+{
+    for (const std::span<const Route> table : {routes(), adminRoutes()}) {
+        for (const Route& route : table) {
+            if (matches(route.pattern, path, id)) {
+                return &route;
+            }
+        }
+    }
+    return nullptr;
+}
+
 FacadeResources::FacadeResources(cluster::StateEngine& engine, CatchUp& catchUp, MembershipPort& members,
                                  Credentials& credentials, PasswordPort& passwords, const Satellites& satellites,
                                  const NodeView& node, Rng& rng)
@@ -188,12 +210,8 @@ bool FacadeResources::isOpen(const std::string& method, const std::string& path)
 {
     const std::string_view bare = uri::withoutTrailingSlashes(path);
     std::string id;
-    for (const Route& route : routes()) {
-        if (allowsMethod(route.openMethods, method) && bare.size() > 1 && matches(route.pattern, bare.substr(1), id)) {
-            return true;
-        }
-    }
-    return false;
+    const Route* route = bare.size() > 1 ? routeOf(bare.substr(1), id) : nullptr;
+    return route != nullptr && allowsMethod(route->openMethods, method);
 }
 
 bool FacadeResources::ownsCollection(const std::string& collection) const
@@ -213,12 +231,9 @@ FacadeResources::Found FacadeResources::find(const Call& call) const
 {
     Found found;
     const std::string_view path = call.request.path;
-    for (const Route& route : routes()) {
-        if (path.size() > 1 && matches(route.pattern, path.substr(1), found.id)) {
-            found.route = &route;
-            found.allow = route.allowOf == nullptr ? route.allow : route.allowOf(found.id);
-            return found;
-        }
+    if (path.size() > 1 && (found.route = routeOf(path.substr(1), found.id)) != nullptr) {
+        found.allow = found.route->allowOf == nullptr ? found.route->allow : found.route->allowOf(found.id);
+        return found;
     }
     found.service = services.find(belowRoot(path), call.tenant());
     if (found.service) {

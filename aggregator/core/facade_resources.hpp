@@ -36,6 +36,9 @@ private:
     struct Route;
     struct Found;
     static std::span<const Route> routes();
+    static std::span<const Route> adminRoutes();
+    // The first whose pattern is the path (without its first slash), and what stands for {}.
+    static const Route* routeOf(std::string_view path, std::string& id);
     Found find(const Call& call) const;
     std::optional<Answer> refuse(Call& call, const Found& found) const;
     void readCollection(const CallPtr& call, const Route& route);

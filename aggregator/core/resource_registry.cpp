@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_registry.hpp"
 
+#include "aggregator/core/enrolment.hpp"
 #include "aggregator/core/resource_body.hpp"
 #include "cluster/core/enrolments.hpp"
 #include "shoset/base/ids.hpp"
@@ -185,6 +186,10 @@ void RegistryResources::createEnrolment(const CallPtr& call) const
     }
     if (minutes < 1 || minutes > maxEnrolmentMinutes) {
         return call->answer(refused({Code::invalidArgument, "minutes is 1 to " + std::to_string(maxEnrolmentMinutes)}));
+    }
+    if (!aggregatorsOf(context.engine.state())) {
+        return call->answer(refused({Code::preconditionFailed, "a node has not said where connectors reach it: set "
+                                                               "mesh.advertise on each"}));
     }
     const std::string prefix = textOr(body, "prefix");
     if (!prefix.empty() && !isValidPrefix(prefix)) {

@@ -183,6 +183,18 @@ TEST_F(EnrolmentTest, WhatIsNoQuestionIsSentAway)
     EXPECT_EQ(enrolment.counters().malformed, 3u);
 }
 
+TEST_F(EnrolmentTest, NoSecretIsUsedUpWhileItIsNotKnownWhomToDial)
+{
+    const std::string secret = makeSecret("sled07");
+    cluster::Node silent = nodeOf("agg-b", 'b');
+    silent.meshEndpoint.clear();
+    const std::string id = propose(cluster::PutNode{silent}).value;
+    EXPECT_EQ(ask(keyOf('1'), secret).code, Code::unavailable);
+    EXPECT_TRUE(cluster::hasOutstandingEnrolments(engine.state(), now.wall));
+    propose(cluster::RemoveNode{std::stoull(id)});
+    EXPECT_EQ(ask(keyOf('1'), secret).code, Code::ok);
+}
+
 TEST_F(EnrolmentTest, TheEndpointIsWantedWhileSomebodyMayComeOrComeBack)
 {
     EXPECT_FALSE(enrolment.isWanted(now));

@@ -133,12 +133,19 @@ TEST_F(RegistryTest, AnEnrolmentThatCannotSucceedIsRefused)
 
 TEST_F(RegistryTest, NobodyCanEnrolWhereNoNodeSaysWhere)
 {
-    cluster::Node node = engine.state().nodes.begin()->second;
-    node.enrolEndpoint.clear();
-    change(cluster::PutNode{node});
-    const Asked refused = ask("root", "POST", enrolmentsUri, forSled7);
+    const cluster::Node told = engine.state().nodes.begin()->second;
+    cluster::Node silent = told;
+    silent.enrolEndpoint.clear();
+    change(cluster::PutNode{silent});
+    Asked refused = ask("root", "POST", enrolmentsUri, forSled7);
     EXPECT_EQ(refused.status, 409);
     EXPECT_NE(refused.text.find("enrolment.advertise"), std::string::npos);
+    silent = told;
+    silent.meshEndpoint.clear();
+    change(cluster::PutNode{silent});
+    refused = ask("root", "POST", enrolmentsUri, forSled7);
+    EXPECT_EQ(refused.status, 409);
+    EXPECT_NE(refused.text.find("mesh.advertise"), std::string::npos);
 }
 
 TEST_F(RegistryTest, WhatStandsInAFileIsNotChangedHere)
