@@ -17,13 +17,13 @@ protected:
     {
         change(cluster::PutTenant{"acme"});
         change(cluster::PutConnector{{"acme", "sled1", keyOf('1'), "AAA", "", ""}});
-        cluster::Node node;
-        node.name = "agg-a";
-        node.key = keyOf('a');
-        node.peerEndpoint = "tcp://agg-a:5671";
-        node.meshEndpoint = "tcp://agg-a:5670";
-        node.enrolEndpoint = "tcp://agg-a:5672";
-        change(cluster::PutNode{node});
+        cluster::Node self;
+        self.name = "agg-a";
+        self.key = keyOf('a');
+        self.peerEndpoint = "tcp://agg-a:5671";
+        self.meshEndpoint = "tcp://agg-a:5670";
+        self.enrolEndpoint = "tcp://agg-a:5672";
+        change(cluster::PutNode{self});
     }
 
     const tenants::Registry& registry() const { return engine.state().registry; }
