@@ -22,10 +22,20 @@ class EnrolmentTest(MeshTest):
     def setUpClass(cls):
         super().setUpClass()
         try:
+            eventually(cls.all_have_said_where_they_are, "the cluster is whole", 20)
             eventually(lambda: cls.ctl_of(cls.mesh, "tenant", "add", "acme")[0] == 0, "the cluster takes changes", 20)
         except BaseException:
             cls.tearDownClass()
             raise
+
+    @classmethod
+    def all_have_said_where_they_are(cls):
+        with cls.mesh.client() as client:
+            answer = client.get("/mesh/v1/cluster/members")
+        if answer.status != 200 or answer.json()["feature_level"] < 2:
+            return False
+        nodes = answer.json()["nodes"]
+        return len(nodes) == cls.aggregators and all(node["mesh_endpoint"] for node in nodes)
 
     @staticmethod
     def ctl_of(mesh, *arguments, member=None):

@@ -1,6 +1,7 @@
 #include "aggregator/core/enrolment.hpp"
 
 #include "cluster/core/enrolments.hpp"
+#include "cluster/core/feature_level.hpp"
 #include "cluster/core/memory_engine.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/core/frame.hpp"
@@ -22,6 +23,7 @@ cluster::Node nodeOf(const std::string& name, char digit)
     node.key = keyOf(digit);
     node.peerEndpoint = "tcp://" + name + ":5671";
     node.meshEndpoint = "tcp://" + name + ":5670";
+    node.featureLevel = cluster::clusterFeatureLevel;
     return node;
 }
 
@@ -29,6 +31,7 @@ class EnrolmentTest : public testing::Test {
 protected:
     EnrolmentTest()
     {
+        propose(cluster::RaiseFeatureLevel{cluster::clusterFeatureLevel});
         propose(cluster::PutTenant{"acme"});
         propose(cluster::PutNode{nodeOf("agg-a", 'a')});
     }

@@ -1,6 +1,7 @@
 #include "aggregator/core/tests/facade_resources_fixture.hpp"
 
 #include "cluster/core/enrolments.hpp"
+#include "cluster/core/feature_level.hpp"
 #include "tenants/join_string.hpp"
 
 namespace mesh::aggregator {
@@ -15,6 +16,7 @@ class RegistryTest : public Resources {
 protected:
     RegistryTest()
     {
+        change(cluster::RaiseFeatureLevel{cluster::clusterFeatureLevel});
         change(cluster::PutTenant{"acme"});
         change(cluster::PutConnector{{"acme", "sled1", keyOf('1'), "AAA", "", ""}});
         cluster::Node self;
@@ -23,6 +25,7 @@ protected:
         self.peerEndpoint = "tcp://agg-a:5671";
         self.meshEndpoint = "tcp://agg-a:5670";
         self.enrolEndpoint = "tcp://agg-a:5672";
+        self.featureLevel = cluster::clusterFeatureLevel;
         change(cluster::PutNode{self});
     }
 
