@@ -22,10 +22,12 @@ class Aggregator:
     peers_port: int
     key: str = ""        # public half
     extra: dict = field(default_factory=dict)  # further settings of its configuration, by section
+    facade_address: str = "127.0.0.1"
+    mesh_address: str = "127.0.0.1"            # for connectors and the other aggregators
 
     @property
     def facade(self):
-        return f"https://127.0.0.1:{self.facade_port}"
+        return f"https://{self.facade_address}:{self.facade_port}"
 
 
 @dataclass
@@ -130,13 +132,13 @@ class MeshFiles:
 
     def write_aggregator(self, aggregator, everyone):
         certificate, key = self.authority.server(aggregator.name)
-        others = [{"name": other.name, "endpoint": f"tcp://127.0.0.1:{other.peers_port}", "key": other.key}
+        others = [{"name": other.name, "endpoint": f"tcp://{other.mesh_address}:{other.peers_port}", "key": other.key}
                   for other in everyone if other is not aggregator]
         _dump(self.config(aggregator), _merged({
             "node": {"name": aggregator.name, "key": str(self.state / "keys" / f"{aggregator.name}.key")},
-            "mesh": {"bind": f"tcp://127.0.0.1:{aggregator.mesh_port}"},
-            "peers": {"bind": f"tcp://127.0.0.1:{aggregator.peers_port}", "members": others},
-            "facade": {"bind": f"127.0.0.1:{aggregator.facade_port}", "certificate": str(certificate),
+            "mesh": {"bind": f"tcp://{aggregator.mesh_address}:{aggregator.mesh_port}"},
+            "peers": {"bind": f"tcp://{aggregator.mesh_address}:{aggregator.peers_port}", "members": others},
+            "facade": {"bind": f"{aggregator.facade_address}:{aggregator.facade_port}", "certificate": str(certificate),
                        "certificate_key": str(key)},
             "cluster": dict(ELECTION),
             "registry": {"file": str(self.registry)},
@@ -150,7 +152,7 @@ class MeshFiles:
                 target[name] = value
         _dump(self.config(satellite), _merged({
             "connector": {"name": satellite.name, "key": str(self.state / "keys" / f"{satellite.name}.key")},
-            "aggregators": [{"name": aggregator.name, "endpoint": f"tcp://127.0.0.1:{aggregator.mesh_port}",
+            "aggregators": [{"name": aggregator.name, "endpoint": f"tcp://{aggregator.mesh_address}:{aggregator.mesh_port}",
                              "key": aggregator.key} for aggregator in aggregators],
             "target": target}, satellite.extra))
 

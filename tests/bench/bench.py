@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 import bulk
+import cluster_failover
 import crowd
 import failover
 import memory
@@ -18,7 +19,7 @@ from figures import Figures
 from lab import CHECKOUT, Lab, Length, Problem
 
 SECTIONS = {"micro": micro.run, "paths": paths.run, "memory": memory.run, "bulk": bulk.run, "failover": failover.run,
-            "crowd": crowd.run}
+            "takeover": cluster_failover.run, "crowd": crowd.run}
 
 
 def _programs(given):

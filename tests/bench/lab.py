@@ -32,6 +32,7 @@ class Length:
     rounds: int = 5
     seconds: int = 4
     failovers: int = 7
+    takeovers: int = 100
     connectors: int = 1000
     messages: int = 300_000
     upload: int = 200_000_000
@@ -39,7 +40,7 @@ class Length:
 
     @staticmethod
     def quick():
-        return Length(rounds=3, seconds=2, failovers=3, connectors=200, messages=50_000,
+        return Length(rounds=3, seconds=2, failovers=3, takeovers=5, connectors=200, messages=50_000,
                       upload=40_000_000, download=20_000_000)
 
 
