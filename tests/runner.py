@@ -20,6 +20,7 @@ SHORT_WALK_MOCKUP = "dmtf-public-bladed"
 SANITIZER_SLOWNESS = 4.0
 SANITIZED_SIMULATIONS = "4"  # runs of random seeds; without sanitizers there are more
 FUZZ_SECONDS_EACH, FUZZ_SECONDS_TOTAL = 60, 360
+TAKEOVER_ROUNDS, SOAK_SECONDS = 5, 60
 # One suite that hangs must not cost the others their turn.
 GRACE = 3.0
 
@@ -33,6 +34,7 @@ class Suite:
     folder: Path = CHECKOUT
     environment: dict = field(default_factory=dict)
     strict: bool = True        # over budget is a failure
+    shown: bool = False        # its output, also when it passed
 
 
 @dataclass
@@ -96,9 +98,10 @@ def run_and_show(suite):
     with tempfile.TemporaryFile() as log:
         print(f"{suite.name} ...", flush=True)
         outcome = run(suite, log)
-        if not outcome.passed:
+        if suite.shown or not outcome.passed:
             log.seek(0)
             sys.stdout.write(log.read().decode(errors="replace"))
+        if not outcome.passed:
             print(f"{suite.name}: FAILED, {outcome.note}", flush=True)
     return outcome
 
@@ -159,12 +162,18 @@ def instrumented():
         return [*outcomes, simulation.result()]
 
 
-def long_walk():
-    if not MOCKUPS.is_dir():
-        return Suite("walk, all mockups", [], [MOCKUPS], 300)
+def further_suites(soak_seconds):
+    """What only --ci runs without being named, by name: over the plain build, with figures to look at."""
     walk = suites()["walk"]
-    return Suite("walk, all mockups", python(CHECKOUT / "tests/walk/walk.py"), walk.needs, 300, environment=walk.environment,
-                 strict=False)
+    tests, programs = CHECKOUT / "tests", BUILD / "dev/bin"
+    listed = [
+        Suite("walk-all", python(tests / "walk/walk.py"), [*walk.needs, MOCKUPS], 300, environment=walk.environment,
+              strict=False),
+        Suite("takeover", python(tests / "bench/cluster_failover.py", "--rounds", TAKEOVER_ROUNDS, "--bin", programs),
+              walk.needs, 60, strict=False, shown=True),
+        Suite("soak", [str(programs / "cluster_soak"), str(soak_seconds)], [programs / "cluster_soak"], soak_seconds + 30,
+              strict=False, shown=True)]
+    return {suite.name: suite for suite in listed}
 
 
 def table(outcomes):
@@ -180,22 +189,27 @@ def table(outcomes):
 def main():
     known = suites()
     parser = argparse.ArgumentParser(prog="tests/run", description=__doc__)
+    names = ", ".join([*known, *further_suites(SOAK_SECONDS)])
     parser.add_argument("--ci", action="store_true",
-                        help="also: everything under ASan and UBSan, fuzzing, a walk over all mockups; up to half an hour")
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"default: all; there are {', '.join(known)}")
+                        help="also: takeovers, a soak, a walk over all mockups, everything under ASan and UBSan, fuzzing; "
+                             "up to half an hour")
+    parser.add_argument("--soak-seconds", type=int, default=SOAK_SECONDS, metavar="N", help="default: %(default)s")
+    parser.add_argument("suites", nargs="*", metavar="SUITE",
+                        help=f"there are {names}; default: all but the last {len(further_suites(SOAK_SECONDS))}")
     given = parser.parse_args()
-    unknown = [name for name in given.suites if name not in known]
+    further = further_suites(given.soak_seconds)
+    unknown = [name for name in given.suites if name not in known and name not in further]
     if unknown:
-        parser.error(f"no such suite: {', '.join(unknown)}; there are {', '.join(known)}")
+        parser.error(f"no such suite: {', '.join(unknown)}; there are {names}")
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that what runs is ended too
     outcomes = [build("dev", ["tests"])]
     if outcomes[0].passed:
         for suite in known.values():
             suite.strict = not given.ci  # a busy machine is no reason to refuse a change
-        outcomes += [run_and_show(known[name]) for name in given.suites or known]
+        outcomes += [run_and_show({**known, **further}[name]) for name in given.suites or known]
         if given.ci:
-            outcomes.append(run_and_show(long_walk()))
+            outcomes += [run_and_show(suite) for name, suite in further.items() if name not in given.suites]
             outcomes += instrumented()
             outcomes += fuzz()
     table(outcomes)
