@@ -12,6 +12,8 @@ import bulk
 import cluster_failover
 import crowd
 import failover
+import handover
+import idle
 import memory
 import micro
 import paths
@@ -19,7 +21,7 @@ from figures import Figures
 from lab import CHECKOUT, Lab, Length, Problem
 
 SECTIONS = {"micro": micro.run, "paths": paths.run, "memory": memory.run, "bulk": bulk.run, "failover": failover.run,
-            "takeover": cluster_failover.run, "crowd": crowd.run}
+            "takeover": cluster_failover.run, "handover": handover.run, "idle": idle.run, "crowd": crowd.run}
 
 
 def _programs(given):

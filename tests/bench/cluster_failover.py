@@ -20,14 +20,14 @@ from statistics import median, quantiles
 sys.dont_write_bytecode = True
 
 import network  # noqa: E402  (nothing is written beside the sources)
-from lab import (CHECKOUT, NO_ANSWER, SIMULATOR, USER, Aggregator, Child, Client, Lab, Length, Problem, Satellite,  # noqa: E402
-                 settle, wait_until)
+from lab import (CHECKOUT, NO_ANSWER, USER, Aggregator, Client, Lab, Length, Problem, Satellite, settle,  # noqa: E402
+                 wait_until)
 from load import ACCOUNTS, DEADLINE, MERGED, SESSIONS, Book, Clients, worst_gap  # noqa: E402
-from quickstart_lib.mesh import assign_prefixes, read_ready_file, simulator_command, simulator_entry  # noqa: E402
+from quickstart_lib.mesh import assign_prefixes  # noqa: E402
 
 # The first five are what a short run shows.
-FAULTS = [("killed", "primary"), ("stopped", "primary"), ("cut off", "primary"), ("cut off", "standby"), ("killed", "standby"),
-          ("stopped", "standby")]
+FAULTS = [("killed", "primary"), ("stopped", "primary"), ("cut off", "primary"), ("cut off", "standby"),
+          ("killed", "standby"), ("stopped", "standby")]
 _SATELLITES, _NODES = 6, 3
 _BEFORE, _AFTER = 0.6, 2.4  # seconds of asking before a fault and while it lasts
 _HEALED = 30.0              # seconds until all must be well again
@@ -44,7 +44,7 @@ class Cluster:
         self.place = dict(zip((node.name for node in self.nodes), self._places))
         self.satellites = [Satellite(f"bmc-{number}", uuid=f"00000000-0000-4000-8000-{number:012}")
                            for number in range(1, _SATELLITES + 1)]
-        self._start_simulators()
+        self.control = lab.start_simulators(self.satellites)
         lab.files.make_keys([*self.nodes, *self.satellites])
         assign_prefixes(self.satellites)
         lab.files.write_registry(self.satellites)
@@ -54,21 +54,6 @@ class Cluster:
             self.start(node)
         for satellite in self.satellites:
             lab.start_connector(satellite, self.nodes)
-
-    def _start_simulators(self):
-        certificate = self.lab.files.authority.server("bmcsim")
-        entries = [simulator_entry(each, self.lab.port(), None, certificate) | {"https": False} for each in self.satellites]
-        command, ready = simulator_command(SIMULATOR, self.lab.state / "run", "bmcsim", entries)
-        child = self.lab.start("bmcsim", command)
-
-        def missing():
-            child.require_running()
-            return None if read_ready_file(ready) else "not yet"
-        wait_until(missing, 30, "the simulated BMCs start")
-        served = read_ready_file(ready)
-        for satellite in self.satellites:
-            satellite.url = served[satellite.name]["url"]
-        self.control = served[self.satellites[0].name]["control_url"]
 
     def start(self, node):
         command = [self.lab.program("mesh-aggregatord"), "--config", self.lab.files.config(node), "--state",
@@ -163,6 +148,7 @@ class Rounds:
         victim = primary if role == "primary" else standbys[len(self.seconds_well[kind, role]) % len(standbys)]
         with Clients(self._cluster.nodes, self._cluster.lab.password, self._token, self.book, self._uris,
                      self._resets) as clients:
+            wait_until(clients.missing, DEADLINE, "all clients are busy")
             begin = time.monotonic()
             settle(_BEFORE)
             moment = time.monotonic()

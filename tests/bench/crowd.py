@@ -18,8 +18,9 @@ end
 
 
 class Crowd:
-    def __init__(self, lab, count, server):
-        self._process = subprocess.Popen([lab.program("many_connectors"), str(count), server], stdin=subprocess.PIPE,
+    def __init__(self, lab, count, server, links=1):
+        command = [lab.program("many_connectors"), str(count), server, str(links)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, stderr=open(lab.files.log("crowd"), "wb"), text=True)
         self.pid = self._process.pid
         self._lines = queue.Queue()

@@ -16,7 +16,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(CHECKOUT / "deploy"))
 
 from quickstart_lib.client import Client  # noqa: E402  (the path comes first)
-from quickstart_lib.mesh import Aggregator, MeshFiles, Satellite, generated_password  # noqa: E402
+from quickstart_lib.mesh import (Aggregator, MeshFiles, Satellite, generated_password, read_ready_file,  # noqa: E402
+                                 simulator_command, simulator_entry)
 from quickstart_lib.problem import Problem  # noqa: E402
 from quickstart_lib.process import Child, stop_all  # noqa: E402
 from quickstart_lib.ready import NO_ANSWER, Mapping, wait_until  # noqa: E402
@@ -33,6 +34,8 @@ class Length:
     seconds: int = 4
     failovers: int = 7
     takeovers: int = 100
+    handovers: int = 10
+    idle: int = 30
     connectors: int = 1000
     messages: int = 300_000
     upload: int = 200_000_000
@@ -40,7 +43,7 @@ class Length:
 
     @staticmethod
     def quick():
-        return Length(rounds=3, seconds=2, failovers=3, takeovers=5, connectors=200, messages=50_000,
+        return Length(rounds=3, seconds=2, failovers=3, takeovers=5, handovers=2, idle=10, connectors=200, messages=50_000,
                       upload=40_000_000, download=20_000_000)
 
 
@@ -139,6 +142,22 @@ class Lab:
         return self.start(satellite.name, [self.program("mesh-connectord"), "--config", self.files.config(satellite),
                                            "--state", self.files.own_state(satellite)])
 
+    def start_simulators(self, satellites):
+        """A simulated BMC, which asks for no password, behind each; the URL of their control."""
+        certificate = self.files.authority.server("bmcsim")
+        entries = [simulator_entry(each, self.port(), None, certificate) | {"https": False} for each in satellites]
+        command, ready = simulator_command(SIMULATOR, self.state / "run", "bmcsim", entries)
+        child = self.start("bmcsim", command)
+
+        def missing():
+            child.require_running()
+            return None if read_ready_file(ready) else "not yet"
+        wait_until(missing, 30, "the simulated BMCs start")
+        served = read_ready_file(ready)
+        for satellite in satellites:
+            satellite.url = served[satellite.name]["url"]
+        return served[satellites[0].name]["control_url"]
+
     def client(self, node):
         return Client(node.facade, USER, self.password, self.files.authority.certificate, timeout=60)
 
@@ -175,6 +194,11 @@ def switches(pid):
     for status in Path(f"/proc/{pid}/task").glob("*/status"):
         count += int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
     return count
+
+
+def written_bytes(pid):
+    """To disks, or on their way there."""
+    return int(Path(f"/proc/{pid}/io").read_text().partition("\nwrite_bytes:")[2].split()[0])
 
 
 def memory_kb(pid, field):

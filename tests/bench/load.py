@@ -20,6 +20,7 @@ _LATE = 2.0           # that an answer may come late on a busy machine
 _KEPT = 8             # sessions and accounts that stay, each; more are ended
 _ACCOUNT_EVERY = 12   # an account costs a password hash
 _PAUSE = {"read": 0.004, "write": 0.008, "reset": 0.02}  # between an answer and the next request of a client
+_BUSY = 3             # answers
 _PASSWORD = "a long enough one"
 
 
@@ -101,6 +102,13 @@ class Clients:
             if thread.is_alive():
                 self._book.violated(f"a request never ended: {thread.name}")
 
+    def missing(self):
+        """Who has not been answered often enough yet to count as busy, or None."""
+        for thread, listed in zip(self._threads, self._lists):
+            if sum(200 <= each.status < 300 for each in list(listed)) < _BUSY:
+                return thread.name
+        return None
+
     def asked(self):
         return list(itertools.chain.from_iterable(list(listed) for listed in self._lists))
 
@@ -154,5 +162,5 @@ def worst_gap(asked, node, kind, since, until):
     `until`."""
     good = sorted(each.end for each in asked
                   if each.node == node and each.kind == kind and each.begin < until and 200 <= each.status < 300)
-    marks = [end for end in good if end <= since][-1:] + [end for end in good if end > since]
+    marks = ([end for end in good if end <= since] or [since])[-1:] + [end for end in good if end > since]
     return max((later - earlier for earlier, later in zip(marks, marks[1:])), default=until - since)

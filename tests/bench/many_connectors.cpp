@@ -2,11 +2,12 @@
 // answers from memory. Speaks lines: prints "key <Z85>" for each connector, then takes from its input
 //
 //     connect <endpoint> <server key> <N>   dials until N connectors exist; "connected <N> <seconds>" when all are linked
+//     links <K>                             "linked <N> <seconds>" when those that exist have K links each, as they are told
 //     counters                              "commands <N>", executed by all together
 //
 // and ends with its input.
 //
-//     many_connectors COUNT SERVER_NAME
+//     many_connectors COUNT SERVER_NAME [LINKS]     of each, at most; 1
 
 #include "connector/core/connector.hpp"
 #include "shoset/base/limits.hpp"
@@ -24,6 +25,7 @@
 #include <cstdlib>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -34,7 +36,7 @@
 namespace mesh::connector {
 namespace {
 
-constexpr std::size_t descriptorsEach = 8;
+constexpr std::size_t descriptorsEach = 8;  // of one link
 
 [[noreturn]] void fail(const std::string& reason)
 {
@@ -109,18 +111,34 @@ public:
     void rewrite(std::string) override {}
 };
 
+// What is saved needs to last no longer than the process.
 class NoFiles final : public StatePort {
 public:
-    void save(StateFile, std::string) override { fail("something was to be saved"); }
+    explicit NoFiles(host::Loop& ownLoop) : loop(ownLoop) {}
+
+    std::function<void(StateFile)> onSaved;
+
+    void save(StateFile file, std::string) override
+    {
+        boost::asio::post(loop.context(), [this, file] { onSaved(file); });
+    }
+
+private:
+    host::Loop& loop;
 };
 
 // As connector::Daemon, without its files and its HTTP client.
 class Agent final : public ConnectorPort {
 public:
     Agent(host::Loop& ownLoop, std::size_t ownNumber, shoset::KeyPair ownKeys)
-        : loop(ownLoop), number(ownNumber), keys(std::move(ownKeys)), bmc(ownLoop, number), timer(ownLoop.context())
+        : loop(ownLoop), number(ownNumber), keys(std::move(ownKeys)), bmc(ownLoop, number), files(ownLoop),
+          timer(ownLoop.context())
     {
         bmc.endTurn = [this] { endTurn(); };
+        files.onSaved = [this](StateFile file) {
+            core->onSaved(file, {}, loop.now());
+            endTurn();
+        };
     }
 
     void start(const shoset::Context& zmq, const std::string& name, const std::string& endpoint, const std::string& key)
@@ -142,34 +160,45 @@ public:
             core->onConnected(link, loop.now());
             endTurn();
         };
-        handlers.onDisconnected = [this, link] {
-            core->onDisconnected(link, loop.now());
-            dialer->reset();
-            endTurn();
-        };
+        handlers.onDisconnected = [this, link] { disconnected(link); };
         handlers.onHandshakeFailed = [](const std::string& reason) { std::fprintf(stderr, "%s\n", reason.c_str()); };
         auto made =
             shoset::MeshDialer::connect(*context, loop.context(), {address.endpoint, address.key, keys}, std::move(handlers));
         if (!made) {
             fail(made.error().message);
         }
-        dialer = std::move(*made);
+        dialers[link] = std::move(*made);
     }
-    void hangUp(shoset::LinkId) override { fail("the aggregator took itself off its list"); }
-
-    void sendFrame(shoset::LinkId, std::string frame) override
+    // Its handlers may be what runs now.
+    void hangUp(shoset::LinkId link) override
     {
-        if (dialer->send(std::move(frame)) != Code::ok) {
-            fail("a frame was dropped");
+        boost::asio::post(loop.context(), [this, link] { dialers.erase(link); });
+    }
+
+    void sendFrame(shoset::LinkId link, std::string frame) override
+    {
+        if (dialers.at(link)->send(std::move(frame)) != Code::ok) {
+            boost::asio::post(loop.context(), [this, link] { disconnected(link); });
         }
     }
-    void resetLink(shoset::LinkId) override { dialer->reset(); }
+    void resetLink(shoset::LinkId link) override
+    {
+        if (const auto found = dialers.find(link); found != dialers.end()) {
+            found->second->reset();
+        }
+    }
 
     const std::string& publicKey() const { return keys.publicKey; }
-    bool isLinked() const { return core && core->isLinked(); }
+    std::size_t linksUp() const { return core ? core->linksUp() : 0; }
     std::uint64_t commands() const { return core ? core->executorCounters().commands : 0; }
 
 private:
+    void disconnected(shoset::LinkId link)
+    {
+        core->onDisconnected(link, loop.now());
+        resetLink(link);
+        endTurn();
+    }
     void endTurn()
     {
         core->flush();
@@ -197,7 +226,7 @@ private:
     NoFiles files;
     std::optional<shoset::Context> context;
     std::optional<Connector> core;
-    std::unique_ptr<shoset::MeshDialer> dialer;
+    std::map<shoset::LinkId, std::unique_ptr<shoset::MeshDialer>> dialers;
     boost::asio::steady_timer timer;
     Instant armedFor = never;
 };
@@ -229,7 +258,9 @@ public:
             for (; dialled < count; ++dialled) {
                 agents[dialled]->start(context, serverName, endpoint, key);
             }
-            report(begin);
+            report("connected", 1, begin);
+        } else if (verb == "links" && words >> count) {
+            report("linked", count, std::chrono::steady_clock::now());
         } else if (verb == "counters") {
             std::uint64_t all = 0;
             for (const auto& agent : agents) {
@@ -242,16 +273,17 @@ public:
     }
 
 private:
-    void report(std::chrono::steady_clock::time_point begin)
+    void report(const std::string& word, std::size_t linksEach, std::chrono::steady_clock::time_point begin)
     {
         const auto end = agents.begin() + static_cast<std::ptrdiff_t>(dialled);
-        if (std::all_of(agents.begin(), end, [](const auto& agent) { return agent->isLinked(); })) {
+        if (std::all_of(agents.begin(), end, [&](const auto& agent) { return agent->linksUp() >= linksEach; })) {
             const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-            std::cout << "connected " << dialled << ' ' << took.count() << std::endl;
+            std::cout << word << ' ' << dialled << ' ' << took.count() << std::endl;
             return;
         }
         poll.expires_after(std::chrono::milliseconds(2));
-        poll.async_wait([this, begin](const boost::system::error_code&) { report(begin); });
+        poll.async_wait(
+            [this, word, linksEach, begin](const boost::system::error_code&) { report(word, linksEach, begin); });
     }
 
     host::Loop& loop;
@@ -262,9 +294,9 @@ private:
     boost::asio::steady_timer poll;
 };
 
-int run(std::size_t count, const std::string& serverName)
+int run(std::size_t count, const std::string& serverName, std::size_t linksEach)
 {
-    if (auto raised = shoset::raiseDescriptorLimit(count * descriptorsEach + 256); !raised) {
+    if (auto raised = shoset::raiseDescriptorLimit(count * linksEach * descriptorsEach + 256); !raised) {
         fail(raised.error().message);
     }
     auto context = shoset::Context::create();
@@ -290,9 +322,9 @@ int run(std::size_t count, const std::string& serverName)
 
 int main(int argc, char** argv)
 {
-    if (argc != 3) {
-        std::fprintf(stderr, "usage: many_connectors COUNT SERVER_NAME\n");
+    if (argc != 3 && argc != 4) {
+        std::fprintf(stderr, "usage: many_connectors COUNT SERVER_NAME [LINKS]\n");
         return 2;
     }
-    return mesh::connector::run(std::strtoul(argv[1], nullptr, 10), argv[2]);
+    return mesh::connector::run(std::strtoul(argv[1], nullptr, 10), argv[2], argc == 4 ? std::strtoul(argv[3], nullptr, 10) : 1);
 }

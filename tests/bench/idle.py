@@ -1,0 +1,38 @@
+"""What a node of the quickstart costs while nobody asks: three aggregators, three connectors, simulated BMCs."""
+
+from lab import Satellite, cpu_seconds, memory_kb, settle, written_bytes
+from quickstart_lib.mesh import assign_prefixes
+from quickstart_lib.ready import Readiness, wait_until
+
+_SATELLITES = 3
+_CALM = 8.0  # seconds after the last request until what it left behind is done
+
+
+def run(lab, figures):
+    satellites = [Satellite(f"bmc-{number}", uuid=f"00000000-0000-4000-8000-{number:012}") for number in range(_SATELLITES)]
+    lab.start_simulators(satellites)
+    nodes = [lab.node(name, False) for name in ("agg-1", "agg-2", "agg-3")]
+    lab.files.make_keys([*nodes, *satellites])
+    assign_prefixes(satellites)
+    lab.files.write_registry(satellites)
+    lab.start_nodes_with_registry()
+    for satellite in satellites:
+        lab.start_connector(satellite, nodes)
+    readiness = Readiness(satellites)
+    for node in nodes:
+        with lab.client(node) as client:
+            wait_until(lambda: readiness.missing(client), 30, f"{node.name} shows every satellite")
+    settle(_CALM)
+    pids = [lab.children[node.name].pid for node in nodes]
+    before = [(cpu_seconds(pid), written_bytes(pid)) for pid in pids]
+    settle(lab.length.idle)
+    after = [(cpu_seconds(pid), written_bytes(pid)) for pid in pids]
+    cpu = [(late[0] - early[0]) / lab.length.idle * 100 for early, late in zip(before, after)]
+    written = [late[1] - early[1] for early, late in zip(before, after)]
+    rss = [memory_kb(pid, "VmRSS") / 1024 for pid in pids]
+    each = ", ".join(f"{value:.1f}" for value in rss)
+    figures.add("idle node of three: VmRSS", max(rss), "MB", "<= 20",
+                note=f"the worst of {each}; RssAnon {max(memory_kb(pid, 'RssAnon') for pid in pids) / 1024:.1f} MB")
+    figures.add(f"idle node of three: written to disk in {lab.length.idle} s", max(written), "bytes", "== 0",
+                note="the worst of three")
+    figures.add("idle node of three: CPU", max(cpu), "% of a core", "<= 1", note="the worst of three")
