@@ -30,9 +30,12 @@ def run(lab, figures):
     cpu = [(late[0] - early[0]) / lab.length.idle * 100 for early, late in zip(before, after)]
     written = [late[1] - early[1] for early, late in zip(before, after)]
     rss = [memory_kb(pid, "VmRSS") / 1024 for pid in pids]
-    each = ", ".join(f"{value:.1f}" for value in rss)
     figures.add("idle node of three: VmRSS", max(rss), "MB", "<= 20",
-                note=f"the worst of {each}; RssAnon {max(memory_kb(pid, 'RssAnon') for pid in pids) / 1024:.1f} MB")
+                note=f"the worst of {_each(rss)}; RssAnon {max(memory_kb(pid, 'RssAnon') for pid in pids) / 1024:.1f} MB")
     figures.add(f"idle node of three: written to disk in {lab.length.idle} s", max(written), "bytes", "== 0",
-                note="the worst of three")
-    figures.add("idle node of three: CPU", max(cpu), "% of a core", "<= 1", note="the worst of three")
+                note=f"the worst of {_each(written)}")
+    figures.add("idle node of three: CPU", max(cpu), "% of a core", "<= 1", note=f"the worst of {_each(cpu)}")
+
+
+def _each(values):
+    return ", ".join(f"{value:.1f}" for value in values)
