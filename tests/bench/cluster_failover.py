@@ -132,7 +132,9 @@ class Rounds:
     def __init__(self, cluster):
         self._cluster, self.book = cluster, Book()
         self.reads, self.writes, self.calm = defaultdict(list), defaultdict(list), {"read": [], "write": []}
-        self.requests, self.refused, self.markers, self.seconds_well = 0, Counter(), 0, defaultdict(list)
+        self.seconds_well = defaultdict(list)
+        self.requests, self.markers, self.longest = 0, 0, 0.0
+        self.refused, self.alone = Counter(), Counter()  # statuses: errors of those without a fault; all of who is cut off
         primary = cluster.await_well()
         with cluster.client(primary) as client:
             made = client.post(SESSIONS, {"UserName": USER, "Password": cluster.lab.password})
@@ -165,19 +167,23 @@ class Rounds:
         for name, found in (("read", self.reads), ("write", self.writes)):
             found[kind, role].append(1e3 * max(worst_gap(asked, node, name, moment, mended) for node in others))
             self.calm[name].append(1e3 * max(worst_gap(before, node, name, begin, moment) for node in others))
-        self._check_ended(asked, kind, victim.name, moment)
+        self._check_ended(asked, kind, victim.name, moment, mended)
         self._check_markers()
         self._check_writes()
 
-    def _check_ended(self, asked, kind, victim, moment):
+    def _check_ended(self, asked, kind, victim, moment, mended):
         """A dead node's clients may see its connections end, and a stopped one's wait as long as it does."""
         self.requests += len(asked)
         for each in asked:
             excused = each.node == victim and kind != "cut off" and each.end > moment
             if each.status == 0 and not excused:
                 self.book.violated(f"{each.node} lives and did not answer {each.what} in {each.end - each.begin:.1f} s")
-            if each.status >= 400 and each.node != victim:
+            if not excused:
+                self.longest = max(self.longest, each.end - each.begin)
+            if each.node != victim and each.status >= 400:
                 self.refused[each.status] += 1
+            if each.node == victim and kind == "cut off" and moment < each.begin < mended:
+                self.alone[each.status] += 1
 
     def _check_markers(self):
         counts = self._cluster.executed()
@@ -223,16 +229,21 @@ def _spread(values):
     return f"{values[0]:8.0f} {median(values):8.0f} {ninth:8.0f} {values[-1]:8.0f}   {len(values):3} rounds"
 
 
+def _counts(statuses):
+    return ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items())) or "none"
+
+
 def report(rounds):
     lines = [f"{'longest time without an answer of the others, ms':52} {'min':>8} {'median':>8} {'p90':>8} {'max':>8}"]
     for name, found in (("reads", rounds.reads), ("writes", rounds.writes)):
         lines += [f"{name}, {role} {kind}".ljust(52) + " " + _spread(values) for (kind, role), values in found.items()]
-    lines += [f"{name}s without a fault".ljust(52) + " " + _spread(values) for name, values in rounds.calm.items()]
+    lines += [f"{name}s without a fault".ljust(52) + " " + _spread(values) for name, values in rounds.calm.items() if values]
     lines += [f"until all is well after it is back, {role} {kind}".ljust(52) + " " + _spread([1e3 * each for each in values])
               for (kind, role), values in rounds.seconds_well.items()]
-    refused = ", ".join(f"{status}: {count}" for status, count in sorted(rounds.refused.items())) or "none"
-    lines.append(f"{rounds.requests:,} requests, {rounds.book.writes:,} acknowledged writes, {rounds.markers:,} markers; "
-                 f"refused by nodes without a fault: {refused}")
+    lines += [f"{rounds.requests:,} requests, {rounds.book.writes:,} acknowledged writes, {rounds.markers:,} markers",
+              f"longest wait for a node that lives: {rounds.longest:.1f} s",
+              f"errors of nodes without a fault: {_counts(rounds.refused)}",
+              f"answers of the one cut off, by status: {_counts(rounds.alone)}"]
     lines += [f"VIOLATED  {sentence}" for sentence in rounds.book.violations[:20]]
     lines.append(f"{len(rounds.book.violations)} violations")
     return "\n".join(lines)
@@ -249,11 +260,13 @@ def main():
         network.enter()
         with Lab([options.bin], Length()) as lab:
             rounds = Rounds(Cluster(lab))
-            for number in range(options.rounds):
-                kind, role = FAULTS[number % len(FAULTS)]
-                print(f"  round {number + 1} of {options.rounds}: the {role} is {kind}", file=sys.stderr, flush=True)
-                rounds.run(kind, role)
-            print(report(rounds), flush=True)
+            try:
+                for number in range(options.rounds):
+                    kind, role = FAULTS[number % len(FAULTS)]
+                    print(f"  round {number + 1} of {options.rounds}: the {role} is {kind}", file=sys.stderr, flush=True)
+                    rounds.run(kind, role)
+            finally:
+                print(report(rounds), flush=True)  # of those that were, too
     except Problem as problem:
         print(f"FAILED: {problem}")
         return 1

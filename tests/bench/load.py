@@ -59,11 +59,6 @@ class Book:
             self.gone.add(uri)
             self.writes += 1
 
-    def kept(self, collection, uri):
-        """It was not ended after all: it was refused before anything was done."""
-        with self._lock:
-            self._there[collection].append(uri)
-
     def violated(self, sentence):
         with self._lock:
             self.violations.append(sentence)
