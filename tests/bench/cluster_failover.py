@@ -134,6 +134,7 @@ class Rounds:
         self.reads, self.writes, self.calm = defaultdict(list), defaultdict(list), {"read": [], "write": []}
         self.seconds_well = defaultdict(list)
         self.requests, self.markers, self.longest = 0, 0, 0.0
+        self.denials = []  # sentences
         self.refused, self.alone = Counter(), Counter()  # statuses: errors of those without a fault; all of who is cut off
         primary = cluster.await_well()
         with cluster.client(primary) as client:
@@ -170,6 +171,10 @@ class Rounds:
         self._check_ended(asked, kind, victim.name, moment, mended)
         self._check_markers()
         self._check_writes()
+        for name, when, uri in self.book.denials:
+            self.denials.append(f"{role} {kind}: {'it' if name == victim.name else 'another'} did not know {uri}, "
+                                f"{when - moment:+.3f} s from the fault, {when - mended:+.3f} s from its end")
+        self.book.denials.clear()
 
     def _check_ended(self, asked, kind, victim, moment, mended):
         """A dead node's clients may see its connections end, and a stopped one's wait as long as it does."""
@@ -244,6 +249,8 @@ def report(rounds):
               f"longest wait for a node that lives: {rounds.longest:.1f} s",
               f"errors of nodes without a fault: {_counts(rounds.refused)}",
               f"answers of the one cut off, by status: {_counts(rounds.alone)}"]
+    lines.append(f"{len(rounds.denials)} times a node answered 404 for what was there")
+    lines += [f"    {sentence}" for sentence in rounds.denials[:20]]
     lines += [f"VIOLATED  {sentence}" for sentence in rounds.book.violations[:20]]
     lines.append(f"{len(rounds.book.violations)} violations")
     return "\n".join(lines)
@@ -274,7 +281,7 @@ def main():
         options.json.write_text(json.dumps({
             "reads": {f"{role} {kind}": values for (kind, role), values in rounds.reads.items()},
             "writes": {f"{role} {kind}": values for (kind, role), values in rounds.writes.items()},
-            "violations": rounds.book.violations}))
+            "violations": rounds.book.violations, "denials": rounds.denials}))
     return 1 if rounds.book.violations else 0
 
 
@@ -290,6 +297,7 @@ def run(lab, figures):
     for name, target in (("reads", "<= 100"), ("writes", "<= 1000")):
         for which, values in seen[name].items():
             figures.add(f"{which}: longest gap of {name} elsewhere", values, "ms", target, note=f"worst {max(values):.0f}")
+    figures.add("takeover: 404 for what was acknowledged and there", len(seen["denials"]), "", "== 0")
     figures.add("takeover: acknowledged and lost, done twice, or never ended", len(seen["violations"]), "", "== 0")
 
 

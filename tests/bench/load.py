@@ -41,7 +41,7 @@ class Book:
         self._lock = threading.Lock()
         self._there = {SESSIONS: [], ACCOUNTS: []}
         self.gone, self.markers = set(), {}
-        self.violations, self.writes = [], 0
+        self.violations, self.denials, self.writes = [], [], 0
 
     def created(self, collection, uri):
         with self._lock:
@@ -58,6 +58,12 @@ class Book:
         with self._lock:
             self.gone.add(uri)
             self.writes += 1
+
+    def denied(self, collection, uri, name):
+        """`name` does not know it, although it was acknowledged: lost, unless every node shows it when all is well."""
+        with self._lock:
+            self._there[collection].append(uri)
+            self.denials.append((name, time.monotonic(), uri))
 
     def violated(self, sentence):
         with self._lock:
@@ -144,7 +150,7 @@ class Clients:
         if ended and ended.status in (200, 204):
             self._book.deleted(uri)
         elif ended and ended.status == 404:
-            self._book.violated(f"{uri} was acknowledged, and {name} does not know it")
+            self._book.denied(collection, uri, name)
 
     def _reset(self, ask, turn, name):
         marker = f"{name}-{time.monotonic_ns()}"
