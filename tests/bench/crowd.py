@@ -20,8 +20,9 @@ end
 class Crowd:
     def __init__(self, lab, count, server, links=1):
         command = [lab.program("many_connectors"), str(count), server, str(links)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, stderr=open(lab.files.log("crowd"), "wb"), text=True)
+        self._log = lab.files.log("crowd")
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                         stderr=open(self._log, "ab"), text=True)
         self.pid = self._process.pid
         self._lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -38,7 +39,7 @@ class Crowd:
         except queue.Empty:
             raise Problem(f"many_connectors did not say '{word}' within {seconds} s") from None
         if said[0] != word:
-            raise Problem(f"many_connectors said '{' '.join(said)}', not '{word}'")
+            raise Problem(f"many_connectors said '{' '.join(said)}', not '{word}': {self._log.read_text()[-500:]}")
         return said[1:]
 
     def tell(self, line):
