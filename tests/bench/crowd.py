@@ -18,8 +18,8 @@ end
 
 
 class Crowd:
-    def __init__(self, lab, count, server, links=1):
-        command = [lab.program("many_connectors"), str(count), server, str(links)]
+    def __init__(self, lab, count, server, links=1, first=0):
+        command = [lab.program("many_connectors"), str(count), server, str(links), str(first)]
         self._log = lab.files.log("crowd")
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          stderr=open(self._log, "ab"), text=True)

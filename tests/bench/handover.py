@@ -17,7 +17,9 @@ _LIMIT = 30.0
 def run(lab, figures):
     nodes = [lab.node(name, True) for name in ("agg-1", "agg-2", "agg-3")]
     with ExitStack() as stack:
-        crowds = [stack.enter_context(Crowd(lab, _COUNT // _PROCESSES, nodes[0].name, _LINKS)) for _ in range(_PROCESSES)]
+        each = _COUNT // _PROCESSES
+        crowds = [stack.enter_context(Crowd(lab, each, nodes[0].name, _LINKS, first))
+                  for first in range(0, _COUNT, each)]
         connectors = [Satellite(f"c{number}", prefix=f"{0xA00000 + number:06X}", key=key)
                       for number, key in enumerate(key for crowd in crowds for key in crowd.keys)]
         lab.files.make_keys(nodes)

@@ -7,7 +7,7 @@
 //
 // and ends with its input.
 //
-//     many_connectors COUNT SERVER_NAME [LINKS]     of each, at most; 1
+//     many_connectors COUNT SERVER_NAME [LINKS [FIRST]]     of each, at most: 1; the number of the first: 0
 
 #include "connector/core/connector.hpp"
 #include "shoset/base/limits.hpp"
@@ -233,7 +233,7 @@ private:
 
 class Crowd {
 public:
-    Crowd(host::Loop& ownLoop, shoset::Context zmq, std::size_t count, std::string name)
+    Crowd(host::Loop& ownLoop, shoset::Context zmq, std::size_t count, std::size_t first, std::string name)
         : loop(ownLoop), context(std::move(zmq)), serverName(std::move(name)), poll(ownLoop.context())
     {
         for (std::size_t i = 0; i < count; ++i) {
@@ -241,7 +241,7 @@ public:
             if (!pair) {
                 fail(pair.error().message);
             }
-            agents.push_back(std::make_unique<Agent>(loop, i, std::move(*pair)));
+            agents.push_back(std::make_unique<Agent>(loop, first + i, std::move(*pair)));
             std::cout << "key " << agents.back()->publicKey() << '\n';
         }
         std::cout << std::flush;
@@ -294,7 +294,7 @@ private:
     boost::asio::steady_timer poll;
 };
 
-int run(std::size_t count, const std::string& serverName, std::size_t linksEach)
+int run(std::size_t count, const std::string& serverName, std::size_t linksEach, std::size_t first)
 {
     if (auto raised = shoset::raiseDescriptorLimit(count * linksEach * descriptorsEach + 256); !raised) {
         fail(raised.error().message);
@@ -304,7 +304,7 @@ int run(std::size_t count, const std::string& serverName, std::size_t linksEach)
         fail(context.error().message);
     }
     host::Loop loop;
-    Crowd crowd(loop, std::move(*context), count, serverName);
+    Crowd crowd(loop, std::move(*context), count, first, serverName);
     std::thread input([&loop, &crowd] {
         for (std::string line; std::getline(std::cin, line);) {
             boost::asio::post(loop.context(), [&crowd, line] { crowd.obey(line); });
@@ -322,9 +322,12 @@ int run(std::size_t count, const std::string& serverName, std::size_t linksEach)
 
 int main(int argc, char** argv)
 {
-    if (argc != 3 && argc != 4) {
-        std::fprintf(stderr, "usage: many_connectors COUNT SERVER_NAME [LINKS]\n");
+    if (argc < 3 || argc > 5) {
+        std::fprintf(stderr, "usage: many_connectors COUNT SERVER_NAME [LINKS [FIRST]]\n");
         return 2;
     }
-    return mesh::connector::run(std::strtoul(argv[1], nullptr, 10), argv[2], argc == 4 ? std::strtoul(argv[3], nullptr, 10) : 1);
+    const auto number = [&](int at, std::size_t otherwise) {
+        return argc > at ? std::strtoul(argv[at], nullptr, 10) : otherwise;
+    };
+    return mesh::connector::run(number(1, 0), argv[2], number(3, 1), number(4, 0));
 }
