@@ -3,6 +3,8 @@
 #include "cluster/core/feature_level.hpp"
 #include "shoset/base/limits.hpp"
 
+#include <optional>
+
 namespace mesh::aggregator {
 
 namespace {
@@ -20,8 +22,9 @@ Answer notProposed(const Error& error)
     return temporarilyUnavailable("Nothing was changed: " + error.message + ". The request may be repeated.");
 }
 
+// `unknown`: what an earlier attempt ended with. What a later one was refused for does not undo it.
 void attempt(const ResourceContext& context, CallPtr call, cluster::Command command,
-             std::function<void(const cluster::Applied&)> then, std::size_t attemptsLeft)
+             std::function<void(const cluster::Applied&)> then, std::size_t attemptsLeft, std::optional<Error> unknown)
 {
     cluster::Command again = command;
     if (again.since == 0 && context.engine.state().featureLevel >= cluster::clusterFeatureLevel) {
@@ -29,15 +32,16 @@ void attempt(const ResourceContext& context, CallPtr call, cluster::Command comm
     }
     context.engine.propose(
         std::move(command), call->now.mono + limits::defaultRequestDeadline,
-        [context, call, again = std::move(again), then = std::move(then), attemptsLeft](Result<cluster::Applied> applied) {
+        [context, call, again = std::move(again), then = std::move(then), attemptsLeft,
+         unknown = std::move(unknown)](Result<cluster::Applied> applied) {
             if (applied && applied->error.code == Code::outcomeUnknown) {  // a repeat that came too late
                 call->answer(notProposed(applied->error));
             } else if (applied) {
                 then(*applied);
             } else if (applied.error().code == Code::outcomeUnknown && attemptsLeft > 1) {
-                attempt(context, call, again, then, attemptsLeft - 1);
+                attempt(context, call, again, then, attemptsLeft - 1, applied.error());
             } else {
-                call->answer(notProposed(applied.error()));
+                call->answer(notProposed(unknown ? *unknown : applied.error()));
             }
         });
 }
@@ -55,7 +59,7 @@ void propose(const ResourceContext& context, CallPtr call, cluster::Operation op
 {
     const Now now = call->now;
     attempt(context, std::move(call), {MessageId::make(now.wall, context.rng), now.wall, std::move(operation)},
-            std::move(then), limits::maxProposalAttempts);
+            std::move(then), limits::maxProposalAttempts, std::nullopt);
 }
 
 }  // namespace mesh::aggregator

@@ -259,6 +259,23 @@ TEST_F(AccountsTest, AnUnknownOutcomeIsAskedAgainUnderTheSameIdBeforeItIsTold)
     EXPECT_EQ(unknown.header("Retry-After"), "");
 }
 
+TEST_F(AccountsTest, AnUnknownOutcomeStaysUnknownWhenItCannotBeAskedAgain)
+{
+    engine.loseAnswers(1);
+    OwnRequest request{{"POST", accountsUri, {}}, accountsUri, {}, newAccount("eva"), "192.0.2.7:4711", as("root")};
+    Answer told;
+    resources.handle(std::move(request), now, [&told](Answer answer, Now) { told = std::move(answer); });
+    while (passwords.run(now)) {
+    }
+    engine.pump(now.mono);  // made, and nobody knows
+    cluster::EngineStatus status = engine.status();
+    status.role = cluster::NodeRole::follower;
+    engine.setStatus(status);
+    engine.pump(now.mono);
+    EXPECT_EQ(told.head.status, 504) << told.body;
+    EXPECT_EQ(engine.state().accounts.size(), 5U);
+}
+
 TEST_F(AccountsTest, WithoutAPrimaryNothingHappensAndTheRequestMayBeRepeated)
 {
     cluster::EngineStatus status = engine.status();
