@@ -18,10 +18,11 @@ class CatchUp {
 public:
     using Done = std::function<void(Result<void>)>;
 
-    explicit CatchUp(cluster::StateEngine& stateEngine) : engine(stateEngine) {}
+    explicit CatchUp(cluster::StateEngine& stateEngine);
 
-    // Whether somebody else may know more: false on the primary, which has applied what it committed before anyone is told.
-    bool isBehind() const { return engine.status().role != cluster::NodeRole::primary; }
+    // Whether somebody else may know more: not on the primary, which has applied what it committed before anyone is told,
+    // once it has caught up in its term: a new one has yet to apply what the last one committed.
+    bool isBehind() const;
     // `done` runs, later, when this node has applied all that was committed before the call; an error after
     // limits::catchUpPatience, or at once (from inside the call) beyond limits::maxCatchUpWaiters: what this node knows is
     // all there is to go by.
@@ -30,11 +31,15 @@ public:
     std::uint64_t refused() const { return refusedFull; }
 
 private:
-    void start(Instant now);
+    void start();
+    void onReached();
 
     cluster::StateEngine& engine;
     std::vector<Done> waiting;
+    Instant lastAsked{};  // by one of those
     bool running = false;
+    std::uint64_t runningTerm = 0;  // ours as the primary when the barrier began; 0: we were none
+    std::uint64_t caughtUpTerm = 0;
     std::uint64_t refusedFull = 0;
     std::shared_ptr<int> alive = std::make_shared<int>();  // gone with this; barriers outlive it
 };

@@ -55,9 +55,38 @@ TEST_F(CatchUpTest, ItIsBounded)
     EXPECT_EQ(answers.size(), limits::maxCatchUpWaiters + 2);
 }
 
-TEST_F(CatchUpTest, ThePrimaryIsNeverBehind)
+TEST_F(CatchUpTest, WhoWaitsForTheNextHasPatienceOfItsOwn)
+{
+    ask();
+    now += limits::catchUpPatience / 2;
+    ask();
+    now += limits::catchUpPatience / 2;
+    engine.pump(now, 1);
+    EXPECT_EQ(answers, std::vector{Code::deadlineExceeded});
+    engine.pump(now, 1);
+    EXPECT_EQ(answers, (std::vector{Code::deadlineExceeded, Code::ok}));
+}
+
+TEST_F(CatchUpTest, WhoIsAloneIsNeverBehind)
 {
     EXPECT_FALSE(catchUp.isBehind());
+}
+
+TEST_F(CatchUpTest, ANewPrimaryIsBehindUntilItHasCaughtUpInItsTerm)
+{
+    cluster::EngineStatus status = engine.status();
+    status.term = 2;
+    engine.setStatus(status);
+    EXPECT_TRUE(catchUp.isBehind()) << "what the last primary committed may not be applied yet";
+    ask();
+    engine.pump(now);
+    EXPECT_EQ(answers, std::vector{Code::ok});
+    EXPECT_FALSE(catchUp.isBehind());
+    ask();
+    status.term = 3;
+    engine.setStatus(status);
+    engine.pump(now);
+    EXPECT_TRUE(catchUp.isBehind()) << "that barrier began in an older term";
 }
 
 }  // namespace
