@@ -3,7 +3,7 @@
 #include "cluster/core/feature_level.hpp"
 #include "shoset/base/limits.hpp"
 
-#include <stdexcept>
+#include <algorithm>
 
 namespace mesh::simulation {
 
@@ -19,42 +19,41 @@ std::string hashOf(const std::string& password)
 }  // namespace
 
 SimAggregator::SimAggregator(World& w, Network& n, Checkers& c, const Fault& f, std::string ownName,
-                             std::vector<std::string> everybody)
-    : world(w), network(n), checkers(c), fault(f), name(std::move(ownName)), all(std::move(everybody))
+                             std::vector<std::string> everybody, SimEngine& stateEngine)
+    : world(w), network(n), checkers(c), fault(f), name(std::move(ownName)), all(std::move(everybody)), engine(stateEngine)
 {
-    makeAccounts();
 }
 
-// "root" of the system, "acme" and "zeta" of their tenants; the simulated hash contains the password.
-void SimAggregator::makeAccounts()
+// The simulated hash contains the password.
+std::vector<cluster::Operation> SimAggregator::firstState(const Fault& fault)
 {
-    const auto propose = [this](cluster::Operation operation) {
-        engine.propose({MessageId::make(world.now().wall, world.rng()), world.now().wall, std::move(operation)}, never,
-                       [](const Result<cluster::Applied>& applied) {
-                           if (!applied || !applied->ok()) {
-                               throw std::logic_error(applied ? applied->error.message : applied.error().message);
-                           }
-                       });
-        engine.pump(world.now().mono);
-    };
-    propose(cluster::SetServiceUuid{"11111111-1111-4111-8111-111111111111"});
-    propose(cluster::RaiseFeatureLevel{cluster::clusterFeatureLevel});
-    propose(cluster::PutNode{ownRecord()});
+    std::vector<cluster::Operation> out;
     for (const std::string tenant : {"acme", "zeta"}) {
-        propose(cluster::PutTenant{tenant});
-        propose(cluster::CreateAccount{tenant, hashOf("pw-" + tenant), "Administrator", fault == Fault::ignoreTenant ? "" : tenant, true, false});
+        out.push_back(cluster::PutTenant{tenant});
+        out.push_back(cluster::CreateAccount{tenant, hashOf("pw-" + tenant), "Administrator",
+                                             fault == Fault::ignoreTenant ? "" : tenant, true, false});
     }
-    propose(cluster::CreateAccount{"root", hashOf("pw-root"), "Administrator", "", true, false});
+    out.push_back(cluster::CreateAccount{"root", hashOf("pw-root"), "Administrator", "", true, false});
+    return out;
 }
 
-// The only node of its own cluster: each simulated aggregator keeps its own state.
-cluster::Node SimAggregator::ownRecord() const
+std::string SimAggregator::basicOf(const std::string& user)
 {
+    // "root:pw-root", "acme:pw-acme", "zeta:pw-zeta" in base64
+    const char* encoded = user == "root" ? "cm9vdDpwdy1yb290" : user == "acme" ? "YWNtZTpwdy1hY21l" : "emV0YTpwdy16ZXRh";
+    return std::string("Basic ") + encoded;
+}
+
+// As the satellites know it.
+cluster::Node SimAggregator::recordOf(const std::string& member) const
+{
+    const auto place = std::find(all.begin(), all.end(), member) - all.begin();
     cluster::Node record;
-    record.id = engine.status().self;
-    record.name = name;
-    record.key = std::string(39, '0') + "9";
-    record.storage = "simulated";
+    record.id = static_cast<std::uint64_t>(place) + 1;
+    record.name = member;
+    record.key = std::string(40, static_cast<char>('0' + place));
+    record.meshEndpoint = "tcp://" + member + ":5670";
+    record.storage = "simulated-" + member;
     record.featureLevel = cluster::newestFeatureLevel;
     return record;
 }
@@ -72,11 +71,17 @@ void SimAggregator::start(const tenants::Registry& registry)
     aggregator::NodeSettings settings;
     settings.name = name;
     settings.software = "simulated";
-    settings.cluster.self = ownRecord();
+    settings.cluster.self = recordOf(name);
+    for (const std::string& member : all) {
+        settings.cluster.founders.push_back(recordOf(member));
+    }
+    engine.start([this] { endTurn(); });
     node = std::make_unique<aggregator::Node>(std::move(settings), *this, *this, engine, *this, *this, *this, world.rng());
     if (const Result<void> accepted = node->setRegistry(registry); !accepted) {
         world.fail("the registry is refused: " + accepted.error().message);
     }
+    engine.onStatus([this](const cluster::EngineStatus&) { node->onClusterStatus(world.now()); });
+    node->onClusterStatus(world.now());
     network.listen(name, this);
     shoset::LinkId link = 1;
     for (const std::string& other : others) {
@@ -92,26 +97,60 @@ void SimAggregator::start(const tenants::Registry& registry)
 void SimAggregator::crash()
 {
     network.crash(name);
-    for (const auto& [id, open] : markers) {
-        checkers.nodeDied(open.marker);
-    }
-    markers.clear();
     node.reset();
+    engine.crash();
     armed = never;
     turnPosted = false;
+    for (const auto& [id, open] : std::exchange(markers, {})) {
+        open.done ? open.done({}) : checkers.nodeDied(open.marker);
+    }
 }
 
 void SimAggregator::ask(const std::string& marker, const std::string& user, RequestHead head, std::string body)
 {
-    const ExchangeId id = nextExchange++;
-    markers[id] = {marker, 0, {}};
-    // "root:pw-root", "acme:pw-acme", "zeta:pw-zeta" in base64
-    const std::string credential = user == "root" ? "cm9vdDpwdy1yb290" : user == "acme" ? "YWNtZTpwdy1hY21l" : "emV0YTpwdy16ZXRh";
-    head.headers.push_back({"Authorization", "Basic " + credential});
+    head.headers.push_back({"Authorization", basicOf(user)});
     head.headers.push_back({"X-Request-Id", marker});  // keeps no GET from following another
+    begin({marker, {}, {}, 0}, std::move(head), std::move(body));
+}
+
+void SimAggregator::askOwn(const std::string& marker, RequestHead head, std::string body, Duration patience,
+                           std::function<void(const Reply&)> done)
+{
+    world.after(patience, [this, id = nextExchange] {
+        if (markers.contains(id)) {
+            node->facade().setNow(world.now());
+            node->facade().onAborted(id);
+            markers.at(id).reply = {};
+            finish(id);
+            endTurn();
+        }
+    });
+    begin({marker, {}, std::move(done), 0}, std::move(head), std::move(body));
+}
+
+void SimAggregator::begin(Open open, RequestHead head, std::string body)
+{
+    const ExchangeId id = nextExchange++;
+    const std::string remote = open.marker + ":1";
+    open.failedBarriers = engine.failedBarriers();
+    markers[id] = std::move(open);
     node->facade().setNow(world.now());
-    node->facade().onRequest(id, {std::move(head), "client", false, std::move(body), 0});
+    node->facade().onRequest(id, {std::move(head), remote, false, std::move(body), 0});
     endTurn();
+}
+
+// Not from inside the node: whoever learns of it may ask again.
+void SimAggregator::finish(ExchangeId id)
+{
+    auto ended = markers.extract(id);
+    Open& open = ended.mapped();
+    open.reply.unsure = open.failedBarriers != engine.failedBarriers();
+    if (open.done) {
+        world.after(0ns, [open] { open.done(open.reply); });
+    } else {
+        const int status = open.reply.head.status;
+        checkers.answered(open.marker, status, status == 200 ? open.reply.body : std::string());
+    }
 }
 
 void SimAggregator::onConnected(shoset::LinkId link)
@@ -158,13 +197,10 @@ void SimAggregator::respond(ExchangeId id, ResponseHead head, std::string body, 
     if (fault == Fault::loseReply && world.chance(5)) {
         return;
     }
-    Open& open = markers.at(id);
-    open.status = head.status;
-    open.body = head.status == 200 ? std::move(body) : std::string();
-    const std::size_t bytes = open.body.size();
+    const std::size_t bytes = body.size();
+    markers.at(id).reply = {std::move(head), std::move(body), false};
     if (last) {
-        checkers.answered(open.marker, open.status, open.body);
-        markers.erase(id);
+        finish(id);
     } else {
         written(id, bytes);
     }
@@ -176,10 +212,9 @@ void SimAggregator::writeBody(ExchangeId id, std::string piece, bool last)
     if (found == markers.end()) {
         return;
     }
-    found->second.body += piece;
+    found->second.reply.body += piece;
     if (last) {
-        checkers.answered(found->second.marker, found->second.status, found->second.body);
-        markers.erase(found);
+        finish(id);
     } else {
         written(id, piece.size());
     }
@@ -199,8 +234,8 @@ void SimAggregator::written(ExchangeId id, std::size_t bytes)
 
 void SimAggregator::abort(ExchangeId id)
 {
-    checkers.answered(markers.at(id).marker, 0, {});
-    markers.erase(id);
+    markers.at(id).reply = {};
+    finish(id);
 }
 
 void SimAggregator::check(std::string password, std::string hash, std::function<void(bool, Now)> done)
@@ -230,7 +265,6 @@ void SimAggregator::endTurn()
         world.after(1us, [this, asker = incarnation] {
             if (node && incarnation == asker) {
                 turnPosted = false;
-                engine.pump(world.now().mono);
                 node->flush();
             }
         });

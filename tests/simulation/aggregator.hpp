@@ -1,8 +1,8 @@
 #pragma once
 
 #include "aggregator/core/node.hpp"
-#include "cluster/core/memory_engine.hpp"
 #include "tests/simulation/checkers.hpp"
+#include "tests/simulation/cluster.hpp"
 #include "tests/simulation/network.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -13,7 +13,7 @@
 
 namespace mesh::simulation {
 
-// An aggregator process that can crash and come back, its clients' connections, its state file.
+// An aggregator process that can crash and come back, and its clients' connections.
 class SimAggregator final : public Endpoint,
                             public shoset::FramePort,
                             public aggregator::HttpPort,
@@ -21,8 +21,15 @@ class SimAggregator final : public Endpoint,
                             public aggregator::MembershipPort,
                             public aggregator::ShellMetrics {
 public:
+    // `all`: the names of the cluster's members, in the order of their ids.
     SimAggregator(World& world, Network& network, Checkers& checkers, const Fault& fault, std::string name,
-                  std::vector<std::string> all);
+                  std::vector<std::string> all, SimEngine& engine);
+
+    // What every cluster of the simulation begins with: "root" of the system, "acme" and "zeta" of their tenants, each with
+    // the password "pw-<name>".
+    static std::vector<cluster::Operation> firstState(const Fault& fault);
+    // The Authorization of one of them.
+    static std::string basicOf(const std::string& user);
 
     void start(const tenants::Registry& registry);
     void crash();
@@ -31,6 +38,15 @@ public:
 
     // A client asks; the checkers know the request by its marker.
     void ask(const std::string& marker, const std::string& user, RequestHead head, std::string body);
+    // Something else, with all its headers, of a client that gives up after `patience`. A reply that was cut off, not waited
+    // for, or lost with the node has status 0.
+    struct Reply {
+        ResponseHead head;
+        std::string body;
+        bool unsure = false;  // the node asked the cluster meanwhile, and in vain: it may deny what there is
+    };
+    void askOwn(const std::string& marker, RequestHead head, std::string body, Duration patience,
+                std::function<void(const Reply&)> done);
     std::size_t openRequests() const { return markers.size(); }
     // Members of the merged Systems collection.
     std::size_t listedSystems() const { return node->satellites().merge("Systems", "").members.size(); }
@@ -58,11 +74,13 @@ public:
 private:
     struct Open {
         std::string marker;
-        int status = 0;
-        std::string body;
+        Reply reply;
+        std::function<void(const Reply&)> done;  // empty: the checkers are told
+        std::size_t failedBarriers = 0;          // of the node when it was asked
     };
-    void makeAccounts();
-    cluster::Node ownRecord() const;
+    cluster::Node recordOf(const std::string& member) const;
+    void begin(Open open, RequestHead head, std::string body);
+    void finish(aggregator::ExchangeId id);
     void written(aggregator::ExchangeId id, std::size_t bytes);
     void endTurn();
 
@@ -72,7 +90,7 @@ private:
     const Fault& fault;
     const std::string name;
     const std::vector<std::string> all;
-    cluster::MemoryEngine engine;
+    SimEngine& engine;
     std::unique_ptr<aggregator::Node> node;
     std::map<aggregator::ExchangeId, Open> markers;
     aggregator::ExchangeId nextExchange = 1;

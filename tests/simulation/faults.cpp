@@ -7,7 +7,7 @@ namespace mesh::simulation {
 
 namespace {
 
-constexpr std::array<std::pair<Fault, const char*>, 12> names{{
+constexpr std::array<std::pair<Fault, const char*>, 15> names{{
     {Fault::none, "none"},
     {Fault::repeatUnderNewId, "repeat-under-new-id"},
     {Fault::ignoreTenant, "ignore-tenant"},
@@ -20,6 +20,9 @@ constexpr std::array<std::pair<Fault, const char*>, 12> names{{
     {Fault::dropPiece, "drop-piece"},
     {Fault::hideWrites, "hide-writes"},
     {Fault::stampLate, "stamp-late"},
+    {Fault::acknowledgeEarly, "acknowledge-early"},
+    {Fault::skipCatchUp, "skip-catch-up"},
+    {Fault::forgetOnCrash, "forget-on-crash"},
 }};
 
 }  // namespace

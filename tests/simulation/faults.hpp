@@ -22,6 +22,9 @@ enum class Fault {
     dropPiece,             // a piece of a streamed answer is lost, and the answer looks complete
     hideWrites,            // a reply says that no write came between, whatever did
     stampLate,             // a reply claims to have been sent later than it was
+    acknowledgeEarly,      // the primary takes for committed what nobody else has
+    skipCatchUp,           // a standby says that it has caught up, and has not
+    forgetOnCrash,         // a member comes back without entries that it had applied
 };
 
 const char* faultName(Fault fault);

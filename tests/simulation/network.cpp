@@ -192,6 +192,12 @@ void Network::heal()
     clogs.clear();
 }
 
+bool Network::passes(const std::string& from, const std::string& to) const
+{
+    const auto clogged = clogs.find({from, to});
+    return !isCut(from, to) && (clogged == clogs.end() || clogged->second <= world.now().mono);
+}
+
 bool Network::isCut(const std::string& from, const std::string& to) const
 {
     return cuts.contains({from, to});

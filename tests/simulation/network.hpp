@@ -50,6 +50,8 @@ public:
     void cut(const std::string& from, const std::string& to);
     void clog(const std::string& from, const std::string& to, Duration howLong);
     void heal();
+    // Neither cut nor clogged now.
+    bool passes(const std::string& from, const std::string& to) const;
     std::size_t largestQueue() const { return worstQueue; }
 
 private:

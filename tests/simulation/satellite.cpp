@@ -44,7 +44,7 @@ void SimBmc::start(BmcExchange id, RequestHead head, std::string, bool, std::int
     exchange.mute = world.chance(2);
     Duration delay = world.between(200us, world.chance(10) ? 300ms : 30ms);
     if (fault == Fault::executeLate && head.method == "POST" && world.chance(10)) {
-        delay = limits::defaultRequestDeadline + 5s;
+        delay = limits::defaultRequestDeadline + 10s;
     } else if (exchange.mute || deadline <= world.now().mono + delay) {
         later(id, std::max<Duration>(deadline - world.now().mono, 0ns), [this, id] {
             exchanges.erase(id);

@@ -2,6 +2,8 @@
 
 #include "shoset/base/limits.hpp"
 #include "tests/simulation/aggregator.hpp"
+#include "tests/simulation/clients.hpp"
+#include "tests/simulation/cluster.hpp"
 #include "tests/simulation/satellite.hpp"
 
 #include <array>
@@ -19,6 +21,7 @@ constexpr std::array places{Place{"acme", "s1", "A1"}, Place{"zeta", "s1", "Z1"}
 constexpr std::size_t systemsEach = 2;
 constexpr std::size_t crowd = 12;
 constexpr const char* reset = "/Actions/ComputerSystem.Reset";
+constexpr Duration loginSlack = 8s;  // a deadline begins when it is known who asks; without a majority that takes a while
 constexpr Duration endSlack = 10s;  // after the last request's deadline everything has ended
 
 class Scenario {
@@ -26,9 +29,10 @@ public:
     Scenario(std::uint64_t seed, Duration length, Fault chosen)
         : world(seed), fault(chosen), network(world, fault), checkers(world), end(world.now().mono + length)
     {
-        const std::vector<std::string> names{"agg-a", "agg-b"};
-        for (const std::string& name : names) {
-            aggregators.push_back(std::make_unique<SimAggregator>(world, network, checkers, fault, name, names));
+        const std::vector<std::string> names{"agg-a", "agg-b", "agg-c"};
+        makeCluster(names);
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            aggregators.push_back(std::make_unique<SimAggregator>(world, network, checkers, fault, names[i], names, *members[i]));
         }
         for (const Place& place : places) {
             satellites.push_back(
@@ -46,16 +50,30 @@ public:
             satellite->start();
         }
         world.after(2s, [this] { client(); });
+        world.after(2s, [this] { clusterClient(); });
         world.after(3s, [this] { trouble(); });
         if (world.runUntil(end) && settle()) {
             checkers.finish();
             checkMembers();
+            checkCluster();
         }
-        return {world.failure(),       world.traceText(),     world.events(), checkers.requests(),
-                checkers.succeeded(), network.largestQueue()};
+        return {world.failure(),       world.traceText(),      world.events(), checkers.requests(),
+                checkers.succeeded(), clusterCheckers.made(), network.largestQueue()};
     }
 
 private:
+    void makeCluster(const std::vector<std::string>& names)
+    {
+        std::vector<cluster::Command> first;
+        for (cluster::Operation& operation : SimAggregator::firstState(fault)) {
+            first.push_back({MessageId::make(world.now().wall, world.rng()), world.now().wall, std::move(operation)});
+        }
+        for (const std::string& name : names) {
+            members.push_back(std::make_unique<SimEngine>(world, network, clusterCheckers, fault, members, members.size() + 1, name));
+            members.back()->found(first);
+        }
+    }
+
     void makeRegistry()
     {
         for (const char* tenant : {"acme", "zeta"}) {
@@ -92,6 +110,23 @@ private:
         }
     }
 
+    void checkCluster()
+    {
+        std::map<std::string, const cluster::StateMachine*> machines;
+        for (const auto& member : members) {
+            machines[member->memberName()] = &member->stateMachine();
+        }
+        clusterCheckers.finish(machines);
+    }
+
+    void clusterClient()
+    {
+        if (world.now().mono < end) {
+            world.after(world.between(10ms, 400ms), [this] { clusterClient(); });
+            clients.act();
+        }
+    }
+
     void client()
     {
         if (world.now().mono >= end) {
@@ -123,7 +158,7 @@ private:
         const std::string marker = "m" + std::to_string(nextMarker++);
         checkers.asked(marker, {user == "root" ? "" : user, shoset::connectorAddress(place.tenant, place.name),
                                 "/redfish/v1/Systems/" + member + tail,
-                                world.now().mono + limits::defaultRequestDeadline + 1s, !post});
+                                world.now().mono + limits::defaultRequestDeadline + loginSlack, !post});
         node.ask(marker, user,
                  {post ? "POST" : "GET", "/redfish/v1/Systems/" + std::string(place.prefix) + "_" + member + tail, {}}, "");
     }
@@ -134,12 +169,27 @@ private:
             return;
         }
         world.after(world.between(300ms, 3s), [this] { trouble(); });
-        switch (world.rng().below(6)) {
+        switch (world.rng().below(7)) {
             case 0: crash(*satellites[world.rng().below(satellites.size())]); break;
             case 1: crash(*aggregators[world.rng().below(aggregators.size())]); break;
             case 2: network.cut(anybody(), anybody()); break;
             case 3: network.clog(anybody(), anybody(), world.between(100ms, 5s)); break;
+            case 4: isolate(*aggregators[world.rng().below(aggregators.size())]); break;
             default: network.heal(); break;
+        }
+    }
+
+    // From the other aggregators, in one direction or both.
+    void isolate(const SimAggregator& aggregator)
+    {
+        const std::uint64_t directions = 1 + world.rng().below(3);
+        for (const auto& other : aggregators) {
+            if (other.get() != &aggregator && (directions & 1) != 0) {
+                network.cut(aggregator.processName(), other->processName());
+            }
+            if (other.get() != &aggregator && (directions & 2) != 0) {
+                network.cut(other->processName(), aggregator.processName());
+            }
         }
     }
 
@@ -170,9 +220,12 @@ private:
     const Fault fault;
     Network network;
     Checkers checkers;
+    ClusterCheckers clusterCheckers{world};
     const Instant end;
     tenants::Registry registry;
+    SimMembers members;
     std::vector<std::unique_ptr<SimAggregator>> aggregators;
+    ClusterClients clients{world, clusterCheckers, aggregators};
     std::vector<std::unique_ptr<SimSatellite>> satellites;
     std::uint64_t nextMarker = 1;
 };

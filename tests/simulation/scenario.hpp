@@ -15,10 +15,11 @@ struct RunResult {
     std::uint64_t events = 0;
     std::size_t requests = 0;
     std::size_t succeeded = 0;
+    std::size_t changed = 0;       // what clients made of the cluster's state
     std::size_t largestQueue = 0;  // bytes in flight on one direction of one connection
 };
 
-// Two aggregators, three satellites of two tenants, busy clients; crashes, partitions in one direction, clogs. The same
+// Three aggregators that are one cluster, three satellites of two tenants, busy clients; crashes, partitions in one direction, clogs. The same
 // arguments give the same run, byte for byte of the trace.
 RunResult run(std::uint64_t seed, Duration virtualTime, Fault fault);
 

@@ -29,19 +29,22 @@ std::string tail(const std::string& trace)
 TEST(Simulation, EveryPropertyHoldsUnderCrashesAndPartitions)
 {
     const std::uint64_t first = fromEnvironment("BMCMESH_SIM_SEED", 1);
-    const std::uint64_t runs = fromEnvironment("BMCMESH_SIM_RUNS", 12);
+    const std::uint64_t runs = fromEnvironment("BMCMESH_SIM_RUNS", 8);
     std::size_t requests = 0;
     std::size_t succeeded = 0;
+    std::size_t changed = 0;
     for (std::uint64_t seed = first; seed < first + runs; ++seed) {
         const RunResult result = run(seed, 60s, Fault::none);
         ASSERT_EQ(result.failure, "") << "seed " << seed << "\n" << tail(result.trace);
         EXPECT_LE(result.largestQueue, limits::peerQueueBytes) << "seed " << seed;
         requests += result.requests;
         succeeded += result.succeeded;
+        changed += result.changed;
     }
     std::cout << runs << " runs of 60 virtual seconds from seed " << first << ": " << requests << " requests, " << succeeded
-              << " succeeded\n";
+              << " succeeded; " << changed << " changes of the cluster's state\n";
     EXPECT_GT(succeeded, requests / 4);
+    EXPECT_GT(changed, runs * 20);
 }
 
 TEST(Simulation, ASeedReplaysByteForByte)
