@@ -227,6 +227,21 @@ std::vector<std::string> FacadeResources::ownMembers(const std::string& collecti
     return collection == connectionMethods ? std::vector<std::string>{aggregation.methodUri()} : std::vector<std::string>{};
 }
 
+// Of a route with an id in it, which only the state can know.
+bool FacadeResources::namesWhatIsMade(std::string_view path)
+{
+    std::string id;
+    const std::string_view bare = uri::withoutTrailingSlashes(path);
+    for (const std::span<const Route> table : {routes(), adminRoutes()}) {
+        for (const Route& route : table) {
+            if (bare.size() > 1 && route.pattern.find("{}") != std::string_view::npos && matches(route.pattern, bare.substr(1), id)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 FacadeResources::Found FacadeResources::find(const Call& call) const
 {
     Found found;
@@ -298,10 +313,11 @@ void FacadeResources::readCollection(const CallPtr& call, const Route& route)
     call->answer(ownCollectionAnswer(collection, route.allow, call->request));
 }
 
-// What was made through another node a moment ago must not be denied here: a 404 is given after catching up only.
+// What was made through another node a moment ago must not be denied here: a 404 is given after catching up only, and where
+// that fails it is 503. What no node can have made is not there in any case.
 void FacadeResources::handle(OwnRequest request, Now now, Done done)
 {
-    if (!context.catchUp.isBehind()) {
+    if (!context.catchUp.isBehind() || !namesWhatIsMade(request.path)) {
         return handleOnce(std::move(request), now, std::move(done));
     }
     OwnRequest again = request;
@@ -311,7 +327,10 @@ void FacadeResources::handle(OwnRequest request, Now now, Done done)
                        return done(std::move(answer), then);
                    }
                    context.catchUp.run(now.mono, [this, then, again = std::move(again),
-                                                  done = std::move(done)](const Result<void>&) mutable {
+                                                  done = std::move(done)](const Result<void>& caughtUp) mutable {
+                       if (!caughtUp) {
+                           return done(temporarilyUnavailable("Whether it exists is not known here: " + caughtUp.error().message + "."), then);
+                       }
                        handleOnce(std::move(again), then, std::move(done));
                    });
                });

@@ -39,6 +39,7 @@ private:
     static std::span<const Route> adminRoutes();
     // The first whose pattern is the path (without its first slash), and what stands for {}.
     static const Route* routeOf(std::string_view path, std::string& id);
+    static bool namesWhatIsMade(std::string_view path);
     Found find(const Call& call) const;
     std::optional<Answer> refuse(Call& call, const Found& found) const;
     void readCollection(const CallPtr& call, const Route& route);
