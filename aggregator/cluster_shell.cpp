@@ -16,9 +16,11 @@ namespace mesh::aggregator {
 namespace {
 
 constexpr const char* asideSuffix = ".taken-over";
-// First byte of a message between nodes: the engine's own, or "make member <decimal id> the primary".
+// A message between nodes: what it is, the sender's storage id (ClusterHome), and the content: the engine's own, the
+// decimal id of the member that is to be the primary, or nothing: we do not know you with that storage.
 constexpr char ofEngine = 'e';
 constexpr char ofTransfer = 't';
+constexpr char ofRefusal = 'r';
 
 cluster::Node nodeOf(const KnownNode& known)
 {
@@ -60,6 +62,7 @@ Result<void> ClusterShell::openHome(const std::string& ownKey)
     Result<ClusterHome> loaded = loadClusterHome(directory);
     if (loaded) {
         home = std::move(*loaded);
+        applyConfigured(home);
         return {};
     }
     if (loaded.error().code != Code::notFound) {
@@ -70,11 +73,29 @@ Result<void> ClusterShell::openHome(const std::string& ownKey)
     return saveClusterHome(directory, home);
 }
 
+// Where the operator says that a node is counts more than what was registered: all may have moved at once.
+void ClusterShell::applyConfigured(ClusterHome& known) const
+{
+    for (KnownNode& node : known.nodes) {
+        const auto configured = std::find_if(config.peers.begin(), config.peers.end(), [&node](const PeerAddress& peer) {
+            return peer.name == node.address.name && peer.key == node.address.key;
+        });
+        if (configured != config.peers.end()) {
+            node.address.endpoint = configured->endpoint;
+        }
+    }
+}
+
 // A file that is there means that it has not been put aside: nobody has said yet that the cluster's state is complete.
 Result<void> ClusterShell::readInheritance()
 {
     std::error_code ignored;
-    if (!home.founder || !std::filesystem::exists(config.accountsFile, ignored)) {
+    if (!std::filesystem::exists(config.accountsFile, ignored)) {
+        return {};
+    }
+    if (!home.founder) {
+        log::warning("accounts_file_ignored", {{"file", config.accountsFile},
+                                               {"reason", "accounts are kept in the cluster: change them with meshctl account --url"}});
         return {};
     }
     cluster::LocalEngine::Environment environment{
@@ -114,7 +135,7 @@ Result<void> ClusterShell::openEngine(Environment around)
         const auto found = std::find_if(home.nodes.begin(), home.nodes.end(),
                                         [to](const KnownNode& node) { return node.id == to; });
         if (found != home.nodes.end()) {
-            send(found->address.name, ofEngine + message);
+            send(found->address.name, ofEngine + home.storage + message);
         }
     };
     auto opened = cluster::RaftEngine::open(std::move(options), std::move(environment));
@@ -171,6 +192,7 @@ bool ClusterShell::followState(bool recovered)
     for (const auto& [id, node] : state.nodes) {
         fresh.nodes.push_back({id, {node.name, node.peerEndpoint, node.key}});
     }
+    applyConfigured(fresh);
     if (cluster::findNode(state, home.self) == nullptr) {  // removed; what we were stays, so that a restart says so too
         return false;
     }
@@ -208,10 +230,18 @@ void ClusterShell::receive(const std::string& node, std::string_view message)
 {
     const auto found = std::find_if(home.nodes.begin(), home.nodes.end(),
                                     [&node](const KnownNode& known) { return known.address.name == node; });
-    if (!raft || found == home.nodes.end() || message.empty()) {
+    if (!raft || found == home.nodes.end() || message.size() <= storageIdBytes) {
         return;
     }
-    const std::string_view content = message.substr(1);
+    const std::string_view storage = message.substr(1, storageIdBytes);
+    const std::string_view content = message.substr(1 + storageIdBytes);
+    if (message.front() == ofRefusal) {
+        return onRefusal(node);
+    }
+    const cluster::Node* registered = cluster::findNode(raft->state(), found->id);
+    if (registered != nullptr && !registered->storage.empty() && registered->storage != storage) {
+        return refuse(node);
+    }
     if (message.front() == ofEngine) {
         raft->receive(found->id, std::string(content));
     } else if (message.front() == ofTransfer) {
@@ -220,6 +250,24 @@ void ClusterShell::receive(const std::string& node, std::string_view message)
         if (error == std::errc{} && end == content.end() && raft->status().role == cluster::NodeRole::primary) {
             transferTo(wanted, [](const Result<void>&) {});
         }
+    }
+}
+
+// It has lost its data: its votes would be those of somebody who has forgotten what he voted for.
+void ClusterShell::refuse(const std::string& node)
+{
+    if (refused.insert(node).second) {
+        log::error("node_lost_its_data", {{"node", node}, {"remedy", "meshctl cluster remove " + node + ", then let it join as new"}});
+    }
+    toNode(node, ofRefusal + home.storage);
+}
+
+void ClusterShell::onRefusal(const std::string& node)
+{
+    if (refusal.empty()) {
+        refusal = "the cluster knows this node with other data than it has: if they are lost, remove it (meshctl cluster "
+                  "remove " + config.name + "), empty " + directory + ", and let it join as new";
+        log::error("refused_by_the_cluster", {{"node", node}, {"reason", refusal}});
     }
 }
 
@@ -265,7 +313,7 @@ void ClusterShell::transferTo(std::uint64_t id, Done done)
     const auto primary = std::find_if(home.nodes.begin(), home.nodes.end(),
                                       [&status](const KnownNode& node) { return node.id == status.leader; });
     if (status.role != cluster::NodeRole::primary && primary != home.nodes.end()) {
-        toNode(primary->address.name, ofTransfer + std::to_string(id));
+        toNode(primary->address.name, ofTransfer + home.storage + std::to_string(id));
         boost::asio::post(loop.context(), [done = std::move(done)] { done({}); });
         return;
     }

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,8 @@ public:
     // The registered nodes have changed: writes member.json anew if need be, and says whether peers() is another list.
     // `recovered`: what a recovery has to do is done.
     bool followState(bool recovered);
+    // Why the others do not listen to this node, for whoever can act; empty: they do.
+    const std::string& whyRefused() const { return refusal; }
     // The cluster's state is complete: what it was taken from is put aside.
     void putInheritanceAside();
 
@@ -58,10 +61,13 @@ public:
 
 private:
     Result<void> openHome(const std::string& publicKey);
+    void applyConfigured(ClusterHome& known) const;
     Result<void> readInheritance();
     Result<void> openEngine(Environment around);
     Instant deadline() const;
     void tick();
+    void refuse(const std::string& node);
+    void onRefusal(const std::string& node);
 
     host::Loop& loop;
     host::BlockingWorker& worker;
@@ -72,6 +78,8 @@ private:
     ClusterHome home;
     std::string publicKey;
     std::optional<cluster::State> inherited;
+    std::set<std::string> refused;  // nodes that have lost their data, as far as it was logged
+    std::string refusal;            // why the others do not listen to this node; empty: they do
     std::function<void(const std::string& node, const std::string& message)> toNode;
     std::unique_ptr<cluster::RaftEngine> raft;
 };

@@ -166,6 +166,9 @@ std::string Node::notReady() const
     if (status.role == cluster::NodeRole::stopped) {
         return status.reason;
     }
+    if (const std::string refused = shell.whyRefused(); !refused.empty()) {
+        return refused;
+    }
     if (!keeper.isFounded()) {
         return keeper.lastFailure().empty() ? "the cluster has no primary yet, or it has not told what it knows" : keeper.lastFailure();
     }

@@ -27,11 +27,13 @@ struct NodeSettings {
     Duration authorityLease = limits::authorityLease;
 };
 
-// What a shell counts, for the node's metrics.
+// What only the shell can say of the node.
 class ShellMetrics {
 public:
     virtual ~ShellMetrics() = default;
     virtual std::vector<Counter> shellMetrics() const = 0;
+    // Why the other nodes do not listen to this one; empty: they do.
+    virtual std::string whyRefused() const = 0;
 };
 
 // One aggregator's logic: mesh, requests in flight, satellites, facade. The shell gives it frames, HTTP requests and

@@ -16,7 +16,6 @@ namespace {
 
 using json = nlohmann::json;
 
-constexpr std::size_t storageBytes = 8;
 
 std::string pathOf(const std::string& directory)
 {
@@ -47,7 +46,7 @@ Result<ClusterHome> parse(const std::string& text)
     const bool sound = std::all_of(home.nodes.begin(), home.nodes.end(), [](const KnownNode& node) {
         return node.id != 0 && isValidName(node.address.name) && shoset::isValidKey(node.address.key);
     });
-    return listed && sound && home.nodes.size() <= limits::maxAggregators ? Result<ClusterHome>(std::move(home))
+    return listed && sound && home.storage.size() == storageIdBytes && home.nodes.size() <= limits::maxAggregators ? Result<ClusterHome>(std::move(home))
                                                                          : Result<ClusterHome>(malformed);
 }
 
@@ -111,7 +110,7 @@ Result<void> saveBrokenGlass(const std::string& directory, WallTime until)
 ClusterHome foundCluster(const Config& config, const std::string& publicKey, Rng& rng)
 {
     ClusterHome home;
-    home.storage = toHex(rng.bytes(storageBytes));
+    home.storage = toHex(rng.bytes(storageIdBytes / 2));
     home.founder = true;
     std::vector<PeerAddress> everyone = config.peers;
     everyone.push_back({config.name, config.peersAdvertise, publicKey});

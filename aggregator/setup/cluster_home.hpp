@@ -11,6 +11,8 @@
 
 namespace mesh::aggregator {
 
+constexpr std::size_t storageIdBytes = 16;  // of ClusterHome::storage
+
 struct KnownNode {
     std::uint64_t id = 0;  // raft's
     PeerAddress address;   // of its peer endpoint; its endpoint is empty for a node that has none

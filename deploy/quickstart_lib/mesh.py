@@ -145,6 +145,8 @@ class MeshFiles:
             "accounts": {"file": str(self.accounts(aggregator))}}, aggregator.extra))
 
     def write_connector(self, satellite, aggregators):
+        # What it was told of the aggregators may be of a start with other ports.
+        (self.own_state(satellite) / f"{satellite.name}.aggregators").unlink(missing_ok=True)
         target = {"url": satellite.url, "auth": satellite.auth}
         for name in ("user", "password_file", "ca", "fingerprint", "insecure"):
             value = getattr(satellite, name)

@@ -1,6 +1,7 @@
 """Aggregators that agree: one primary, one state, whoever is asked and whoever dies."""
 
 import json
+import shutil
 import signal
 import unittest
 
@@ -220,6 +221,87 @@ class Membership(unittest.TestCase):
                     self.assertIn(client.post("/mesh/v1/cluster/members", body).status, (400, 409), body)
                     self.assertEqual(stranger.post("/mesh/v1/cluster/members", body).status, 401)
             self.assertEqual([entry["name"] for entry in cluster_of(mesh, mesh.aggregators[0])["members"]], ["agg-1"])
+
+
+    def test_a_node_that_lost_its_data_is_not_listened_to_until_it_joins_as_new(self):
+        with Mesh([Sim("one")], aggregators=3) as mesh:
+            victim = standbys(mesh)[0]
+            left = [member for member in mesh.aggregators if member is not victim]
+            mesh.kill(victim.name)
+            home = mesh.files.own_state(victim) / "cluster"
+            shutil.rmtree(home)
+            mesh.start(victim)
+            eventually(lambda: "other data" in health(mesh, victim).get("reason", ""), "it says what is wrong with it")
+            self.assertTrue(primary(mesh, left))
+            self.assertIn("node_lost_its_data", "".join(mesh.process[member.name].output() for member in left))
+            mesh.kill(victim.name)
+            status, _, err = meshctl(mesh, left[0], "cluster", "remove", victim.name)
+            self.assertEqual(status, 0, err)
+            shutil.rmtree(home)
+            status, _, err = meshctl(mesh, left[0], "cluster", "join", "--config", mesh.files.config(victim), "--state",
+                                     mesh.files.own_state(victim))
+            self.assertEqual(status, 0, err)
+            mesh.start(victim)
+            eventually(lambda: health(mesh, victim).get("ready"), "it is ready", 20)
+            eventually(lambda: len([entry for entry in cluster_of(mesh, left[0])["members"] if entry["voter"]]) == 3, "it votes", 20)
+
+
+class Hooks(unittest.TestCase):
+    def test_executables_follow_the_primary(self):
+        with Mesh([Sim("one")], aggregators=3) as mesh:
+            written = mesh.state / "written"
+            hook = mesh.state / "hook"
+            hook.write_text(f"#!/bin/sh\necho $BMCMESH_NODE $BMCMESH_ROLE $BMCMESH_GENERATION >> {written}\n")
+            hook.chmod(0o755)
+            first = eventually(lambda: primary(mesh), "there is one primary")
+            for member in mesh.aggregators:
+                member.extra = {"cluster": {"on_primary": str(hook), "on_standby": str(hook)}}
+                mesh.files.write_aggregator(member, mesh.aggregators)
+                mesh.kill(member.name, signal.SIGTERM)
+                mesh.start(member)
+                eventually(lambda: health(mesh, member).get("ready"), f"{member.name} is back", 20)
+            first = eventually(lambda: primary(mesh), "there is one primary")
+            said = eventually(lambda: self._lines(written, 3), "each node has said what it is")
+            self.assertIn(f"{first.name} primary 1", said)
+            other = next(member for member in mesh.aggregators if member is not first)
+            self.assertEqual(meshctl(mesh, first, "cluster", "transfer", other.name)[0], 0)
+            eventually(lambda: f"{other.name} primary 1" in self._lines(written, 5), "both hooks ran")
+            self.assertIn(f"{first.name} standby 1", self._lines(written, 5))
+
+    @staticmethod
+    def _lines(path, least):
+        lines = path.read_text().splitlines() if path.exists() else []
+        return lines if len(lines) >= least else []
+
+
+class BrokenGlass(unittest.TestCase):
+    def test_writes_to_satellites_end_with_the_authority_and_go_on_with_broken_glass(self):
+        mesh = Mesh([Sim("one")], aggregators=3)
+        for member in mesh.aggregators:
+            member.extra = {"cluster": {"authority_lease": "1s"}}
+        with mesh:
+            last, others = mesh.aggregators[0], mesh.aggregators[1:]
+            system = f"{ROOT}/Systems"
+            with mesh.client(last) as client:
+                uri = client.get(system).json()["Members"][0]["@odata.id"]
+                for member in others:
+                    mesh.kill(member.name)
+
+                def tag(wanted):
+                    answer = client.request("PATCH", uri, {"AssetTag": "x"})
+                    return answer if answer.status // 100 == wanted // 100 else None
+                answer = eventually(lambda: tag(503), "its authority has ended")
+                self.assertEqual(answer.header("Retry-After"), "1")
+                self.assertEqual(client.get(uri).status, 200)
+                offline = ("--config", mesh.files.config(last), "--state", mesh.files.own_state(last))
+                status, _, err = run_program("meshctl", "cluster", "break-glass", *offline, "--minutes", "5")
+                self.assertEqual(status, 0, err)
+                mesh.process[last.name].signal(signal.SIGHUP)
+                eventually(lambda: tag(200), "the glass is broken")
+                self.assertIn("glass_broken", mesh.process[last.name].output())
+                run_program("meshctl", "cluster", "break-glass", *offline, "--minutes", "0")
+                mesh.process[last.name].signal(signal.SIGHUP)
+                eventually(lambda: tag(503), "the glass is whole again")
 
 
 class Recovery(unittest.TestCase):

@@ -70,6 +70,7 @@ public:
     void removeMember(std::uint64_t, Done) override {}
     void transferTo(std::uint64_t, Done) override {}
     std::vector<aggregator::Counter> shellMetrics() const override { return {}; }
+    std::string whyRefused() const override { return {}; }
 
 private:
     struct Open {
