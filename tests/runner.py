@@ -57,7 +57,7 @@ def suites(preset="dev", slow=1.0, strict=True):
     mockup = ["--mockup", SHORT_WALK_MOCKUP] if (MOCKUPS / SHORT_WALK_MOCKUP).is_dir() else []
     listed = [
         Suite("unit", ["ctest", "--test-dir", str(build), "--exclude-regex", "^simulation_test$", "--output-on-failure", "-j2",
-                       "--no-tests=error", "--timeout", str(int(60 * slow))], [build / "CTestTestfile.cmake"], 60 * slow),
+                       "--no-tests=error", "--timeout", str(int(100 * slow))], [build / "CTestTestfile.cmake"], 60 * slow),
         Suite("architecture", python(tests / "architecture/check.py", "--build", build), [], 20),
         Suite("bmcsim", python(tests / "bmcsim/selftest.py"), [tests / "bmcsim/selftest.py"], 30),
         Suite("integration", python("-m", "unittest", "discover", "-b", "-p", "test_*.py"), programs, 190 * slow,
@@ -148,7 +148,7 @@ def fuzz():
 
 
 def instrumented():
-    """The same tests under AddressSanitizer and UBSan; the simulation, which is one thread's work, beside the others."""
+    """The same tests under AddressSanitizer and UBSan; the simulation, which is one thread's work, beside those that wait most."""
     outcomes = [build("asan", ["tests"])]
     if not outcomes[0].passed:
         return outcomes
@@ -158,9 +158,10 @@ def instrumented():
     # That the checkers find deliberate faults within a minute is shown without sanitizers.
     chosen["simulation"].command = [*chosen["simulation"].command, "--gtest_filter=-*Deliberate*"]
     chosen["simulation"].environment = {**chosen["simulation"].environment, "BMCMESH_SIM_RUNS": SANITIZED_SIMULATIONS}
+    outcomes.append(run_and_show(chosen["unit"]))
     with ThreadPoolExecutor(1) as beside:
         simulation = beside.submit(run_and_show, chosen["simulation"])
-        outcomes += [run_and_show(chosen[name]) for name in ("unit", "integration", "walk")]
+        outcomes += [run_and_show(chosen[name]) for name in ("integration", "walk")]
         return [*outcomes, simulation.result()]
 
 
