@@ -60,7 +60,7 @@ def suites(preset="dev", slow=1.0, strict=True):
                        "--no-tests=error", "--timeout", str(int(100 * slow))], [build / "CTestTestfile.cmake"], 60 * slow),
         Suite("architecture", python(tests / "architecture/check.py", "--build", build), [], 20),
         Suite("bmcsim", python(tests / "bmcsim/selftest.py"), [tests / "bmcsim/selftest.py"], 30),
-        Suite("integration", python("-m", "unittest", "discover", "-b", "-p", "test_*.py"), programs, 190 * slow,
+        Suite("integration", python("-m", "unittest", "discover", "-b", "-p", "test_*.py"), programs, 260 * slow,
               tests / "integration"),
         Suite("simulation", [str(build / "bin/simulation_test")], [build / "bin/simulation_test"], 40 * slow),
         Suite("walk", python(tests / "walk/walk.py", "--generated", 1, *mockup), programs, 40 * slow)]
