@@ -118,6 +118,12 @@ const std::string* RequestBody::text(std::string_view name) const
     return valueOf<std::string>(*this, name);
 }
 
+std::string RequestBody::textOr(std::string_view name, std::string_view fallback) const
+{
+    const std::string* value = text(name);
+    return value == nullptr ? std::string(fallback) : *value;
+}
+
 const bool* RequestBody::flag(std::string_view name) const
 {
     return valueOf<bool>(*this, name);
@@ -131,6 +137,12 @@ const std::int64_t* RequestBody::integer(std::string_view name) const
 const std::vector<std::string>* RequestBody::texts(std::string_view name) const
 {
     return valueOf<std::vector<std::string>>(*this, name);
+}
+
+Answer adminRefusal(const Error& error)
+{
+    const int status = error.code == Code::notFound ? 404 : error.code == Code::invalidArgument ? 400 : 409;
+    return errorAnswer(status, {"GeneralError", {}, {}}, error.message);
 }
 
 Answer badRequest(const std::vector<RedfishMessage>& messages)

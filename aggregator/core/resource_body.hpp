@@ -33,6 +33,7 @@ struct RequestBody {
     bool has(std::string_view name) const { return values.find(name) != values.end(); }
     // Of the named property, nullptr if it was not given.
     const std::string* text(std::string_view name) const;
+    std::string textOr(std::string_view name, std::string_view fallback) const;
     const bool* flag(std::string_view name) const;
     const std::int64_t* integer(std::string_view name) const;
     const std::vector<std::string>* texts(std::string_view name) const;
@@ -45,6 +46,8 @@ struct RequestBody {
 // origin.
 std::variant<RequestBody, Answer> readBody(const OwnRequest& request, std::span<const PropertyRule> rules);
 
+// What the state refuses below /mesh/v1, in its own sentence: 404, 400 for what is malformed, else 409.
+Answer adminRefusal(const Error& error);
 // 400 with these messages.
 Answer badRequest(const std::vector<RedfishMessage>& messages);
 

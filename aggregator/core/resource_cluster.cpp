@@ -44,18 +44,6 @@ json nodesOf(const cluster::State& state)
     return nodes;
 }
 
-std::string textOr(const RequestBody& body, std::string_view name)
-{
-    const std::string* value = body.text(name);
-    return value == nullptr ? std::string() : *value;
-}
-
-Answer refused(const Error& error)
-{
-    const int status = error.code == Code::notFound ? 404 : error.code == Code::invalidArgument ? 400 : 409;
-    return errorAnswer(status, {"GeneralError", {}, {}}, error.message);
-}
-
 }  // namespace
 
 Answer ClusterResources::list() const
@@ -76,19 +64,19 @@ void ClusterResources::take(const CallPtr& call) const
     node.name = *body.text("name");
     node.key = *body.text("key");
     node.peerEndpoint = *body.text("peer_endpoint");
-    node.meshEndpoint = textOr(body, "mesh_endpoint");
+    node.meshEndpoint = body.textOr("mesh_endpoint", "");
     node.featureLevel = context.engine.state().featureLevel;  // until it says what it knows
     node.witness = body.flag("witness") != nullptr && *body.flag("witness");
     if (const cluster::Node* known = cluster::findNodeByName(context.engine.state(), node.name)) {
         if (known->key != node.key || !known->storage.empty()) {
-            return call->answer(refused({Code::alreadyExists, "node " + node.name + " is in the cluster already; if it has "
+            return call->answer(adminRefusal({Code::alreadyExists, "node " + node.name + " is in the cluster already; if it has "
                                                               "lost its data, remove it first"}));
         }
         node.id = known->id;  // it asks again: the answer got lost
     }
     propose(context, call, cluster::PutNode{std::move(node)}, [this, call](const cluster::Applied& applied) {
         if (!applied.ok()) {
-            return call->answer(refused(applied.error));
+            return call->answer(adminRefusal(applied.error));
         }
         const cluster::State& state = context.engine.state();
         call->answer(documentAnswer(201, "application/json",
@@ -104,10 +92,10 @@ void ClusterResources::remove(const CallPtr& call) const
         return call->answer(notFound(call->request.path));
     }
     if (state.nodes.size() == 1) {
-        return call->answer(refused({Code::preconditionFailed, "this is the cluster's only node"}));
+        return call->answer(adminRefusal({Code::preconditionFailed, "this is the cluster's only node"}));
     }
     propose(context, call, cluster::RemoveNode{node->id}, [call](const cluster::Applied& applied) {
-        call->answer(applied.ok() ? noContent() : refused(applied.error));
+        call->answer(applied.ok() ? noContent() : adminRefusal(applied.error));
     });
 }
 
@@ -120,10 +108,10 @@ void ClusterResources::transfer(const CallPtr& call) const
     const std::string& to = *std::get<RequestBody>(read).text("to");
     const cluster::Node* node = cluster::findNodeByName(context.engine.state(), to);
     if (node == nullptr) {
-        return call->answer(refused({Code::invalidArgument, "there is no node " + to}));
+        return call->answer(adminRefusal({Code::invalidArgument, "there is no node " + to}));
     }
     context.members.transferTo(node->id, [call](const Result<void>& done) {
-        call->answer(done ? documentAnswer(202, "application/json", "{}") : refused(done.error()));
+        call->answer(done ? documentAnswer(202, "application/json", "{}") : adminRefusal(done.error()));
     });
 }
 

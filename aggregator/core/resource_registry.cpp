@@ -34,22 +34,10 @@ Answer documentOf(int status, const json& value)
     return documentAnswer(status, "application/json", value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
-Answer refused(const Error& error)
-{
-    const int status = error.code == Code::notFound ? 404 : error.code == Code::invalidArgument ? 400 : 409;
-    return errorAnswer(status, {"GeneralError", {}, {}}, error.message);
-}
-
 Answer standsInAFile()
 {
-    return refused({Code::preconditionFailed, "tenants and connectors of this mesh stand in a file on each node; change that, "
+    return adminRefusal({Code::preconditionFailed, "tenants and connectors of this mesh stand in a file on each node; change that, "
                                               "and reload"});
-}
-
-std::string textOr(const RequestBody& body, std::string_view name)
-{
-    const std::string* value = body.text(name);
-    return value == nullptr ? std::string() : *value;
 }
 
 // "tenant:name"; the colon is in neither.
@@ -92,7 +80,7 @@ void RegistryResources::change(const CallPtr& call, cluster::Operation operation
     }
     propose(context, call, std::move(operation), [call, status](const cluster::Applied& applied) {
         if (!applied.ok()) {
-            call->answer(refused(applied.error));
+            call->answer(adminRefusal(applied.error));
         } else {
             call->answer(status == 204 ? noContent() : documentOf(status, json::object()));
         }
@@ -152,7 +140,7 @@ void RegistryResources::putConnector(const CallPtr& call) const
     }
     const RequestBody& body = std::get<RequestBody>(read);
     tenants::Connector connector{*body.text("tenant"),   *body.text("name"),     *body.text("key"),
-                                 textOr(body, "prefix"), textOr(body, "product"), textOr(body, "type")};
+                                 body.textOr("prefix", ""), body.textOr("product", ""), body.textOr("type", "")};
     change(call, cluster::PutConnector{std::move(connector)}, 201);
 }
 
@@ -185,20 +173,20 @@ void RegistryResources::createEnrolment(const CallPtr& call) const
         return call->answer(standsInAFile());
     }
     if (minutes < 1 || minutes > maxEnrolmentMinutes) {
-        return call->answer(refused({Code::invalidArgument, "minutes is 1 to " + std::to_string(maxEnrolmentMinutes)}));
+        return call->answer(adminRefusal({Code::invalidArgument, "minutes is 1 to " + std::to_string(maxEnrolmentMinutes)}));
     }
     if (!aggregatorsOf(context.engine.state())) {
-        return call->answer(refused({Code::preconditionFailed, "a node has not said where connectors reach it: set "
+        return call->answer(adminRefusal({Code::preconditionFailed, "a node has not said where connectors reach it: set "
                                                                "mesh.advertise on each"}));
     }
-    const std::string prefix = textOr(body, "prefix");
+    const std::string prefix = body.textOr("prefix", "");
     if (!prefix.empty() && !isValidPrefix(prefix)) {
-        return call->answer(refused({Code::invalidArgument, "a prefix is 1 to 16 letters and digits"}));
+        return call->answer(adminRefusal({Code::invalidArgument, "a prefix is 1 to 16 letters and digits"}));
     }
     tenants::JoinString join{enrolmentEndpoints(context.engine.state()), cluster::makeSecret(context.rng)};
     const Result<std::string> text = tenants::encodeJoinString(join);
     if (!text) {
-        return call->answer(refused({Code::preconditionFailed, "no node can be reached for enrolment: set enrolment.advertise"}));
+        return call->answer(adminRefusal({Code::preconditionFailed, "no node can be reached for enrolment: set enrolment.advertise"}));
     }
     cluster::AddEnrolment enrolment;
     enrolment.id = toHex(context.rng.bytes(enrolmentIdBytes));
@@ -206,12 +194,12 @@ void RegistryResources::createEnrolment(const CallPtr& call) const
     enrolment.tenant = *body.text("tenant");
     enrolment.name = *body.text("name");
     enrolment.prefix = prefix;
-    enrolment.product = textOr(body, "product");
-    enrolment.type = textOr(body, "type");
+    enrolment.product = body.textOr("product", "");
+    enrolment.type = body.textOr("type", "");
     enrolment.expiresAt = call->now.wall + std::chrono::minutes(minutes);
     const json made{{"id", enrolment.id}, {"join", *text}, {"expires", dateTime(enrolment.expiresAt)}};
     propose(context, call, std::move(enrolment), [call, made](const cluster::Applied& applied) {
-        call->answer(applied.ok() ? documentOf(201, made) : refused(applied.error));
+        call->answer(applied.ok() ? documentOf(201, made) : adminRefusal(applied.error));
     });
 }
 
