@@ -80,7 +80,7 @@ Result<Command> decodeCommand(std::string_view entry, FeatureLevel knows)
         decoder.number(command.since);
     }
     decoder.number(number);
-    constexpr std::size_t known = std::variant_size_v<Operation>;
+    constexpr std::size_t known = std::variant_size_v<Operations>;
     if (decoder.good && !chooseOperation(command.operation, number, std::make_index_sequence<known>())) {
         return newer("an entry with operation", number, known - 1);
     }

@@ -71,11 +71,18 @@ const char* kindName(Kind kind)
 }
 
 // The variant's order is the order of the kinds, so that the two cannot drift apart unseen.
+Content::Content() = default;
+Content::Content(const Content& other) = default;
+Content::Content(Content&& other) noexcept = default;
+Content& Content::operator=(const Content& other) = default;
+Content& Content::operator=(Content&& other) noexcept = default;
+Content::~Content() = default;
+
 Kind kindOf(const Content& content)
 {
-    static_assert(std::variant_size_v<Content> == lastKind + 1);
-    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::command), Content>, Command>);
-    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::enrolled), Content>, Enrolled>);
+    static_assert(std::variant_size_v<Contents> == lastKind + 1);
+    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::command), Contents>, Command>);
+    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::enrolled), Contents>, Enrolled>);
     return static_cast<Kind>(content.index());
 }
 

@@ -200,8 +200,19 @@ struct Enrolled {
     Aggregators aggregators;
 };
 
-using Content = std::variant<std::monostate, Hello, HelloAck, Heartbeat, HeartbeatEcho, Bye, Command, Reply, Chunk,
-                             Credit, Cancel, Announce, Routes, Aggregators, Enrol, Enrolled>;
+using Contents = std::variant<std::monostate, Hello, HelloAck, Heartbeat, HeartbeatEcho, Bye, Command, Reply, Chunk,
+                              Credit, Cancel, Announce, Routes, Aggregators, Enrol, Enrolled>;
+
+// One of them. Copying, moving and destroying are compiled once, in message.cpp, not in every file that names a message.
+struct Content : Contents {
+    Content();
+    Content(const Content& other);
+    Content(Content&& other) noexcept;
+    Content& operator=(const Content& other);
+    Content& operator=(Content&& other) noexcept;
+    ~Content();
+    using Contents::variant;
+};
 
 // One record without its body.
 struct Message {

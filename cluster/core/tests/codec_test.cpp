@@ -57,7 +57,7 @@ using Codec = Machine;
 TEST_F(Codec, EveryOperationComesBackAsItWas)
 {
     const auto operations = everyOperation();
-    ASSERT_EQ(operations.size(), std::variant_size_v<Operation>);
+    ASSERT_EQ(operations.size(), std::variant_size_v<Operations>);
     for (std::size_t i = 0; i < operations.size(); ++i) {
         ASSERT_EQ(operations[i].index(), i);
         const Command sent = command(operations[i], 5);
