@@ -92,7 +92,7 @@ void Executor::answerOrHold(Execution& execution, Now now)
     if (!execution.safe && execution.head.status < 400) {
         touched = collectionsTouchedBy(relativePath(execution.request.head().target));
         if (execution.head.status == 202) {
-            touched.push_back("TaskService/Tasks");
+            touched.emplace_back("TaskService/Tasks");
         }
     }
     if (touched.empty()) {

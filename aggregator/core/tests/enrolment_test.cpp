@@ -13,7 +13,9 @@ namespace {
 
 std::string keyOf(char digit)
 {
-    return std::string(39, '0') + digit;
+    std::string key(40, '0');
+    key.back() = digit;
+    return key;
 }
 
 cluster::Node nodeOf(const std::string& name, char digit)

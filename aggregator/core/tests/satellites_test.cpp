@@ -25,7 +25,9 @@ struct SatellitesTest : testing::Test {
     }
     void add(const std::string& tenant, const std::string& name, const std::string& prefix, char last)
     {
-        ASSERT_TRUE(registry.put({tenant, name, std::string(39, '0') + last, prefix, "", ""}));
+        std::string key(40, '0');
+        key.back() = last;
+        ASSERT_TRUE(registry.put({tenant, name, key, prefix, "", ""}));
     }
     void announce(const std::string& address, CollectionState state, std::vector<std::string> members, bool reachable = true)
     {
