@@ -31,7 +31,6 @@ class Suite:
     command: list
     needs: list                # files that must exist; without one, the suite has failed
     seconds: float             # budget
-    folder: Path = CHECKOUT
     environment: dict = field(default_factory=dict)
     strict: bool = True        # over budget is a failure
     shown: bool = False        # its output, also when it passed
@@ -60,8 +59,7 @@ def suites(preset="dev", slow=1.0, strict=True):
                        "--no-tests=error", "--timeout", str(int(100 * slow))], [build / "CTestTestfile.cmake"], 60 * slow),
         Suite("architecture", python(tests / "architecture/check.py", "--build", build), [], 20),
         Suite("bmcsim", python(tests / "bmcsim/selftest.py"), [tests / "bmcsim/selftest.py"], 30),
-        Suite("integration", python("-m", "unittest", "discover", "-b", "-p", "test_*.py"), programs, 260 * slow,
-              tests / "integration"),
+        Suite("integration", python(tests / "integration/run.py"), programs, 150 * slow),
         Suite("simulation", [str(build / "bin/simulation_test")], [build / "bin/simulation_test"], 40 * slow),
         Suite("walk", python(tests / "walk/walk.py", "--generated", 1, *mockup), programs, 40 * slow)]
     for suite in listed:
@@ -75,7 +73,7 @@ def run(suite, log):
     if missing:
         return Outcome(suite, False, 0.0, f"does not exist: {', '.join(missing)}")
     begun = time.monotonic()
-    process = subprocess.Popen(suite.command, cwd=suite.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+    process = subprocess.Popen(suite.command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                env={**os.environ, **suite.environment}, start_new_session=True)
     try:
         status = process.wait(suite.seconds * GRACE)

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from pathlib import Path
 
 import zmq
 
@@ -55,7 +56,7 @@ def enrol(secret):
 
 class RawPeer:
     def __init__(self, key_file, endpoint, server_key, seconds, context=None):
-        keys = dict(line.split(": ", 1) for line in open(key_file).read().splitlines() if ": " in line)
+        keys = dict(line.split(": ", 1) for line in Path(key_file).read_text().splitlines() if ": " in line)
         self._context = context or zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.linger = 0

@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+"""Runs the integration tests, each class in a process of its own and some of these at once: they mostly wait. Arguments are
+names as unittest takes them (test_cluster, test_cluster.Hooks); without any, all are run."""
+
+import subprocess
+import sys
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+AT_ONCE = 2  # with more, bounds of milliseconds do not hold on two cores
+
+
+def cases(suite):
+    for entry in suite:
+        if isinstance(entry, unittest.TestSuite):
+            yield from cases(entry)
+        else:
+            yield entry
+
+
+def classes(names):
+    """{name of a class: how many tests it has}; a file that cannot be loaded is a name too, and fails when it is run."""
+    loader = unittest.TestLoader()
+    found = loader.loadTestsFromNames(names) if names else loader.discover(str(HERE), "test_*.py")
+    counts = {}
+    for case in cases(found):
+        name = f"{type(case).__module__}.{type(case).__qualname__}"
+        if name.startswith("unittest.loader."):  # ModuleImportFailure and its like
+            name = case.id().rsplit(".", 1)[-1]
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def run(name):
+    done = subprocess.run([sys.executable, "-B", "-m", "unittest", "-b", name], cwd=HERE, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    if done.returncode != 0:
+        sys.stdout.write(done.stdout)
+    print(f"{name}: {done.stdout.rstrip().rsplit(chr(10), 1)[-1]}", flush=True)  # OK or FAILED, and how many were skipped
+    return done.returncode == 0
+
+
+def main():
+    sys.path.insert(0, str(HERE))
+    counts = classes(sys.argv[1:])
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        passed = list(pool.map(run, sorted(counts, key=counts.get, reverse=True)))  # the long ones first
+    print(f"{sum(counts.values())} tests in {len(counts)} classes; {passed.count(False)} classes failed")
+    return 0 if passed and all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
