@@ -19,7 +19,7 @@ namespace mesh::cluster {
 // Counted on raft's thread, read when nothing runs or for figures.
 struct RaftHostCounters {
     std::uint64_t entries = 0, snapshots = 0, restores = 0, opened = 0;
-    std::uint64_t guarded = 0;       // snapshots that arrived while one was taken
+    std::uint64_t guarded = 0;       // snapshots that arrived while one was taken or installed
     std::uint64_t droppedRpcs = 0;   // queues were full
     std::uint64_t brokenStreams = 0; // of raft's to a member; never, with the libraft that this was made for
 };

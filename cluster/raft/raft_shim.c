@@ -161,12 +161,12 @@ static void drop(struct raft_message *message)
     }
 }
 
-/* A snapshot that arrives while one is being taken crashes raft (snapshot_pending is cleared before it is read); the
- * leader sends it again. */
+/* A snapshot that arrives while one is being taken crashes raft (snapshot_pending is cleared before it is read); one that
+ * arrives while another is being installed is never freed. The leader sends it again. */
 static void on_receive(struct raft_io *io, struct raft_message *message)
 {
     struct mesh_raft *m = of(io);
-    if (message->type == RAFT_INSTALL_SNAPSHOT && m->raft.legacy.snapshot_taking) {
+    if (message->type == RAFT_INSTALL_SNAPSHOT && (m->raft.legacy.snapshot_taking || m->raft.snapshot.installing)) {
         ++m->guarded;
         drop(message);
     } else if (m->failure != MESH_RAFT_OK) {

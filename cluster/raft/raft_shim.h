@@ -97,7 +97,7 @@ int mesh_raft_transfer(struct mesh_raft *m, uint64_t token, uint64_t id); /* 0: 
 /* One whole and valid message. 0: dropped. */
 int mesh_raft_receive(struct mesh_raft *m, uint64_t from, const void *bytes, size_t length);
 void mesh_raft_look(struct mesh_raft *m, struct mesh_raft_view *view);
-/* InstallSnapshot messages that were dropped because a snapshot was being taken. */
+/* InstallSnapshot messages that were dropped because a snapshot was being taken or installed. */
 uint64_t mesh_raft_guarded(const struct mesh_raft *m);
 /* `hand_over`: leadership first, if there is somebody. */
 void mesh_raft_close(struct mesh_raft *m, int hand_over);
