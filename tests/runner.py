@@ -19,7 +19,7 @@ PYTHON = "/usr/bin/python3"
 SHORT_WALK_MOCKUP = "dmtf-public-bladed"
 SANITIZER_SLOWNESS = 4.0
 SANITIZED_SIMULATIONS = "2"  # runs of random seeds; without sanitizers there are more
-FUZZ_SECONDS_EACH, FUZZ_SECONDS_TOTAL = 60, 360
+FUZZ_SECONDS_EACH, FUZZERS_AT_ONCE = 60, 3
 TAKEOVER_ROUNDS, SOAK_SECONDS = 5, 60
 # One suite that hangs must not cost the others their turn.
 GRACE = 3.0
@@ -122,26 +122,26 @@ def fuzzers():
 
 
 def fuzz():
-    """Every fuzz target for a bounded time, two at once. Seeds are in corpus/ beside the target, where there are any."""
+    """Every fuzz target for a bounded time. Seeds are in corpus/ beside the target, where there are any."""
     targets = fuzzers()
     if not targets:
         return [Outcome(Suite("fuzz", [], [], 0, strict=False), False, 0.0, "there is no fuzz target below tests/fuzz")]
     built = build("fuzz", ["tests", "fuzz"], targets)
     if not built.passed:
         return [built]
-    each = max(5, min(FUZZ_SECONDS_EACH, 2 * FUZZ_SECONDS_TOTAL // len(targets)))
 
     def one(name):
         with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as log:
             seeds = targets[name] / "corpus"
-            command = [BUILD / "fuzz/bin" / name, f"-max_total_time={each}", "-rss_limit_mb=1024", "-timeout=10",
+            command = [BUILD / "fuzz/bin" / name, f"-max_total_time={FUZZ_SECONDS_EACH}", "-rss_limit_mb=1024", "-timeout=10",
                        f"-artifact_prefix={BUILD}/fuzz/{name}-", scratch, *([seeds] if seeds.is_dir() else [])]
-            outcome = run(Suite(f"fuzz {name}", [str(word) for word in command], [command[0]], each * 2 + 30, strict=False), log)
+            suite = Suite(f"fuzz {name}", [str(word) for word in command], [command[0]], FUZZ_SECONDS_EACH * 2 + 30, strict=False)
+            outcome = run(suite, log)
             log.seek(0)
             said = log.read().decode(errors="replace")
             print(said[-6000:] if not outcome.passed else f"fuzz {name}: {said.splitlines()[-1]}", flush=True)
             return outcome
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(FUZZERS_AT_ONCE) as pool:
         return [built, *pool.map(one, targets)]
 
 
