@@ -47,22 +47,17 @@ Enrolment::Enrolment(std::string nodeName, cluster::StateEngine& stateEngine, Ca
 {
 }
 
-bool Enrolment::isWanted(Now now)
+bool Enrolment::isWanted(Now now) const
 {
     const auto& all = engine.state().enrolments;
-    if (cluster::hasOutstandingEnrolments(engine.state(), now.wall)) {
-        lingersUntil = now.mono + limits::enrolmentLinger;
-        return true;
-    }
-    const bool used = std::any_of(all.begin(), all.end(), [](const auto& entry) { return !entry.second.usedKey.empty(); });
-    return used && now.mono < lingersUntil;
+    return std::any_of(all.begin(), all.end(), [now](const auto& entry) { return cluster::isAnswered(entry.second, now.wall); });
 }
 
 Duration Enrolment::nextChange(Now now) const
 {
-    Duration next = std::max<Duration>(lingersUntil - now.mono, Duration{0});
+    Duration next = limits::enrolmentLook;
     for (const auto& [id, enrolment] : engine.state().enrolments) {
-        if (cluster::isOutstanding(enrolment, now.wall)) {
+        if (cluster::isAnswered(enrolment, now.wall)) {
             next = std::min<Duration>(next, enrolment.expiresAt - now.wall);
         }
     }

@@ -30,9 +30,9 @@ public:
 
     // One frame from a stranger whose CURVE key (Z85) is proved. `answer` is called at most once, maybe later.
     void onFrame(const std::string& key, std::string_view frame, Now now, Answer answer);
-    // The endpoint has to be open: somebody may come, or may come back because the answer was lost. To be asked at each
-    // change of the enrolments, and at the time that nextChange() names.
-    bool isWanted(Now now);
+    // The endpoint has to be open: somebody may come, or until the secret's expiry come back because the answer was lost. To be
+    // asked at each change of the enrolments, and at the time that nextChange() names.
+    bool isWanted(Now now) const;
     Duration nextChange(Now now) const;
     const EnrolmentCounters& counters() const { return count; }
 
@@ -48,7 +48,6 @@ private:
     Rng& rng;
     Instant second{};
     std::size_t inSecond = 0;
-    Instant lingersUntil{};
     EnrolmentCounters count;
     std::shared_ptr<int> alive = std::make_shared<int>();
 };

@@ -34,6 +34,11 @@ bool hasOutstandingEnrolments(const State& state, WallTime now)
                        [now](const auto& entry) { return isOutstanding(entry.second, now); });
 }
 
+bool isAnswered(const Enrolment& enrolment, WallTime now)
+{
+    return now < enrolment.expiresAt;
+}
+
 bool isPlausible(WallTime now)
 {
     return now >= earliest;

@@ -17,8 +17,10 @@ std::string hashSecret(std::string_view secret);
 
 // Neither used nor expired.
 bool isOutstanding(const Enrolment& enrolment, WallTime now);
-// The endpoint for enrolment is open only while this is true.
 bool hasOutstandingEnrolments(const State& state, WallTime now);
+// Somebody may bring it: an outstanding one the first time, a used one because the answer was lost. The endpoint for
+// enrolment is open only while there is one.
+bool isAnswered(const Enrolment& enrolment, WallTime now);
 
 // Was the clock ever set? Secrets are neither made nor used by one that was not.
 bool isPlausible(WallTime now);

@@ -204,7 +204,7 @@ class Enrolling(EnrolmentTest):
         self.cancel_all()
 
     def bring_down_lingering(self):
-        """A used secret keeps the endpoints open for a minute, its connector's end does not."""
+        """A used secret keeps the endpoints open until it expires, its connector's end does not."""
         for entry in json.loads(self.ctl("connector", "list", "--json"))["connectors"]:
             if entry["name"] != "one":
                 self.ctl("connector", "remove", f"acme/{entry['name']}")

@@ -40,6 +40,8 @@ TEST_F(Enrolments, MakeAKeyThatOfTheConnectorTheSecretIsFor)
     EXPECT_EQ(connector->product, "R750");
     EXPECT_EQ(findPrefix(state(), "acme", "sled07")->prefix, "Rack1");
     EXPECT_FALSE(hasOutstandingEnrolments(state(), at(0)));
+    EXPECT_TRUE(isAnswered(state().enrolments.at("e1"), at(99))) << "the answer may have been lost";
+    EXPECT_FALSE(isAnswered(state().enrolments.at("e1"), at(100)));
 }
 
 TEST_F(Enrolments, ALostAnswerBurnsNothingAndAUsedSecretIsOfNoUseToOthers)
