@@ -260,7 +260,7 @@ void Links::onAcceptedMessage(Endpoint& endpoint, PeerId peer, std::string_view 
         const LinkId link = nextLink++;
         found = endpoint.linkOfPeer.emplace(peer, link).first;
         ways[link] = {&endpoint, peer, nullptr, address, std::string(identity)};
-        owner.mesh().addAccepted(link, address);
+        owner.mesh().addAccepted(link, address, std::string(identity));
     }
     owner.mesh().onFrame(found->second, frame, owner.now());
 }
@@ -357,7 +357,7 @@ void Links::dropUnknown()
         }
     }
     for (const LinkId link : gone) {
-        log::info("connector_removed", {{"connector", ways[link].address}});
+        log::info("connector_cut", {{"connector", ways[link].address}, {"reason", "its key is not registered any more"}});
         resetLink(link);
     }
 }

@@ -55,6 +55,14 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, shoset::Context zmq, std::stri
                 core.onSaved(file, std::move(result), loop.now());
                 endTurn();
             }),
+      keys(config.keyFile, canChangeFilesBeside(config.keyFile), stateDirectory, config.name, worker, loop.context(),
+           [this](Result<std::string> done) {
+               if (!done) {
+                   log::error("key_not_changed", {{"reason", done.error().message}});
+               }
+               core.onKeyStep(done, loop.now());
+               endTurn();
+           }),
       bmcTurn(std::make_unique<BmcTurn>(*this)),
       bmc(loop.context(), config.target, *bmcTurn, [this] { return loop.now(); }),
       core(config.settings, *this, bmc, journal, files, rng),
@@ -70,11 +78,9 @@ Daemon::~Daemon()
 
 Result<void> Daemon::start()
 {
-    Result<shoset::KeyPair> pair = shoset::loadKeyFile(config.keyFile);
-    if (!pair) {
-        return pair.error();
+    if (Result<void> loaded = loadKeys(); !loaded) {
+        return loaded;
     }
-    keys = std::move(*pair);
     if (Result<void> loaded = loadState(); !loaded) {
         return loaded;
     }
@@ -88,6 +94,16 @@ Result<void> Daemon::start()
     endTurn();
     notify.ready();
     watchdog.start();
+    return {};
+}
+
+Result<void> Daemon::loadKeys()
+{
+    const Result<KeysOnDisk> found = keys.load();
+    if (!found) {
+        return found.error();
+    }
+    core.loadKeys(*found);
     return {};
 }
 
@@ -128,16 +144,24 @@ shoset::DialerHandlers Daemon::handlersOf(LinkId link)
         endTurn();
     };
     handlers.onDisconnected = [this, link] { disconnected(link); };
-    handlers.onHandshakeFailed = [this, link](const std::string& reason) { logLink(link, "handshake_failed", reason); };
+    handlers.onHandshakeFailed = [this, link](const std::string& reason) {
+        logLink(link, "handshake_failed", reason);
+        core.onRefused(link, loop.now());
+        endTurn();
+    };
     return handlers;
 }
 
-void Daemon::dial(LinkId link, const shoset::AggregatorAddress& address)
+void Daemon::dial(LinkId link, const shoset::AggregatorAddress& address, const std::string& key)
 {
     Way& way = ways[link];
     way.aggregator = address.name;
+    const shoset::KeyPair* own = keys.find(key);
+    if (own == nullptr) {
+        return logLink(link, "not_dialled", "the key file with " + key + " is gone");
+    }
     Result<std::unique_ptr<shoset::MeshDialer>> dialer =
-        shoset::MeshDialer::connect(context, loop.context(), {address.endpoint, address.key, keys}, handlersOf(link));
+        shoset::MeshDialer::connect(context, loop.context(), {address.endpoint, address.key, *own}, handlersOf(link));
     if (dialer) {
         log::info("dialling", {{"aggregator", address.name}, {"endpoint", address.endpoint}});
         way.dialer = std::move(*dialer);
@@ -147,6 +171,24 @@ void Daemon::dial(LinkId link, const shoset::AggregatorAddress& address)
     if (dialFailure) {
         dialFailure = Error{dialer.error().code, "aggregator " + address.name + ": " + dialer.error().message};
     }
+}
+
+void Daemon::makeKey(std::string note)
+{
+    log::info("key_wanted", {});
+    keys.make(std::move(note));
+}
+
+void Daemon::adoptKey()
+{
+    log::info("key_changed", {});
+    keys.adopt();
+}
+
+void Daemon::dropKey()
+{
+    log::info("key_change_cancelled", {});
+    keys.drop();
 }
 
 // Its handlers may be what runs now, and a bye may be on its way out.

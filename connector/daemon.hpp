@@ -3,6 +3,7 @@
 #include "connector/config.hpp"
 #include "connector/core/connector.hpp"
 #include "connector/journal_file.hpp"
+#include "connector/key_files.hpp"
 #include "connector/redfish/client.hpp"
 #include "connector/state_files.hpp"
 #include "shoset/host/blocking_worker.hpp"
@@ -34,8 +35,11 @@ public:
 
     void sendFrame(shoset::LinkId link, std::string frame) override;
     void resetLink(shoset::LinkId link) override;
-    void dial(shoset::LinkId link, const shoset::AggregatorAddress& address) override;
+    void dial(shoset::LinkId link, const shoset::AggregatorAddress& address, const std::string& key) override;
     void hangUp(shoset::LinkId link) override;
+    void makeKey(std::string note) override;
+    void adoptKey() override;
+    void dropKey() override;
 
     std::size_t linksUp() const { return core.linksUp(); }
 
@@ -47,6 +51,7 @@ private:
         std::unique_ptr<boost::asio::steady_timer> farewell;  // once it was hung up
     };
     Result<void> loadState();
+    Result<void> loadKeys();
     shoset::DialerHandlers handlersOf(shoset::LinkId link);
     void disconnected(shoset::LinkId link);
     void endTurn() { turns.end(); }
@@ -60,9 +65,9 @@ private:
     host::SystemRng rng;
     host::BlockingWorker worker;
     shoset::Context context;
-    shoset::KeyPair keys;
     JournalFile journal;
     StateFiles files;
+    KeyFiles keys;
     std::unique_ptr<BmcTurn> bmcTurn;
     RedfishClient bmc;
     Connector core;

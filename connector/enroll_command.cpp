@@ -109,10 +109,11 @@ std::string configText(const EnrollOptions& options, const Enrolment& enrolment)
     return std::string(out.c_str()) + "\n";
 }
 
-// What another mesh told a connector of this name would outrank and hide what this one tells.
+// What another mesh told a connector of this name would outrank and hide what this one tells; without its note, a key that was
+// rotated outside the key file counts for nothing.
 Result<void> forgetOtherMesh(const EnrollOptions& options, const std::string& name)
 {
-    for (const StateFile file : {StateFile::fence, StateFile::aggregators}) {
+    for (const StateFile file : {StateFile::fence, StateFile::aggregators, StateFile::rotation}) {
         const std::string path = stateFilePath(options.state, name, file);
         std::error_code error;
         std::filesystem::remove(path, error);

@@ -11,7 +11,13 @@ namespace mesh::connector {
 
 std::string stateFilePath(const std::string& directory, const std::string& connector, StateFile file)
 {
-    return directory + "/" + connector + (file == StateFile::fence ? ".fence" : ".aggregators");
+    const char* ending = "";
+    switch (file) {
+        case StateFile::fence: ending = ".fence"; break;
+        case StateFile::aggregators: ending = ".aggregators"; break;
+        case StateFile::rotation: ending = ".rotation"; break;
+    }
+    return directory + "/" + connector + ending;
 }
 
 StateFiles::StateFiles(std::string folder, std::string name, host::BlockingWorker& blocking, boost::asio::io_context& context,

@@ -178,6 +178,11 @@ std::span<const FacadeResources::Route> FacadeResources::adminRoutes()
          About::other, Needs::systemManager},
         {"mesh/v1/connectors/{}/revoke", createOnly, [](R& all, const CallPtr& call) { all.registry.revoke(call); }, nullptr, {},
          About::other, Needs::systemManager},
+        {"mesh/v1/connectors/{}/rotation", "POST, DELETE",
+         [](R& all, const CallPtr& call) {
+             call->request.head.method == "DELETE" ? all.registry.cancelRotation(call) : all.registry.rotate(call);
+         },
+         nullptr, {}, About::other, Needs::systemManager},
         {"mesh/v1/enrolments", createOnly, [](R& all, const CallPtr& call) { all.registry.createEnrolment(call); }, nullptr, {},
          About::other, Needs::systemManager},
         {"mesh/v1/enrolments/{}", "DELETE", [](R& all, const CallPtr& call) { all.registry.cancelEnrolment(call); }, nullptr, {},

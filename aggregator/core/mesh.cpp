@@ -14,7 +14,8 @@ namespace {
 
 bool connectorMaySend(Kind kind)
 {
-    return kind == Kind::reply || kind == Kind::chunk || kind == Kind::credit || kind == Kind::announce;
+    return kind == Kind::reply || kind == Kind::chunk || kind == Kind::credit || kind == Kind::announce ||
+           kind == Kind::keyOffer;
 }
 
 bool isRouted(Kind kind)
@@ -37,8 +38,9 @@ void Mesh::addDialledPeer(LinkId link, const shoset::Address& peer)
     links.emplace(link, std::make_unique<Link>(link, Link::Role::dialer, peer, self, frames, *this, linkCount));
 }
 
-void Mesh::addAccepted(LinkId link, const shoset::Address& identity)
+void Mesh::addAccepted(LinkId link, const shoset::Address& identity, const std::string& key)
 {
+    keys.emplace(link, key);
     links.emplace(link, std::make_unique<Link>(link, Link::Role::listener, identity, self, frames, *this, linkCount));
 }
 
@@ -47,6 +49,7 @@ void Mesh::removeLink(LinkId id, Now now)
     if (Link* link = find(id)) {
         link->onDisconnected(now);
         links.erase(id);
+        keys.erase(id);
     }
 }
 
@@ -150,6 +153,24 @@ void Mesh::tellAggregators(Link& link, Now now)
     }
 }
 
+void Mesh::tellKey(const shoset::Address& connector, const shoset::KeyStatus& status, Now now)
+{
+    tellKeys([&](const shoset::Address& other) { return other == connector ? std::optional(status) : std::nullopt; }, now);
+}
+
+void Mesh::tellKeys(const KeyStatusOf& statusOf, Now now)
+{
+    for (const auto& [id, link] : links) {
+        const bool understands = (link->peerCapabilities() & shoset::capabilityKeys) != 0;
+        if (!link->isUp() || !understands || !shoset::isConnector(link->peer())) {
+            continue;
+        }
+        if (const std::optional<shoset::KeyStatus> status = statusOf(link->peer())) {
+            link->append({{}, self.name, link->peer(), *status}, {}, 0, never, now, 0);
+        }
+    }
+}
+
 bool Mesh::isReachable(const shoset::Address& address) const
 {
     return routes.best(address).has_value();
@@ -184,6 +205,9 @@ void Mesh::onLinkUp(LinkId id, Now now)
         tellRoutes(link, routes.advertiseAll(id), now);
     }
     tellAggregators(link, now);
+    if (shoset::isConnector(link.peer())) {
+        events.onConnectorUp(link.peer(), keys[id], now);
+    }
     advertise(changed, now);
 }
 
@@ -291,6 +315,9 @@ void Mesh::deliver(LinkId id, const shoset::Record& record, Now now)
         events.onCredit(from, message->id, credit->total, now);
     } else if (auto* announce = std::get_if<shoset::Announce>(&message->content)) {
         events.onAnnounce(from, std::move(*announce), now);
+    } else if (const auto* offer = std::get_if<shoset::KeyOffer>(&message->content);
+               offer != nullptr && shoset::isConnector(from) && from == links.at(id)->peer()) {
+        events.onKeyOffer(from, keys[id], *offer, now);
     } else if (const auto* learned = std::get_if<shoset::Routes>(&message->content)) {
         advertise(routes.learn(id, learned->routes), now);
     } else {

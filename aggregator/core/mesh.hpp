@@ -5,8 +5,10 @@
 #include "shoset/core/route_table.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,10 @@ public:
                          std::string_view body, bool last, Now now) = 0;
     virtual void onCredit(const shoset::Address& from, const MessageId& id, std::uint64_t total, Now now) = 0;
     virtual void onAnnounce(const shoset::Address& from, shoset::Announce announce, Now now) = 0;
+    // A connector has greeted; its link's key is `key`.
+    virtual void onConnectorUp(const shoset::Address& connector, const std::string& key, Now now) = 0;
+    // Over its own link, whose key is `linkKey`.
+    virtual void onKeyOffer(const shoset::Address& connector, const std::string& linkKey, const shoset::KeyOffer& offer, Now now) = 0;
     virtual void onLinkLost(shoset::LinkId link, Now now) = 0;
     // There is now another way to these addresses, or none.
     virtual void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now) = 0;
@@ -35,7 +41,8 @@ struct MeshCounters {
                   expired = 0, clockUnknown = 0, replacedLinks = 0;
 };
 
-// Links, routes and forwarding of one aggregator. A connector may answer, announce and grant credit, and nothing else;
+// Links, routes and forwarding of one aggregator. A connector may answer, announce, grant credit and offer a key, and
+// nothing else;
 // its messages bear its own name or are dropped.
 class Mesh final : public shoset::LinkEvents {
 public:
@@ -46,8 +53,8 @@ public:
 
     // A peer that we dial, until it is removed.
     void addDialledPeer(shoset::LinkId link, const shoset::Address& peer);
-    // A connection that a listener accepted; `identity` is what its key stands for.
-    void addAccepted(shoset::LinkId link, const shoset::Address& identity);
+    // A connection that a listener accepted; `identity` is what its key stands for, and `key` that key.
+    void addAccepted(shoset::LinkId link, const shoset::Address& identity, const std::string& key = {});
     void removeLink(shoset::LinkId link, Now now);
 
     void onConnected(shoset::LinkId link, Now now);
@@ -65,6 +72,10 @@ public:
                                        std::optional<shoset::LinkId> avoid = std::nullopt);
     // The list of all aggregators, from now on: every connector that knows such lists is told at once, or when it links.
     void tellConnectors(shoset::Aggregators list, Now now);
+    // How it stands with a connector's key, or with those of all: told to those that are linked and know such records.
+    using KeyStatusOf = std::function<std::optional<shoset::KeyStatus>(const shoset::Address& connector)>;
+    void tellKey(const shoset::Address& connector, const shoset::KeyStatus& status, Now now);
+    void tellKeys(const KeyStatusOf& statusOf, Now now);
     bool isReachable(const shoset::Address& address) const;
     // Whether this link is one of the ways to it.
     bool leadsTo(shoset::LinkId link, const shoset::Address& address) const;
@@ -95,6 +106,7 @@ private:
     MeshEvents& events;
     shoset::LinkCounters linkCount;
     std::map<shoset::LinkId, std::unique_ptr<shoset::Link>> links;
+    std::map<shoset::LinkId, std::string> keys;  // of accepted ones
     shoset::RouteTable routes;
     shoset::Aggregators aggregators;  // as connectors are told; empty: nothing to tell yet
     MeshCounters count;

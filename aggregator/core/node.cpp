@@ -7,6 +7,19 @@
 
 namespace mesh::aggregator {
 
+namespace {
+
+void addKeyMetrics(const KeyRotationCounters& k, std::vector<Counter>& out)
+{
+    out.push_back({"bmcmesh_keys_offered_total", "New keys of connectors proposed by this node", k.offered, false});
+    out.push_back({"bmcmesh_keys_offered_refused_total", "Those refused: of a dead key, or taken already", k.refused, false});
+    out.push_back({"bmcmesh_keys_offered_limited_total", "Those not proposed because another one just was", k.limited, false});
+    out.push_back({"bmcmesh_keys_changed_total", "Key changes that a new key's hello at this node has completed", k.completed, false});
+    out.push_back({"bmcmesh_keys_change_repeated_total", "Attempts at that which led to nothing yet", k.repeated, false});
+}
+
+}  // namespace
+
 Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& stateEngine,
            MembershipPort& members, PasswordPort& passwords, const ShellMetrics& shellMetrics, Rng& random)
     : settings(std::move(given)), engine(stateEngine), shell(shellMetrics), rng(random),
@@ -15,7 +28,8 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
             *this),
       catchUp(engine), logins(engine, catchUp, passwords, rng), resources(engine, catchUp, members, logins, passwords, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, rng),
-      keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng)
+      keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng),
+      rotations(links, engine, rng)
 {
     front.setBroker(requests);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
@@ -71,6 +85,7 @@ void Node::onTimer(Now now)
     front.onTimer(now);
     requests.onTimer(now);
     keeper.onTimer(now);
+    rotations.onTimer(now);
 }
 
 Instant Node::nextDeadline() const
@@ -78,7 +93,8 @@ Instant Node::nextDeadline() const
     if (aggregatorsChanged) {
         return Instant{};
     }
-    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), keeper.nextDeadline()});
+    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), keeper.nextDeadline(),
+                     rotations.nextDeadline()});
 }
 
 void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
@@ -133,12 +149,30 @@ void Node::onStateChange(const cluster::Change& change)
     if (change.kind == cluster::ChangeKind::service || change.kind == cluster::ChangeKind::everything) {
         onServiceChange();
     }
+    if (settings.registryInCluster &&
+        (change.kind == cluster::ChangeKind::connector || change.kind == cluster::ChangeKind::everything)) {
+        rotations.onChange(change.key);
+    }
     const bool ofRegistry = change.kind == cluster::ChangeKind::connector || change.kind == cluster::ChangeKind::tenant;
     if (change.kind == cluster::ChangeKind::prefix || change.kind == cluster::ChangeKind::everything ||
         (settings.registryInCluster && ofRegistry)) {
         // A clash between the file and the state was refused when the file was read, and keeps the old registry here.
         const Result<void> applied = setRegistry(settings.registryInCluster ? engine.state().registry : configured);
         static_cast<void>(applied);
+    }
+}
+
+void Node::onConnectorUp(const shoset::Address& connector, const std::string& key, Now now)
+{
+    if (settings.registryInCluster) {
+        rotations.onHello(connector, key, now);
+    }
+}
+
+void Node::onKeyOffer(const shoset::Address& connector, const std::string& linkKey, const shoset::KeyOffer& offer, Now now)
+{
+    if (settings.registryInCluster) {
+        rotations.onOffer(connector, linkKey, offer.key, now);
     }
 }
 
@@ -249,6 +283,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_logins_flooded_total", "Logins refused because too many waited", c.flooded, false},
         {"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false},
     };
+    addKeyMetrics(rotations.counters(), out);
     for (Counter& counter : shell.shellMetrics()) {
         out.push_back(std::move(counter));
     }

@@ -6,6 +6,7 @@
 #include "aggregator/core/enrolment.hpp"
 #include "aggregator/core/facade.hpp"
 #include "aggregator/core/facade_resources.hpp"
+#include "aggregator/core/key_rotations.hpp"
 #include "aggregator/core/mesh.hpp"
 #include "aggregator/core/node_view.hpp"
 #include "aggregator/core/satellites.hpp"
@@ -71,6 +72,8 @@ public:
                  bool last, Now now) override;
     void onCredit(const shoset::Address& from, const MessageId& id, std::uint64_t total, Now now) override;
     void onAnnounce(const shoset::Address& from, shoset::Announce announce, Now now) override;
+    void onConnectorUp(const shoset::Address& connector, const std::string& key, Now now) override;
+    void onKeyOffer(const shoset::Address& connector, const std::string& linkKey, const shoset::KeyOffer& offer, Now now) override;
     void onLinkLost(shoset::LinkId link, Now now) override;
     void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now) override;
 
@@ -105,6 +108,7 @@ private:
     Broker requests;
     ClusterKeeper keeper;
     Enrolment strangers;
+    KeyRotations rotations;
 };
 
 }  // namespace mesh::aggregator

@@ -47,6 +47,14 @@ tenants::ConnectorName nameOf(const std::string& id)
     return colon == std::string::npos ? tenants::ConnectorName{} : tenants::ConnectorName{id.substr(0, colon), id.substr(colon + 1)};
 }
 
+const char* rotationOf(const tenants::Connector& connector)
+{
+    if (!connector.rotating) {
+        return "";
+    }
+    return connector.pendingKey.empty() ? "wanted" : "offered";
+}
+
 std::vector<tenants::JoinString::Aggregator> enrolmentEndpoints(const cluster::State& state)
 {
     std::vector<tenants::JoinString::Aggregator> out;
@@ -118,6 +126,7 @@ Answer RegistryResources::connectors(const Call& call) const
                         {"product", connector.product},
                         {"type", connector.type},
                         {"revoked", connector.revoked},
+                        {"rotation", rotationOf(connector)},
                         {"linked", satellite != nullptr && satellite->linked}});
     }
     json waiting = json::array();
@@ -154,6 +163,18 @@ void RegistryResources::revoke(const CallPtr& call) const
 {
     const tenants::ConnectorName name = nameOf(call->id);
     change(call, cluster::RevokeConnector{name.tenant, name.name}, 204);
+}
+
+void RegistryResources::rotate(const CallPtr& call) const
+{
+    const tenants::ConnectorName name = nameOf(call->id);
+    change(call, cluster::BeginRotation{name.tenant, name.name}, 204);
+}
+
+void RegistryResources::cancelRotation(const CallPtr& call) const
+{
+    const tenants::ConnectorName name = nameOf(call->id);
+    change(call, cluster::CancelRotation{name.tenant, name.name}, 204);
 }
 
 void RegistryResources::cancelEnrolment(const CallPtr& call) const

@@ -12,6 +12,8 @@ namespace mesh::aggregator {
 //   POST connectors {tenant, name, key, prefix?, product?, type?}   one whose key is known: taken over from a registry file
 //   DELETE connectors/{id}           forgets it, gives its prefix back
 //   POST connectors/{id}/revoke      its key is dead on every node at once
+//   POST connectors/{id}/rotation    asks it for a new key; `rotation` of the list tells how far it is: "", "wanted", "offered"
+//   DELETE connectors/{id}/rotation  not any more
 //   POST enrolments {tenant, name, minutes?, prefix?, product?, type?}   201 with {id, join, expires}
 //   DELETE enrolments/{id}
 class RegistryResources {
@@ -25,6 +27,8 @@ public:
     void putConnector(const CallPtr& call) const;
     void removeConnector(const CallPtr& call) const;
     void revoke(const CallPtr& call) const;
+    void rotate(const CallPtr& call) const;
+    void cancelRotation(const CallPtr& call) const;
     void createEnrolment(const CallPtr& call) const;
     void cancelEnrolment(const CallPtr& call) const;
 

@@ -41,12 +41,19 @@ Link* Connector::find(LinkId id)
     return found == links.end() ? nullptr : found->second.get();
 }
 
+// Links are made and ended here, never from inside a link's call.
+void Connector::settle(Now now)
+{
+    judgeContacts(now);
+    turnKeys(now);
+}
+
 // A shell may still have something to tell of a link that was hung up.
 void Connector::onConnected(LinkId id, Now now)
 {
     if (Link* link = find(id)) {
         link->onConnected(now);
-        judgeContacts(now);
+        settle(now);
     }
 }
 
@@ -54,7 +61,7 @@ void Connector::onDisconnected(LinkId id, Now now)
 {
     if (Link* link = find(id)) {
         link->onDisconnected(now);
-        judgeContacts(now);
+        settle(now);
     }
 }
 
@@ -62,7 +69,7 @@ void Connector::onFrame(LinkId id, std::string_view frame, Now now)
 {
     if (Link* link = find(id)) {
         link->onFrame(frame, now);
-        judgeContacts(now);
+        settle(now);
     }
 }
 
@@ -74,12 +81,13 @@ void Connector::onTimer(Now now)
     executor.onTimer(now);
     watch.onTimer(now);
     announceAgain(now);
-    judgeContacts(now);
+    settle(now);
 }
 
 Instant Connector::nextDeadline() const
 {
-    Instant next = std::min({executor.nextDeadline(), watch.nextDeadline(), announceAgainAt, reserveDeadline()});
+    Instant next = std::min({executor.nextDeadline(), watch.nextDeadline(), announceAgainAt, reserveDeadline(), offerAt,
+                             rotation.nextDeadline(), keysLookAt});
     for (const auto& [id, link] : links) {
         next = std::min(next, link->nextDeadline());
     }
@@ -115,6 +123,9 @@ std::size_t Connector::linksUp() const
 void Connector::onLinkUp(LinkId up, Now now)
 {
     contactsChanged = true;
+    Contact& contact = dialled.at(up);
+    contact.otherKeyAt = never;
+    nextProved = nextProved || (!rotation.next().empty() && contact.key == rotation.next());
     for (const auto& [id, link] : links) {
         if (id == up || !link->isUp()) {
             announce(*link, watch.snapshot(), now);
@@ -126,6 +137,7 @@ void Connector::onLinkUp(LinkId up, Now now)
 void Connector::onLinkDown(LinkId id, const std::string&, Now now)
 {
     contactsChanged = true;
+    dialled.at(id).told.reset();
     announce(*links.at(id), watch.snapshot(), now);
 }
 
@@ -152,6 +164,8 @@ void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
         executor.onCancel(message->id, now);
     } else if (std::holds_alternative<shoset::Aggregators>(message->content)) {
         takeList(link, *message);
+    } else if (std::holds_alternative<shoset::KeyStatus>(message->content)) {
+        takeKeyStatus(id, *message, now);
     } else {
         ++count.notForUs;
     }

@@ -2,12 +2,14 @@
 
 #include "connector/core/contacts.hpp"
 #include "connector/core/executor.hpp"
+#include "connector/core/key_rotation.hpp"
 #include "connector/core/member_watch.hpp"
 #include "shoset/core/link.hpp"
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,16 +24,24 @@ struct ConnectorSettings {
 
 struct ConnectorCounters {
     std::uint64_t malformed = 0, notForUs = 0, announceTooLong = 0, listsTaken = 0, listsOlder = 0, listsMalformed = 0,
-                  listsForeign = 0, listsNotSaved = 0;
+                  listsForeign = 0, listsNotSaved = 0, keysForeign = 0, keysOlder = 0, keyStepsFailed = 0;
 };
 
 // What the connector asks of its shell, beside its BMC and its files. Never calls back from inside a call.
 class ConnectorPort : public shoset::FramePort {
 public:
-    // Dials until hangUp. The connection is pinned to the address's key.
-    virtual void dial(shoset::LinkId link, const shoset::AggregatorAddress& address) = 0;
+    // Dials until hangUp. The connection is pinned to the address's key. `key`: our own to dial with, by its public half;
+    // empty where loadKeys() was not called: the only one there is.
+    virtual void dial(shoset::LinkId link, const shoset::AggregatorAddress& address, const std::string& key) = 0;
     // For good; what was sent before has limits::farewellTime to leave.
     virtual void hangUp(shoset::LinkId link) = 0;
+
+    // The key files; ordered after loadKeys() only, one at a time. Answered with Connector::onKeyStep() when the disk has it.
+    // Makes a next key beside the current one, after `note`. The answer is its public half.
+    virtual void makeKey(std::string) {}
+    // The next key takes the current one's place, in one step.
+    virtual void adoptKey() {}
+    virtual void dropKey() {}
 };
 
 // The connector's logic: a link to every aggregator, the executor of commands, the watch of members. The shell gives it
@@ -45,6 +55,8 @@ public:
     Result<void> loadFence(std::string_view content) { return executor.loadFence(content); }
     // An error leaves the configured aggregators to be dialled.
     Result<void> loadAggregators(std::string_view content) { return contacts.load(content); }
+    // What can be dialled with. Without it the key is for life.
+    void loadKeys(const KeysOnDisk& keys);
     void start(Now now);
 
     void onConnected(shoset::LinkId link, Now now);
@@ -52,6 +64,9 @@ public:
     void onFrame(shoset::LinkId link, std::string_view frame, Now now);
     void onPersisted(std::uint64_t token, Result<void> result, Now now) { executor.onPersisted(token, std::move(result), now); }
     void onSaved(StateFile file, Result<void> result, Now now);
+    void onKeyStep(const Result<std::string>& done, Now now);
+    // The handshake failed, maybe because the key is dead, or not known there yet.
+    void onRefused(shoset::LinkId link, Now now);
     void onTimer(Now now);
     Instant nextDeadline() const;
     void flush();
@@ -82,7 +97,24 @@ private:
     void onAnnounce(const shoset::Announce& changed, Now now) override;
     void onRefreshed(std::uint64_t ticket, Now now) override;
 
+    // Whom a link is to, and our key on it.
+    struct Contact {
+        shoset::AggregatorAddress address;
+        std::string key;
+        Instant dialledAt{};
+        Instant otherKeyAt = never;                  // when to try the other key, after a refusal
+        std::optional<shoset::KeyStatus> told = {};  // by it, since it is up
+    };
     shoset::Link* find(shoset::LinkId link);
+    void settle(Now now);
+    void dial(const shoset::AggregatorAddress& address, const std::string& key, Now now);
+    void hangUp(shoset::LinkId link, const std::string& reason, Now now);
+    void takeKeyStatus(shoset::LinkId id, const shoset::Message& message, Now now);
+    void turnKeys(Now now);
+    void offerKey(Now now);
+    std::string keyFor(shoset::LinkId id, Instant now) const;
+    bool isChanging(Instant now) const;
+    void changeKey(shoset::LinkId id, const std::string& key, Now now);
     void takeList(const shoset::Link& from, const shoset::Message& message);
     void saveList();
     void judgeContacts(Now now);
@@ -102,13 +134,18 @@ private:
     std::map<shoset::LinkId, std::unique_ptr<shoset::Link>> links;
 
     Contacts contacts;
-    std::map<shoset::LinkId, shoset::AggregatorAddress> dialled;  // one for each link
+    std::map<shoset::LinkId, Contact> dialled;  // one for each link
     shoset::LinkId nextLink = 0;
     bool contactsChanged = false;  // links came or went, or a list: who is to be dialled has to be judged again
     bool reserve = false;          // the configured aggregators are dialled beside the list's
     Instant aloneSince = never;    // while no link is up
     bool listUnsaved = false;
     bool listBeingSaved = false;
+
+    KeyRotation rotation;
+    bool nextProved = false;  // some aggregator has taken the next key
+    Instant offerAt = never;
+    Instant keysLookAt = never;  // the keys of the links have to be judged again
 
     Executor executor;
     MemberWatch watch;

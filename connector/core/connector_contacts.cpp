@@ -70,7 +70,7 @@ void Connector::judgeContacts(Now now)
     bool listedUp = false;
     for (const auto& [id, link] : links) {
         someUp = someUp || link->isUp();
-        listedUp = listedUp || (link->isUp() && contacts.isListed(dialled.at(id)));
+        listedUp = listedUp || (link->isUp() && contacts.isListed(dialled.at(id).address));
     }
     if (someUp) {
         aloneSince = never;
@@ -90,24 +90,39 @@ void Connector::dialContacts(Now now)
     const std::vector<AggregatorAddress> wanted = contacts.toDial(reserve);
     for (const AggregatorAddress& address : wanted) {
         const bool isDialled =
-            std::any_of(dialled.begin(), dialled.end(), [&address](const auto& entry) { return entry.second == address; });
+            std::any_of(dialled.begin(), dialled.end(), [&address](const auto& entry) { return entry.second.address == address; });
         if (!isDialled) {
-            const LinkId id = nextLink++;
-            dialled.emplace(id, address);
-            links.emplace(id, std::make_unique<Link>(id, Link::Role::dialer, address.name, self, shell, *this, linkCount));
-            shell.dial(id, address);
+            dial(address, nextProved ? rotation.next() : rotation.current(), now);
         }
     }
-    for (auto entry = dialled.begin(); entry != dialled.end();) {
-        if (std::find(wanted.begin(), wanted.end(), entry->second) != wanted.end()) {
-            ++entry;
-            continue;
+    std::vector<LinkId> gone;
+    for (const auto& [id, contact] : dialled) {
+        if (std::find(wanted.begin(), wanted.end(), contact.address) == wanted.end()) {
+            gone.push_back(id);
         }
-        links.at(entry->first)->bye("no longer an aggregator of this connector", now);
-        links.erase(entry->first);
-        shell.hangUp(entry->first);
-        entry = dialled.erase(entry);
     }
+    for (const LinkId id : gone) {
+        hangUp(id, "no longer an aggregator of this connector", now);
+    }
+}
+
+void Connector::dial(const AggregatorAddress& address, const std::string& key, Now now)
+{
+    const LinkId id = nextLink++;
+    dialled.emplace(id, Contact{address, key, now.mono});
+    links.emplace(id, std::make_unique<Link>(id, Link::Role::dialer, address.name, self, shell, *this, linkCount));
+    if (!rotation.next().empty()) {
+        keysLookAt = std::min(keysLookAt, now.mono + limits::keyRetry);
+    }
+    shell.dial(id, address, key);
+}
+
+void Connector::hangUp(LinkId id, const std::string& reason, Now now)
+{
+    links.at(id)->bye(reason, now);
+    links.erase(id);
+    dialled.erase(id);
+    shell.hangUp(id);
 }
 
 }  // namespace mesh::connector

@@ -11,6 +11,7 @@ namespace mesh::connector {
 enum class StateFile : std::uint8_t {
     fence,        // the highest fence seen (FenceGuard)
     aggregators,  // the list that an aggregator told last (Contacts)
+    rotation,     // what the next key was made for (KeyRotation); saved with that key, not by StatePort
 };
 
 // Implemented by files that are synced; answers with Connector::onSaved.

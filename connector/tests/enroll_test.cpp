@@ -142,11 +142,13 @@ TEST_F(EnrollTest, ForceReplacesItAndForgetsWhatAnotherMeshTold)
 {
     write(options.config, "old");
     write(stateFilePath(options.state, "sled07", StateFile::fence), "9 9\n");
+    write(stateFilePath(options.state, "sled07", StateFile::rotation), "9 9\n");
     write(stateFilePath(options.state, "sled07", StateFile::aggregators), "{}");
     options.force = true;
     ASSERT_TRUE(enroll(options).ok());
     EXPECT_TRUE(loadConfig(options.config).ok());
     EXPECT_FALSE(std::filesystem::exists(stateFilePath(options.state, "sled07", StateFile::fence)));
+    EXPECT_FALSE(std::filesystem::exists(stateFilePath(options.state, "sled07", StateFile::rotation)));
     EXPECT_FALSE(std::filesystem::exists(stateFilePath(options.state, "sled07", StateFile::aggregators)));
 }
 

@@ -57,8 +57,9 @@ _meshctl() {
             esac ;;
         connector)
             case $sub in
-                "") options="add list cancel revoke remove import" ;;
+                "") options="add list cancel revoke rotate remove import" ;;
                 add) options="$common --tenant --prefix --minutes" ;;
+                rotate) options="$common --tenant --cancel" ;;
                 import) mapfile -t COMPREPLY < <(compgen -f -W "$common" -- "$word"); return ;;
                 *) options="$common" ;;
             esac ;;

@@ -146,6 +146,10 @@ void addConnector(CLI::App& app, Arguments& args, Actions& actions)
     CLI::App* cancel = connector->add_subcommand("cancel", "Make a join string that was not used useless");
     cancel->add_option("id", args.registry.enrolment, "Of the enrolment, as 'connector list' shows it")->required();
     CLI::App* revoke = connector->add_subcommand("revoke", "Its key is dead on every node at once; it may be enrolled anew");
+    CLI::App* rotate = connector->add_subcommand("rotate", "Have it make a new key; the old one dies when it uses the new one");
+    rotate->add_option("connector", args.registry.connector, "TENANT/NAME, or NAME with --tenant")->required();
+    rotate->add_option("--tenant", args.registry.tenant, "Its tenant");
+    rotate->add_flag("--cancel", args.registry.cancel, "It keeps its key after all, unless it has used the new one already");
     CLI::App* remove = connector->add_subcommand("remove", "Forget it, and give its prefix back");
     for (CLI::App* command : {revoke, remove}) {
         command->add_option("connector", args.registry.connector, "TENANT/NAME")->required();
@@ -154,7 +158,8 @@ void addConnector(CLI::App& app, Arguments& args, Actions& actions)
     import->add_option("file", args.registry.file, "registry.yaml")->required();
     const std::map<CLI::App*, int (*)(Connection, const RegistryOptions&)> commands{
         {add, &connectorAdd},       {list, &connectorList},     {cancel, &connectorCancel},
-        {revoke, &connectorRevoke}, {remove, &connectorRemove}, {import, &connectorImport}};
+        {revoke, &connectorRevoke}, {rotate, &connectorRotate}, {remove, &connectorRemove},
+        {import, &connectorImport}};
     for (const auto& [command, run] : commands) {
         actions[command] = [&args, function = run] { return function(args.connection, args.registry); };
     }

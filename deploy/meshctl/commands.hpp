@@ -75,6 +75,7 @@ struct RegistryOptions {
     std::string prefix;
     std::string file;
     unsigned minutes = 60;  // that a join string is good for
+    bool cancel = false;    // of a rotation
 };
 // Who belongs to the mesh, where that is kept in the cluster.
 int tenantAdd(Connection connection, const RegistryOptions& options);
@@ -85,6 +86,8 @@ int connectorAdd(Connection connection, const RegistryOptions& options);
 int connectorList(Connection connection, const RegistryOptions& options);
 int connectorCancel(Connection connection, const RegistryOptions& options);
 int connectorRevoke(Connection connection, const RegistryOptions& options);
+// Asks it for a new key, or takes that back. Does not wait for it: the list tells how far it is.
+int connectorRotate(Connection connection, const RegistryOptions& options);
 int connectorRemove(Connection connection, const RegistryOptions& options);
 // Takes a registry file over. Again after a failure: what is there already stays as it is.
 int connectorImport(Connection connection, const RegistryOptions& options);

@@ -62,7 +62,12 @@ std::string stateOf(const json& connector)
     if (connector.value("revoked", false)) {
         return "revoked";
     }
-    return connector.value("linked", false) ? "linked" : "not linked";
+    const std::string linked = connector.value("linked", false) ? "linked" : "not linked";
+    const std::string rotation = connector.value("rotation", "");
+    if (rotation.empty()) {
+        return linked;
+    }
+    return linked + (rotation == "wanted" ? "  asked for a new key" : "  has offered a new key, not used it yet");
 }
 
 std::string nameOf(const json& entry)
@@ -236,6 +241,16 @@ int connectorRevoke(Connection connection, const RegistryOptions& options)
     const Result<std::string> uri = connectorUri(options.connector);
     return change(std::move(connection), "POST", uri ? Result<std::string>(*uri + "/revoke") : uri, nullptr,
                   options.connector + " is revoked");
+}
+
+int connectorRotate(Connection connection, const RegistryOptions& options)
+{
+    // As `connector add` names it, or as all others do.
+    const std::string name = options.tenant.empty() ? options.connector : options.tenant + "/" + options.connector;
+    const Result<std::string> uri = connectorUri(name);
+    const std::string said = options.cancel ? name + " keeps its key" : name + " is asked for a new key";
+    return change(std::move(connection), options.cancel ? "DELETE" : "POST",
+                  uri ? Result<std::string>(*uri + "/rotation") : uri, nullptr, said);
 }
 
 int connectorRemove(Connection connection, const RegistryOptions& options)

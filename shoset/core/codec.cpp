@@ -5,9 +5,7 @@
 #include "proto/mesh.pb.h"
 
 #include <google/protobuf/arena.h>
-#include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/stubs/logging.h>
-#include <google/protobuf/wire_format_lite.h>
 
 #include <array>
 #include <cstddef>
@@ -358,6 +356,37 @@ Result<Enrolled> take(wire::Enrolled& from)
     return Enrolled{*code, std::move(*from.mutable_refusal()), from.tenant(), from.name(), std::move(*aggregators)};
 }
 
+void put(wire::Header& to, const KeyStatus& from)
+{
+    wire::KeyStatus& out = *to.mutable_key_status();
+    out.set_generation(from.generation);
+    out.set_revision(from.revision);
+    out.set_key(from.key);
+    out.set_pending(from.pending);
+    out.set_wanted(from.wanted);
+}
+
+Result<KeyStatus> take(wire::KeyStatus& from)
+{
+    if (!isPublicKey(from.key()) || !(from.pending().empty() || isPublicKey(from.pending()))) {
+        return Error{Code::corrupt, "the status of what is no key"};
+    }
+    return KeyStatus{from.generation(), from.revision(), from.key(), from.pending(), from.wanted()};
+}
+
+void put(wire::Header& to, const KeyOffer& from)
+{
+    to.mutable_key_offer()->set_key(from.key);
+}
+
+Result<KeyOffer> take(wire::KeyOffer& from)
+{
+    if (!isPublicKey(from.key())) {
+        return Error{Code::corrupt, "an offer of what is no key"};
+    }
+    return KeyOffer{std::move(*from.mutable_key())};
+}
+
 template <class T>
 Result<Content> asContent(T value)
 {
@@ -391,6 +420,8 @@ Result<Content> takeContent(Kind kind, wire::Header& from)
         case Kind::aggregators: return asContent(take(*from.mutable_aggregators()));
         case Kind::enrol: return asContent(take(*from.mutable_enrol()));
         case Kind::enrolled: return asContent(take(*from.mutable_enrolled()));
+        case Kind::keyStatus: return asContent(take(*from.mutable_key_status()));
+        case Kind::keyOffer: return asContent(take(*from.mutable_key_offer()));
     }
     return Error{Code::unsupported, "record kind"};
 }
@@ -414,45 +445,12 @@ bool contentFits(Kind kind, const wire::Header& header)
         Case::CONTENT_NOT_SET, Case::kHello,    Case::kHelloAck, Case::kHeartbeat,   Case::kHeartbeatEcho, Case::kBye,
         Case::kCommand,        Case::kReply,    Case::kChunk,    Case::kCredit,      Case::CONTENT_NOT_SET,
         Case::kAnnounce,       Case::kRoutes,   Case::kAggregators, Case::kEnrol,    Case::kEnrolled,
+        Case::kKeyStatus,      Case::kKeyOffer,
     };
     return header.content_case() == fits[static_cast<std::size_t>(kind)];
 }
 
 }  // namespace
-
-Result<Envelope> peekEnvelope(std::string_view header)
-{
-    using google::protobuf::internal::WireFormatLite;
-    google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(header.data()),
-                                              static_cast<int>(header.size()));
-    Envelope envelope;
-    while (const std::uint32_t tag = in.ReadTag()) {
-        std::uint32_t length = 0;
-        const int field = WireFormatLite::GetTagFieldNumber(tag);
-        if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
-            if (!WireFormatLite::SkipField(&in, tag)) {
-                return Error{Code::corrupt, "a header that ends within a field"};
-            }
-            continue;
-        }
-        if (!in.ReadVarint32(&length)) {
-            return Error{Code::corrupt, "a header that ends within a field"};
-        }
-        const auto at = static_cast<std::size_t>(in.CurrentPosition());
-        if (length > header.size() - at || !in.Skip(static_cast<int>(length))) {
-            return Error{Code::corrupt, "a header that ends within a field"};
-        }
-        const std::string_view value = header.substr(at, length);
-        if (field == wire::Header::kIdFieldNumber) {
-            envelope.id = value;
-        } else if (field == wire::Header::kSourceFieldNumber) {
-            envelope.source = value;
-        } else if (field == wire::Header::kDestinationFieldNumber) {
-            envelope.destination = value;
-        }
-    }
-    return in.ConsumedEntireMessage() ? Result<Envelope>{envelope} : Result<Envelope>{Error{Code::corrupt, "a header that is no protobuf"}};
-}
 
 std::string encodeHeader(const Message& message)
 {

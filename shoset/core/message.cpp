@@ -66,6 +66,8 @@ const char* kindName(Kind kind)
         case Kind::aggregators: return "aggregators";
         case Kind::enrol: return "enrol";
         case Kind::enrolled: return "enrolled";
+        case Kind::keyStatus: return "key_status";
+        case Kind::keyOffer: return "key_offer";
     }
     return "unknown";
 }
@@ -82,7 +84,7 @@ Kind kindOf(const Content& content)
 {
     static_assert(std::variant_size_v<Contents> == lastKind + 1);
     static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::command), Contents>, Command>);
-    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::enrolled), Contents>, Enrolled>);
+    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::keyOffer), Contents>, KeyOffer>);
     return static_cast<Kind>(content.index());
 }
 

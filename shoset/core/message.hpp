@@ -40,8 +40,10 @@ enum class Kind : std::uint8_t {
     aggregators = 13,
     enrol = 14,
     enrolled = 15,
+    keyStatus = 16,
+    keyOffer = 17,
 };
-constexpr std::uint8_t lastKind = 15;
+constexpr std::uint8_t lastKind = 17;
 const char* kindName(Kind kind);
 
 // Capability bits of hello and helloAck.
@@ -49,6 +51,7 @@ enum Capability : std::uint64_t {
     capabilityRedfish = 1,
     capabilityStreams = 2,
     capabilityAggregators = 4,  // takes lists of aggregators
+    capabilityKeys = 8,         // takes the status of its key, and changes it when that is asked for
 };
 
 struct Hello {
@@ -200,8 +203,24 @@ struct Enrolled {
     Aggregators aggregators;
 };
 
+// How it stands with a connector's key, told to that connector. (generation, revision) orders what is told, by whichever
+// aggregator.
+struct KeyStatus {
+    std::uint64_t generation = 0;
+    std::uint64_t revision = 0;
+    std::string key;      // in force; public, Z85
+    std::string pending;  // was offered, and is admitted beside it; empty: none
+    bool wanted = false;  // a new key is asked for
+    bool operator==(const KeyStatus&) const = default;
+};
+
+// The connector's answer, over a link of the key in force.
+struct KeyOffer {
+    std::string key;
+};
+
 using Contents = std::variant<std::monostate, Hello, HelloAck, Heartbeat, HeartbeatEcho, Bye, Command, Reply, Chunk,
-                              Credit, Cancel, Announce, Routes, Aggregators, Enrol, Enrolled>;
+                              Credit, Cancel, Announce, Routes, Aggregators, Enrol, Enrolled, KeyStatus, KeyOffer>;
 
 // One of them. Copying, moving and destroying are compiled once, in message.cpp, not in every file that names a message.
 struct Content : Contents {

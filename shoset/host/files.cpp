@@ -101,6 +101,15 @@ Result<std::string> readRegular(const std::string& path, std::size_t maxBytes, b
     return Error{Code::tooLarge, path + ": larger than " + std::to_string(maxBytes) + " bytes"};
 }
 
+Result<void> syncDirectoryOf(const std::string& path)
+{
+    const Descriptor directory(::open(directoryOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory.valid() || ::fsync(directory.get()) != 0) {
+        return systemError(directoryOf(path));
+    }
+    return {};
+}
+
 bool writeAll(int fd, std::string_view data)
 {
     while (!data.empty()) {
@@ -139,11 +148,23 @@ Result<void> writeFileAtomic(const std::string& path, std::string_view data, mod
         ::unlink(temporary.c_str());
         return error;
     }
-    const Descriptor directory(::open(directoryOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory.valid() || ::fsync(directory.get()) != 0) {
-        return systemError(directoryOf(path));
+    return syncDirectoryOf(path);
+}
+
+Result<void> renameFile(const std::string& from, const std::string& to)
+{
+    if (::rename(from.c_str(), to.c_str()) != 0) {
+        return systemError(from);
     }
-    return {};
+    return syncDirectoryOf(to);
+}
+
+Result<void> removeFile(const std::string& path)
+{
+    if (::unlink(path.c_str()) != 0) {
+        return errno == ENOENT ? Result<void>() : systemError(path);
+    }
+    return syncDirectoryOf(path);
 }
 
 }  // namespace mesh::host

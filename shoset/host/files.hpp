@@ -22,4 +22,10 @@ Result<std::string> readSecretFile(const std::string& path, std::size_t maxBytes
 // beside it, fsync, rename, fsync of the directory. `mode` is exact, whatever the umask.
 Result<void> writeFileAtomic(const std::string& path, std::string_view data, mode_t mode);
 
+// Renames within one folder, over what has the other name; returns when the folder is on disk.
+Result<void> renameFile(const std::string& from, const std::string& to);
+
+// Returns when the folder is on disk. One that is not there is removed already.
+Result<void> removeFile(const std::string& path);
+
 }  // namespace mesh::host

@@ -151,7 +151,7 @@ public:
         endTurn();
     }
 
-    void dial(shoset::LinkId link, const shoset::AggregatorAddress& address) override
+    void dial(shoset::LinkId link, const shoset::AggregatorAddress& address, const std::string&) override
     {
         shoset::DialerHandlers handlers;
         handlers.onMessage = [this, link](std::string_view frame) { core->onFrame(link, frame, loop.now()); };

@@ -7,7 +7,7 @@ from pathlib import Path
 import zmq
 
 HELLO, COMMAND, REPLY, ANNOUNCE = 1, 6, 7, 11
-ENROL = 14
+ENROL, KEY_OFFER = 14, 17
 LAST, NO_DEADLINE = 1, 0xFFFFFFFF
 
 
@@ -52,6 +52,10 @@ def hello(name):
 
 def enrol(secret):
     return record(ENROL, header(16, field(1, secret)))
+
+
+def offer_key(connector, aggregator, key):
+    return record(KEY_OFFER, header(19, field(1, key), connector, aggregator))
 
 
 class RawPeer:

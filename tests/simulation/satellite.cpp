@@ -217,7 +217,7 @@ void SimSatellite::resetLink(shoset::LinkId link)
     world.after(0ns, [this, link] { network.reset(this, link); });
 }
 
-void SimSatellite::dial(shoset::LinkId link, const shoset::AggregatorAddress& address)
+void SimSatellite::dial(shoset::LinkId link, const shoset::AggregatorAddress& address, const std::string&)
 {
     const bool swapped = fault == Fault::wrongIdentity && name == "s1";
     network.dial(process, this, link, address.name,

@@ -71,7 +71,7 @@ public:
     void onFrame(shoset::LinkId link, std::string_view frame) override;
     void sendFrame(shoset::LinkId link, std::string frame) override;
     void resetLink(shoset::LinkId link) override;
-    void dial(shoset::LinkId link, const shoset::AggregatorAddress& address) override;
+    void dial(shoset::LinkId link, const shoset::AggregatorAddress& address, const std::string& key) override;
     void hangUp(shoset::LinkId link) override;
     void save(connector::StateFile file, std::string content) override;
     void persist(std::uint64_t token, std::string lines) override;

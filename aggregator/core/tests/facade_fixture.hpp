@@ -217,6 +217,8 @@ private:
         broker.onCredit(from, id, total, when);
     }
     void onAnnounce(const shoset::Address&, shoset::Announce, Now) override {}
+    void onConnectorUp(const shoset::Address&, const std::string&, Now) override {}
+    void onKeyOffer(const shoset::Address&, const std::string&, const shoset::KeyOffer&, Now) override {}
     void onLinkLost(shoset::LinkId, Now) override {}
     void onRoutesChanged(const std::vector<shoset::Address>&, Now) override {}
 

@@ -30,6 +30,11 @@ struct Heard final : MeshEvents {
     void onChunk(const shoset::Address&, const MessageId&, const shoset::Chunk&, std::string_view, bool, Now) override { ++chunks; }
     void onCredit(const shoset::Address&, const MessageId&, std::uint64_t, Now) override { ++credits; }
     void onAnnounce(const shoset::Address& from, shoset::Announce, Now) override { announces.push_back(from); }
+    void onConnectorUp(const shoset::Address& connector, const std::string& key, Now) override { connectors.emplace_back(connector, key); }
+    void onKeyOffer(const shoset::Address& connector, const std::string& linkKey, const shoset::KeyOffer& offer, Now) override
+    {
+        offers.emplace_back(connector + " " + linkKey, offer.key);
+    }
     void onLinkLost(LinkId link, Now) override { lost.push_back(link); }
     void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now) override
     {
@@ -38,6 +43,7 @@ struct Heard final : MeshEvents {
     std::vector<shoset::Address> replies, announces, changed;
     std::vector<Instant> sent;  // of the replies
     std::vector<LinkId> lost;
+    std::vector<std::pair<std::string, std::string>> connectors, offers;
     int chunks = 0, credits = 0;
 };
 
@@ -146,6 +152,34 @@ TEST_F(MeshTest, AConnectorMayNotCommandCancelOrTeachRoutes)
     EXPECT_EQ(mesh.counters().notAllowed, 3U);
     EXPECT_EQ(framesTo(2), 0U);
     EXPECT_FALSE(mesh.isReachable("zeta/s1"));
+}
+
+TEST_F(MeshTest, AConnectorOffersAKeyOverItsOwnLinkOnly)
+{
+    mesh.addAccepted(1, "acme/s1", "k1");
+    mesh.onFrame(1, frameOf({{}, "acme/s1", "", shoset::Hello{shoset::protocolMajor, 0, "acme/s1", 5, 0, "", 1}}), now);
+    greet(2, "agg-a");
+    EXPECT_EQ(heard.connectors, (std::vector<std::pair<std::string, std::string>>{{"acme/s1", "k1"}}));
+    const shoset::KeyOffer offer{std::string(40, '2')};
+    mesh.onFrame(1, frameOf({{}, "acme/s1", "agg-b", offer}), now);
+    mesh.onFrame(2, frameOf({{}, "acme/s1", "agg-b", offer}), now);
+    mesh.onFrame(2, frameOf({{}, "agg-a", "agg-b", offer}), now);
+    mesh.onFrame(1, frameOf({{}, "acme/s1", "agg-a", offer}), now);
+    EXPECT_EQ(heard.offers, (std::vector<std::pair<std::string, std::string>>{{"acme/s1 k1", offer.key}}));
+    EXPECT_EQ(mesh.counters().notAllowed, 3U);
+    EXPECT_EQ(framesTo(2), 0U) << "it is passed on by nobody";
+}
+
+TEST_F(MeshTest, AConnectorIsToldOfItsKeyIfItKnowsSuchRecords)
+{
+    greet(1, "acme/s1", 5, shoset::capabilityKeys);
+    greet(2, "acme/s2");
+    greet(3, "acme/s3", 5, shoset::capabilityKeys);
+    mesh.tellKey("acme/s1", {1, 2, std::string(40, '1'), "", true}, now);
+    mesh.tellKey("acme/s2", {1, 2, std::string(40, '2'), "", true}, now);
+    EXPECT_EQ(framesTo(1), 1U);
+    EXPECT_EQ(framesTo(2), 0U);
+    EXPECT_EQ(framesTo(3), 0U);
 }
 
 TEST_F(MeshTest, AConnectorsReplyIsNeverPassedOnToAnotherConnector)

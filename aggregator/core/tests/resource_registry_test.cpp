@@ -42,6 +42,7 @@ TEST_F(RegistryTest, OnlyTheSystemsManagersMaySeeOrChangeWhoBelongs)
     const std::pair<const char*, std::string> requests[] = {
         {"GET", tenantsUri}, {"POST", tenantsUri}, {"DELETE", tenantsUri + "/acme"}, {"GET", connectorsUri},
         {"POST", connectorsUri}, {"DELETE", connectorsUri + "/acme:sled1"}, {"POST", connectorsUri + "/acme:sled1/revoke"},
+        {"POST", connectorsUri + "/acme:sled1/rotation"}, {"DELETE", connectorsUri + "/acme:sled1/rotation"},
         {"POST", enrolmentsUri}, {"DELETE", enrolmentsUri + "/x"}};
     for (const auto& [method, uri] : requests) {
         EXPECT_EQ(ask("", method, uri).status, 401) << method << " " << uri;
@@ -160,7 +161,8 @@ TEST_F(RegistryTest, WhatStandsInAFileIsNotChangedHere)
         {"GET", tenantsUri, ""}, {"GET", connectorsUri, ""},
         {"POST", tenantsUri, R"({"name":"x"})"}, {"DELETE", tenantsUri + "/acme", ""},
         {"POST", connectorsUri, body}, {"DELETE", connectorsUri + "/acme:sled1", ""},
-        {"POST", connectorsUri + "/acme:sled1/revoke", ""}, {"POST", enrolmentsUri, forSled7}};
+        {"POST", connectorsUri + "/acme:sled1/revoke", ""}, {"POST", connectorsUri + "/acme:sled1/rotation", ""},
+        {"DELETE", connectorsUri + "/acme:sled1/rotation", ""}, {"POST", enrolmentsUri, forSled7}};
     for (const auto& [method, uri, sent] : requests) {
         const Asked refused = ask("root", method, uri, sent);
         EXPECT_EQ(refused.status, 409) << method << " " << uri;
@@ -169,9 +171,25 @@ TEST_F(RegistryTest, WhatStandsInAFileIsNotChangedHere)
     EXPECT_EQ(engine.state().revision, before);
 }
 
-TEST_F(RegistryTest, ThereIsNoRotationYet)
+TEST_F(RegistryTest, ARotationIsBegunCancelledAndShown)
 {
-    EXPECT_EQ(ask("root", "POST", connectorsUri + "/acme:sled1/rotate").status, 404);
+    const std::string rotationUri = connectorsUri + "/acme:sled1/rotation";
+    const auto shown = [this] { return std::string(get("root", connectorsUri).body["connectors"][0]["rotation"]); };
+    EXPECT_EQ(shown(), "");
+    EXPECT_EQ(ask("root", "POST", rotationUri).status, 204);
+    EXPECT_EQ(shown(), "wanted");
+    change(cluster::OfferKey{"acme", "sled1", keyOf('2')});
+    EXPECT_EQ(shown(), "offered");
+    EXPECT_EQ(ask("root", "DELETE", rotationUri).status, 204);
+    EXPECT_EQ(ask("root", "DELETE", rotationUri).status, 204) << "again is nothing";
+    EXPECT_EQ(shown(), "");
+    EXPECT_EQ(registry().findByKey(keyOf('2')), nullptr);
+    for (const char* method : {"POST", "DELETE"}) {
+        EXPECT_EQ(ask("root", method, connectorsUri + "/acme:unknown/rotation").status, 404) << method;
+    }
+    EXPECT_EQ(ask("root", "PATCH", rotationUri).status, 405);
+    ask("root", "POST", connectorsUri + "/acme:sled1/revoke");
+    EXPECT_EQ(ask("root", "POST", rotationUri).status, 409) << "it has to be enrolled again";
 }
 
 }  // namespace

@@ -9,11 +9,24 @@ using shoset::LinkId;
 struct Wire final : ConnectorPort {
     void sendFrame(LinkId link, std::string frame) override { frames.emplace_back(link, std::move(frame)); }
     void resetLink(LinkId) override {}
-    void dial(LinkId link, const shoset::AggregatorAddress& address) override { dialled[link] = address; }
-    void hangUp(LinkId link) override { dialled.erase(link); }
+    void dial(LinkId link, const shoset::AggregatorAddress& address, const std::string& key) override
+    {
+        dialled[link] = address;
+        keys[link] = key;
+    }
+    void hangUp(LinkId link) override
+    {
+        dialled.erase(link);
+        keys.erase(link);
+    }
+    void makeKey(std::string note) override { steps.push_back("make " + note); }
+    void adoptKey() override { steps.emplace_back("adopt"); }
+    void dropKey() override { steps.emplace_back("drop"); }
 
     std::vector<std::pair<LinkId, std::string>> frames;
     std::map<LinkId, shoset::AggregatorAddress> dialled;
+    std::map<LinkId, std::string> keys;  // ours, of each
+    std::vector<std::string> steps;      // of the key files
 };
 
 inline shoset::AggregatorAddress aggregator(const std::string& name, char key, const std::string& endpoint = "tcp://10.0.0.1:5670")

@@ -45,6 +45,8 @@ std::vector<Content> everyContent()
         Aggregators{3, UINT64_MAX, {{"agg-a", "tcp://10.0.0.1:5670", someKey}, {"agg-b", "tcp://[fd00::2]:5670", someKey}}},
         Enrol{"s3cr3t " + rawBytes},
         Enrolled{Code::refused, "no " + rawBytes, "acme", "sled07", {1, 2, {{"agg-a", "tcp://a:1", someKey}}}},
+        KeyStatus{2, UINT64_MAX, someKey, std::string(40, '0'), true},
+        KeyOffer{someKey},
     };
 }
 
@@ -210,6 +212,17 @@ TEST(Codec, MoreAggregatorsThanThereMayBeAndLongerSecretsAreRefused)
     wire::Header header;
     header.mutable_enrolled()->set_code(UINT32_MAX);
     EXPECT_FALSE(decodeHeader(Kind::enrolled, header.SerializeAsString()).ok());
+}
+
+TEST(Codec, KeysKeepEveryFieldAndWhatIsNoKeyIsRefused)
+{
+    const std::vector<Content> all = everyContent();
+    EXPECT_EQ(roundTrip<KeyStatus>(sample<KeyStatus>(all)), sample<KeyStatus>(all));
+    EXPECT_EQ(roundTrip<KeyOffer>(sample<KeyOffer>(all)).key, someKey);
+    EXPECT_TRUE(throughTheWire({{}, {}, {}, KeyStatus{0, 0, someKey, "", false}}).ok());
+    EXPECT_FALSE(throughTheWire({{}, {}, {}, KeyStatus{1, 1, "", "", false}}).ok());
+    EXPECT_FALSE(throughTheWire({{}, {}, {}, KeyStatus{1, 1, someKey, "short", true}}).ok());
+    EXPECT_FALSE(throughTheWire({{}, {}, {}, KeyOffer{"short"}}).ok());
 }
 
 TEST(Aggregators, AreCheckedEntryByEntry)

@@ -61,6 +61,22 @@ TEST_F(Files, FailedWriteKeepsTheOldFileAndNamesThePath)
     EXPECT_EQ(writeFileAtomic(path("missing/a"), "new", 0600).error().code, Code::notFound);
 }
 
+TEST_F(Files, ARenamedFileReplacesAndARemovedOneMayBeGoneAlready)
+{
+    ASSERT_TRUE(writeFileAtomic(path("a"), "old", 0600));
+    ASSERT_TRUE(writeFileAtomic(path("b"), "new", 0600));
+    ASSERT_TRUE(renameFile(path("b"), path("a")));
+    EXPECT_EQ(*readFile(path("a"), 10), "new");
+    const auto missing = renameFile(path("b"), path("a"));
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().code, Code::notFound);
+    EXPECT_NE(missing.error().message.find(path("b")), std::string::npos);
+    EXPECT_TRUE(removeFile(path("a")));
+    EXPECT_TRUE(removeFile(path("a")));
+    EXPECT_EQ(readFile(path("a"), 10).error().code, Code::notFound);
+    EXPECT_FALSE(removeFile(directory));
+}
+
 TEST_F(Files, SizeLimitIsExact)
 {
     ASSERT_TRUE(writeFileAtomic(path("a"), std::string(10000, 'x'), 0600));
