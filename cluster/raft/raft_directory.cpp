@@ -26,8 +26,9 @@ constexpr std::array<const char*, 2> metadataNames = {"metadata1", "metadata2"};
 
 Error failed(const std::string& path, const char* what)
 {
+    const char* remedy = errno == EROFS ? "; make it writable, and where the kernel made it read-only, check the disk first" : "";
     return Error{Code::ioError, "cannot " + std::string(what) + " " + path + ": " +
-                                    std::error_code(errno, std::generic_category()).message()};
+                                    std::error_code(errno, std::generic_category()).message() + remedy};
 }
 
 }  // namespace

@@ -11,6 +11,13 @@ namespace mesh::cluster {
 
 namespace {
 
+// What who can act may do; empty: nothing but what the error says.
+const char* remedyFor(std::string_view error)
+{
+    return error.find("read-only file system") == std::string_view::npos
+               ? ""
+               : ": make it writable, and where the kernel made it read-only, check the disk first";
+}
 
 std::chrono::milliseconds toChrono(Duration duration)
 {
@@ -250,7 +257,7 @@ bool RaftHost::Thread::open()
         setTrouble(RaftTrouble::unusable, result.error().message);
     } else if (raft == nullptr) {
         setTrouble(code == MESH_RAFT_NO_SPACE ? RaftTrouble::diskFull : RaftTrouble::diskFailed,
-                   where + error + "; it is tried again");
+                   where + error + "; it is tried again" + remedyFor(error));
     }
     if (raft != nullptr) {
         roomAt = Clock::now();
