@@ -98,5 +98,52 @@ class ReadOnlyFileSystem(WithThree):
         self.await_whole()
 
 
+class DamagedLog(WithThree):
+    """A bit of the last segment is not what was written."""
+
+    @staticmethod
+    def last_segment(folder):
+        """The newest closed one of some size."""
+        closed = sorted(path for path in folder.iterdir() if path.name[0] == "0" and path.stat().st_size > 1000)
+        return closed[-1] if closed else None
+
+    def test_is_named_and_the_node_comes_back_by_what_is_said(self):
+        victim = self.left[0]
+        tokens = [login(self.mesh, victim) for _ in range(5)]
+        self.mesh.kill(victim.name)
+        self.mesh.start(victim)  # closes the segment that was open
+        self.await_whole()
+        self.mesh.kill(victim.name)
+        log = self.mesh.files.own_state(victim) / "cluster/log"
+        segment = self.last_segment(log)
+        self.assertTrue(segment, list(log.iterdir()))
+        content = bytearray(segment.read_bytes())
+        content[len(content) // 2] ^= 1
+        segment.write_bytes(content)
+        before = {path.name: path.read_bytes() for path in log.iterdir() if path.name != "lock"}
+
+        self.mesh.start(victim)
+        child = self.mesh.process[victim.name]
+        self.assertNotEqual(child.wait(10 * SLOW), 0)
+        said = child.output().splitlines()[-1]
+        for part in (str(log), "Remove this member from the cluster", "add the member anew", "Nothing was changed"):
+            self.assertIn(part, said)
+        self.assertEqual({path.name: path.read_bytes() for path in log.iterdir() if path.name != "lock"}, before)
+        self.assertTrue(login(self.mesh, self.first), "the others go on")
+
+        status, _, err = meshctl(self.mesh, self.first, "cluster", "remove", victim.name)
+        self.assertEqual(status, 0, err)
+        home = self.mesh.files.own_state(victim) / "cluster"
+        home.rename(home.with_name("damaged"))
+        status, _, err = meshctl(self.mesh, self.first, "cluster", "join", "--config", self.mesh.files.config(victim), "--state",
+                                 self.mesh.files.own_state(victim))
+        self.assertEqual(status, 0, err)
+        self.mesh.start(victim)
+        self.await_whole()
+        eventually(lambda: sum(entry["voter"] for entry in cluster_of(self.mesh, self.first)["members"]) == 3, "it votes", 20)
+        for token in tokens:
+            self.assertEqual(reads(self.mesh, victim, token), 200, "what was acknowledged is there")
+
+
 if __name__ == "__main__":
     unittest.main()
