@@ -2,11 +2,17 @@
 
 import contextlib
 import os
+import shutil
+import struct
 import subprocess
+import time
 import unittest
 
-from harness import NO_ANSWER, ROOT, SLOW, USER, Client, MeshTest, Sim, eventually
-from test_cluster import SESSIONS, cluster_of, health, meshctl, primary
+from harness import NO_ANSWER, ROOT, SLOW, USER, Client, MeshTest, Sim, eventually, free_ports
+from quickstart_lib.mesh import Aggregator
+from test_cluster import ACCOUNTS, PASSWORD, SESSIONS, cluster_of, health, meshctl, primary
+
+ELECTION = 0.3  # seconds, see quickstart_lib.mesh
 
 
 def login(mesh, member):
@@ -17,6 +23,12 @@ def login(mesh, member):
             return made.header("X-Auth-Token") if made.status == 201 else None
     except NO_ANSWER:
         return None
+
+
+def changes(mesh, member):
+    """Is a change of no consequence taken there?"""
+    with mesh.client(member, timeout=10) as client:
+        return client.request("PATCH", ROOT + "/SessionService", {"SessionTimeout": 1800}).status == 200
 
 
 def reads(mesh, member, token):
@@ -143,6 +155,109 @@ class DamagedLog(WithThree):
         eventually(lambda: sum(entry["voter"] for entry in cluster_of(self.mesh, self.first)["members"]) == 3, "it votes", 20)
         for token in tokens:
             self.assertEqual(reads(self.mesh, victim, token), 200, "what was acknowledged is there")
+
+
+class Intruders(WithThree):
+    """Somebody who reaches the peer endpoints, with a key of his own or of a member, and with data of his own."""
+
+    def setUp(self):
+        super().setUp()
+        eventually(lambda: in_step(self.mesh), "all are in step", 20)
+        with self.mesh.client(self.first) as client:
+            self.before = cluster_of(self.mesh, self.first)
+            made = client.post(ACCOUNTS, {"UserName": f"known-{os.urandom(4).hex()}", "Password": PASSWORD, "RoleId": "ReadOnly"})
+            self.assertEqual(made.status, 201, made.body)
+            self.addCleanup(self._forget, made.header("Location"))
+        self.secret = made.json()["UserName"]
+
+    def _forget(self, uri):
+        with self.mesh.client(primary(self.mesh)) as client:
+            client.request("DELETE", uri)
+
+    def assertUndisturbed(self, others):
+        """Over several election timeouts."""
+        end = time.monotonic() + 10 * ELECTION * SLOW
+        while time.monotonic() < end:
+            for member in others:
+                seen = cluster_of(self.mesh, member)
+                self.assertEqual((seen["term"], seen["primary"]), (self.before["term"], self.first.name), member.name)
+                self.assertEqual([entry["name"] for entry in seen["members"]], ["agg-1", "agg-2", "agg-3"])
+            self.assertTrue(changes(self.mesh, others[0]))
+
+    def start_apart(self, member, peers):
+        """Starts a node that is none of the mesh's, though its configuration names them."""
+        self.mesh.files.write_aggregator(member, peers)
+        self.mesh.start(member)
+        self.addCleanup(self._end, member.name)
+        return self.mesh.process[member.name]
+
+    def _end(self, name):
+        self.mesh.kill(name)
+        del self.mesh.process[name]
+
+    def fresh(self, name):
+        member = Aggregator(name, *free_ports(3))
+        self.mesh.files.add_administrator(member, USER, self.mesh.state / "admin.password")
+        return member
+
+    def assertKnowsNothing(self, member):
+        """Its facade does not show the account of the cluster, whatever its own administrator asks for."""
+        eventually(lambda: health(self.mesh, member), f"{member.name} answers", 20)
+        with self.mesh.client(member) as client:
+            answer = client.get(ACCOUNTS + "?$expand=.")
+            self.assertNotIn(self.secret, answer.body.decode())
+
+    def test_a_forged_key(self):
+        """It says that it is agg-3, though it does not have its key; the real one is away."""
+        absent = self.left[0]
+        self.mesh.kill(absent.name)
+        forged = self.fresh("agg-9")
+        self.mesh.files.make_keys([forged])
+        forged.extra = {"node": {"name": absent.name, "key": str(self.mesh.state / "keys/agg-9.key")}}
+        child = self.start_apart(forged, [forged, *self.others(absent)])
+        self.assertUndisturbed(self.others(absent))
+        self.assertKnowsNothing(forged)
+        self.assertFalse(health(self.mesh, forged)["ready"])
+        self.assertNotIn('"primary"', child.output())
+        self.mesh.start(absent)
+        self.await_whole()
+
+    def found_again(self):
+        """All nodes begin anew, as founders of another cluster. The folder that the first standby had in the old one."""
+        for member in self.mesh.aggregators:
+            self.mesh.kill(member.name)
+        for member in self.mesh.aggregators:
+            home = self.mesh.files.own_state(member)
+            (home / "cluster").rename(home / "older")
+            (home / "accounts.taken-over").rename(home / "accounts")
+            self.mesh.start(member)
+        self.await_whole()
+        self.setUp()
+        return self.mesh.files.own_state(self.left[0]) / "older"
+
+    def test_data_of_another_cluster_with_a_key_that_this_one_knows(self):
+        """A folder of an older founding, of the same members, that has come to a term far above."""
+        older = self.found_again()
+        absent = self.left[0]
+        self.mesh.kill(absent.name)
+        home = self.mesh.files.own_state(absent) / "cluster"
+        home.rename(home.with_name("own"))
+        older.rename(home)
+        for path in (home / "log").glob("metadata?"):  # format, version, term, vote
+            format_, version, _, _ = struct.unpack("<QQQQ", path.read_bytes())
+            path.write_bytes(struct.pack("<QQQQ", format_, version, 1000, 0))
+        self.mesh.start(absent)
+        self.assertUndisturbed(self.others(absent))
+        eventually(lambda: "other data" in health(self.mesh, absent).get("reason", ""), "it says what is wrong with it", 10)
+        self.assertFalse(health(self.mesh, absent)["primary"])
+        self.assertKnowsNothing(absent)
+        said = "".join(self.mesh.process[other.name].output() for other in self.others(absent))
+        self.assertIn("node_lost_its_data", said)
+        self.mesh.kill(absent.name)
+        shutil.rmtree(home)
+        home.with_name("own").rename(home)
+        self.mesh.start(absent)
+        self.await_whole()
 
 
 if __name__ == "__main__":
