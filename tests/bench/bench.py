@@ -13,6 +13,7 @@ import cluster_failover
 import crowd
 import failover
 import handover
+import handshakes
 import idle
 import memory
 import micro
@@ -21,7 +22,7 @@ from figures import Figures
 from lab import CHECKOUT, Lab, Length, Problem
 
 SECTIONS = {"micro": micro.run, "paths": paths.run, "memory": memory.run, "bulk": bulk.run, "failover": failover.run,
-            "takeover": cluster_failover.run, "handover": handover.run, "idle": idle.run, "crowd": crowd.run}
+            "takeover": cluster_failover.run, "handover": handover.run, "idle": idle.run, "handshakes": handshakes.run, "crowd": crowd.run}
 
 
 def _programs(given):

@@ -7,11 +7,13 @@ import struct
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from harness import NO_ANSWER, ROOT, SLOW, USER, Client, MeshTest, Sim, eventually, free_ports
 from quickstart_lib.mesh import Aggregator
 from test_cluster import ACCOUNTS, PASSWORD, SESSIONS, cluster_of, health, meshctl, primary
 
+FLOOD = Path(__file__).parent / "flood.py"
 ELECTION = 0.3  # seconds, see quickstart_lib.mesh
 
 
@@ -258,6 +260,45 @@ class Intruders(WithThree):
         home.with_name("own").rename(home)
         self.mesh.start(absent)
         self.await_whole()
+
+
+class HandshakeFlood(MeshTest):
+    """Strangers by the hundreds a second, and noise by the thousands, at the endpoints of the primary."""
+
+    sims, aggregators, registry = (Sim("one"),), 3, "cluster"
+    flood_seconds = 3
+
+    def enrolment_is_open(self):
+        """A secret is outstanding then."""
+        said = [meshctl(self.mesh, self.mesh.aggregators[0], *arguments)
+                for arguments in (("tenant", "add", "local"), ("connector", "add", "--tenant", "local", "awaited"))]
+        return all(status == 0 or "already" in err for status, _, err in said)
+
+    def flood(self, port, key, kind):
+        return subprocess.Popen(["/usr/bin/python3", "-B", FLOOD, "127.0.0.1", str(port), key, kind, str(self.flood_seconds)],
+                                stdout=subprocess.PIPE, text=True)
+
+    def test_does_not_cost_the_primary_its_term(self):
+        first = eventually(lambda: primary(self.mesh), "there is one primary")
+        eventually(self.enrolment_is_open, "the enrolment endpoint is open", 20)
+        before = cluster_of(self.mesh, first)
+        for port in (first.mesh_port, self.mesh.enrolment_ports[first.name]):
+            floods = [self.flood(port, first.key, kind) for kind in ("strangers", "garbage")]
+            try:
+                written = 0
+                while any(flood.poll() is None for flood in floods):
+                    written += all(changes(self.mesh, member) for member in self.mesh.aggregators)
+                self.assertGreater(written, 0)
+                for flood in floods:
+                    self.assertGreater(int(flood.communicate()[0]), 50, "it was no flood")
+            finally:
+                for flood in floods:
+                    flood.kill()
+                    flood.wait()
+                    flood.stdout.close()
+            for member in self.mesh.aggregators:
+                after = cluster_of(self.mesh, member)
+                self.assertEqual((after["term"], after["primary"]), (before["term"], first.name), member.name)
 
 
 if __name__ == "__main__":
