@@ -71,7 +71,7 @@ Answer unauthorized(std::string_view sentence)
 }
 
 Credentials::Credentials(cluster::StateEngine& stateEngine, CatchUp& catching, PasswordPort& passwordPort, Rng& random)
-    : engine(stateEngine), catchUp(catching), passwords(passwordPort), rng(random), secret(rng.bytes(crypto_generichash_KEYBYTES))
+    : engine(stateEngine), catchUp(catching), passwords(passwordPort), rng(random), ages(engine, rng), secret(rng.bytes(crypto_generichash_KEYBYTES))
 {
 }
 
@@ -206,7 +206,7 @@ void Credentials::noteFailure(const cluster::Account& account, Now now)
 
 void Credentials::identifyToken(const std::string& token, Now now, std::function<void(Identified, Now)> done)
 {
-    const bool known = cluster::findSessionByToken(engine.state(), token, now.wall) != nullptr;
+    const bool known = findSession(token, now) != nullptr;
     if (known || cluster::revisionOfToken(token) <= engine.state().revision) {
         return done(byToken(token, now), now);
     }
@@ -217,9 +217,15 @@ void Credentials::identifyToken(const std::string& token, Now now, std::function
     });
 }
 
+const cluster::Session* Credentials::findSession(const std::string& token, Now now)
+{
+    const cluster::Session* session = cluster::findSessionByToken(engine.state(), token);
+    return session != nullptr && ages.isExpired(*session, now) ? nullptr : session;
+}
+
 Identified Credentials::byToken(const std::string& token, Now now)
 {
-    const cluster::Session* session = cluster::findSessionByToken(engine.state(), token, now.wall);
+    const cluster::Session* session = findSession(token, now);
     if (session == nullptr) {
         ++count.unknownToken;
         return unauthorized("The session does not exist or has expired.");
@@ -228,11 +234,7 @@ Identified Credentials::byToken(const std::string& token, Now now)
     if (account == nullptr) {
         return unauthorized("The session's account is not available.");
     }
-    if (cluster::needsTouch(*session, now.wall) && touching.insert(session->id).second) {
-        engine.propose({MessageId::make(now.wall, rng), now.wall, cluster::TouchSessions{{session->id}}},
-                       now.mono + limits::defaultRequestDeadline,
-                       [this, id = session->id](const Result<cluster::Applied>&) { touching.erase(id); });
-    }
+    ages.used(*session, now);
     return principalOf(engine.state(), *account, session->id);
 }
 

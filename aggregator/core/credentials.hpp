@@ -2,6 +2,7 @@
 
 #include "aggregator/core/access.hpp"
 #include "aggregator/core/catch_up.hpp"
+#include "aggregator/core/session_ages.hpp"
 #include "cluster/core/state_engine.hpp"
 #include "shoset/base/rng.hpp"
 
@@ -10,7 +11,6 @@
 #include <functional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace mesh::aggregator {
@@ -46,6 +46,8 @@ public:
     void identify(const std::string& user, const std::string& password, Now now,
                   std::function<void(Identified, Now)> done);
 
+    SessionAges& sessions() { return ages; }
+    const SessionAges& sessions() const { return ages; }
     const CredentialCounters& counters() const { return count; }
 
 private:
@@ -71,6 +73,7 @@ private:
     };
 
     void identifyToken(const std::string& token, Now now, std::function<void(Identified, Now)> done);
+    const cluster::Session* findSession(const std::string& token, Now now);
     Identified byToken(const std::string& token, Now now);
     std::string keyOf(const std::string& user, const std::string& password) const;
     const cluster::Account* recall(const std::string& key, Now now);
@@ -85,12 +88,12 @@ private:
     CatchUp& catchUp;
     PasswordPort& passwords;
     Rng& rng;
+    SessionAges ages;
     const std::string secret;  // of the keyed hash
     std::unordered_map<std::string, Memory> memory;
     std::deque<std::string> memoryOrder;
     std::deque<Check> checks;
     std::unordered_map<std::string, Failures> failures;  // by id of accounts that exist: at most limits::maxAccounts
-    std::unordered_set<std::string> touching;  // sessions whose use is being recorded
     bool checking = false;
     CredentialCounters count;
 };

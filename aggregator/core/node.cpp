@@ -86,6 +86,7 @@ void Node::onTimer(Now now)
     requests.onTimer(now);
     keeper.onTimer(now);
     rotations.onTimer(now);
+    logins.sessions().onTimer(now);
 }
 
 Instant Node::nextDeadline() const
@@ -94,7 +95,7 @@ Instant Node::nextDeadline() const
         return Instant{};
     }
     return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), keeper.nextDeadline(),
-                     rotations.nextDeadline()});
+                     rotations.nextDeadline(), logins.sessions().nextDeadline()});
 }
 
 void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,

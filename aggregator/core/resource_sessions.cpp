@@ -106,7 +106,7 @@ OwnCollection SessionResources::list(const Call& call) const
         const cluster::Account* account = cluster::findAccount(state, session.accountId);
         const bool visible = account != nullptr && (session.accountId == call.who->accountId ||
                                                     (seesAll(*call.who) && tenants::mayReach(call.tenant(), account->tenant)));
-        if (visible && !cluster::isExpired(session, call.now.wall)) {
+        if (visible && !context.credentials.sessions().isExpired(session, call.now)) {
             collection.members.push_back(uriOf(id));
         }
     }
@@ -125,7 +125,7 @@ const cluster::Session* SessionResources::find(const Call& call) const
     const cluster::Session* session = cluster::findSession(state, call.id);
     const cluster::Account* account = session == nullptr ? nullptr : cluster::findAccount(state, session->accountId);
     const bool visible = account != nullptr && tenants::mayReach(call.tenant(), account->tenant) &&
-                         !cluster::isExpired(*session, call.now.wall);
+                         !context.credentials.sessions().isExpired(*session, call.now);
     return visible ? session : nullptr;
 }
 

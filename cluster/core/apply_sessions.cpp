@@ -35,7 +35,8 @@ StateMachine::Outcome StateMachine::run(const CreateSession& op, Entry& entry)
             std::count_if(current.sessions.begin(), current.sessions.end(),
                           [&op](const auto& session) { return session.second.accountId == op.accountId; }));
     };
-    if (current.sessions.size() >= limits::maxSessions || ofAccount() >= limits::maxSessionsPerAccount) {
+    const bool full = current.sessions.size() >= limits::maxSessions || ofAccount() >= limits::maxSessionsPerAccount;
+    if (full && current.featureLevel < elapsedTimeFeatureLevel) {
         expireSessions(entry);
     }
     if (ofAccount() >= limits::maxSessionsPerAccount) {
@@ -71,7 +72,8 @@ StateMachine::Outcome StateMachine::run(const TouchSessions& op, Entry& entry)
 {
     for (const std::string& id : op.ids) {
         const auto session = current.sessions.find(id);
-        if (session == current.sessions.end() || session->second.lastUse >= entry.stamp) {
+        if (session == current.sessions.end() ||
+            (session->second.lastUse >= entry.stamp && current.featureLevel < elapsedTimeFeatureLevel)) {
             continue;
         }
         used.sessions -= sizeOf(session->second);
@@ -84,7 +86,7 @@ StateMachine::Outcome StateMachine::run(const TouchSessions& op, Entry& entry)
 
 StateMachine::Outcome StateMachine::run(const ExpireSessions&, Entry& entry)
 {
-    return std::to_string(expireSessions(entry));
+    return std::to_string(current.featureLevel < elapsedTimeFeatureLevel ? expireSessions(entry) : 0);
 }
 
 std::size_t StateMachine::expireSessions(Entry& entry)

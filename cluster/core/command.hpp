@@ -69,11 +69,12 @@ struct CreateSession {
 struct EndSession {
     std::string id;
 };
-// These were used at the entry's time. Unknown ones are passed over.
+// These were used just now: it is the entry that counts, not its stamp. Unknown ones are passed over.
 struct TouchSessions {
     std::vector<std::string> ids;
 };
-// Ends what has expired at the entry's time. Result: how many.
+// Ends what has expired at the entry's time; since elapsedTimeFeatureLevel nothing, because that time may be wrong. Result:
+// how many.
 struct ExpireSessions {};
 
 struct PutTenant {

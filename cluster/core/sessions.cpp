@@ -54,13 +54,13 @@ std::string hashToken(std::string_view token)
     return hash;
 }
 
-const Session* findSessionByToken(const State& state, std::string_view token, WallTime now)
+const Session* findSessionByToken(const State& state, std::string_view token)
 {
     const std::string hash = hashToken(token.substr(0, token.find('-')));
     const auto id = state.sessionIdByTokenHash.find(hash);
     const Session* session = id == state.sessionIdByTokenHash.end() ? nullptr : findSession(state, id->second);
     if (session == nullptr || session->tokenHash.size() != hash.size() ||
-        sodium_memcmp(session->tokenHash.data(), hash.data(), hash.size()) != 0 || isExpired(*session, now)) {
+        sodium_memcmp(session->tokenHash.data(), hash.data(), hash.size()) != 0) {
         return nullptr;
     }
     const Account* account = findAccount(state, session->accountId);
@@ -70,11 +70,6 @@ const Session* findSessionByToken(const State& state, std::string_view token, Wa
 bool isExpired(const Session& session, WallTime now)
 {
     return now - session.lastUse >= std::chrono::seconds(session.timeoutSeconds);
-}
-
-bool needsTouch(const Session& session, WallTime now)
-{
-    return now - session.lastUse >= std::chrono::seconds(session.timeoutSeconds) / 4;
 }
 
 }  // namespace mesh::cluster

@@ -27,15 +27,12 @@ std::string makeSessionId(Rng& rng);
 // SHA-256, 32 raw bytes: what the state keeps of a token.
 std::string hashToken(std::string_view token);
 
-// The session of that token, issued or as it was made, that has not expired and whose account exists and is enabled, or
-// nullptr. How long it takes tells nothing about tokens: the look-up is by the token's hash, and the hashes are compared in
-// constant time.
-const Session* findSessionByToken(const State& state, std::string_view token, WallTime now);
+// The session of that token, issued or as it was made, whose account exists and is enabled, or nullptr. Whether it has
+// expired is the caller's to know. How long it takes tells nothing about tokens: the look-up is by the token's hash, and the
+// hashes are compared in constant time.
+const Session* findSessionByToken(const State& state, std::string_view token);
 
-// Not used for its timeout, as far as the cluster knows.
+// By the stamps of those who used it. Before elapsedTimeFeatureLevel only; since then nothing ends by a stamp.
 bool isExpired(const Session& session, WallTime now);
-// A node that sees a session used proposes TouchSessions once this is true: a quarter of the timeout has passed since
-// the last one, so that a session in use costs four entries per timeout and survives the loss of any node.
-bool needsTouch(const Session& session, WallTime now);
 
 }  // namespace mesh::cluster

@@ -25,11 +25,11 @@ constexpr std::size_t sum(const limits::TableBytes& bytes)
 static_assert(std::all_of(std::begin(limits::stateTableBytes), std::end(limits::stateTableBytes),
                           [](const auto& bytes) { return sum(bytes) + headBytes <= limits::maxStateBytes; }),
               "a snapshot of full tables must be one that can be restored");
-static_assert(std::size(limits::stateTableBytes) == newestFeatureLevel, "each feature level has its budgets");
+static_assert(std::size(limits::stateTableBytes) <= newestFeatureLevel, "the last budgets are those of all later levels");
 
 const limits::TableBytes& budgets(FeatureLevel level)
 {
-    return limits::stateTableBytes[level - firstFeatureLevel];
+    return limits::stateTableBytes[std::min<std::size_t>(level, std::size(limits::stateTableBytes)) - firstFeatureLevel];
 }
 
 constexpr std::size_t maxMessageBytes = 512;

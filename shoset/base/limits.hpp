@@ -109,6 +109,9 @@ constexpr std::size_t maxUpdateParametersBytes = 64 * 1024;
 // Accounts and sessions.
 constexpr std::size_t maxAccounts = 200;
 constexpr std::size_t maxSessions = 1000;
+constexpr Duration sessionSettling = 10s;                // after a start: what is told of sessions may be the log once more
+constexpr std::size_t maxSessionsEnding = 32;            // proposals of the primary that end expired ones, at a time
+constexpr Duration sessionSweepRetry = 5s;
 constexpr std::size_t maxPasswordBytes = 256;
 constexpr Duration credentialMemory = 60s;
 constexpr std::size_t maxRememberedCredentials = 256;

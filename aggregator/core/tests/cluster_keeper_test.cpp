@@ -133,6 +133,7 @@ TEST_F(ClusterKeeperTest, ARegisteredNodeBecomesASpareThenAVoterAndARemovedOneLe
     settle(keeper);
     cluster::Node fresh = nodeOf(0, "agg-d");
     fresh.key = keyOf('9');
+    fresh.featureLevel = cluster::newestFeatureLevel;
     const std::string id = propose(cluster::PutNode{fresh}).value;
     keeper.wake();
     settle(keeper);

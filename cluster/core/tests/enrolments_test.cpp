@@ -143,7 +143,7 @@ TEST_F(Enrolments, AllAreVoidInANewGenerationAndSessionsEnd)
     EXPECT_EQ(apply(RaiseGeneration{}).value, "2");
     EXPECT_EQ(changes.size(), 4U);
     EXPECT_TRUE(state().enrolments.empty());
-    EXPECT_EQ(findSessionByToken(state(), token, at(0)), nullptr);
+    EXPECT_EQ(findSessionByToken(state(), token), nullptr);
     EXPECT_FALSE(consume("e1", 7).ok());
     EXPECT_NE(state().registry.findByKey(keyNumber(8)), nullptr);
 }
