@@ -112,6 +112,11 @@ Result<void> ClusterShell::readInheritance()
 Result<void> ClusterShell::openEngine(Environment around)
 {
     toNode = around.send;
+    if (knownLevel() < cluster::clusterFeatureLevel || knownLevel() > cluster::newestFeatureLevel) {
+        return Error{Code::invalidArgument, "cluster.newest_feature_level is " + std::to_string(knownLevel()) + ", and this program knows " +
+                                                std::to_string(cluster::clusterFeatureLevel) + " to " +
+                                                std::to_string(cluster::newestFeatureLevel)};
+    }
     cluster::RaftEngine::Options options;
     options.directory = directory + "/log";
     options.self = home.self;
@@ -123,6 +128,7 @@ Result<void> ClusterShell::openEngine(Environment around)
     }
     options.election = config.electionTimeout;
     options.heartbeat = config.clusterHeartbeat;
+    options.featureLevel = knownLevel();
     cluster::RaftEngine::Environment environment;
     environment.post = [this, turn = around.turn](std::function<void()> job) {
         boost::asio::post(loop.context(), [job = std::move(job), turn] {
@@ -147,6 +153,12 @@ Result<void> ClusterShell::openEngine(Environment around)
     return {};
 }
 
+// An operator may hold a node back.
+cluster::FeatureLevel ClusterShell::knownLevel() const
+{
+    return config.newestFeatureLevel == 0 ? cluster::newestFeatureLevel : config.newestFeatureLevel;
+}
+
 KeeperSettings ClusterShell::keeperSettings(const std::string& facadeUrl, const std::string& software) const
 {
     KeeperSettings settings;
@@ -164,7 +176,7 @@ KeeperSettings ClusterShell::keeperSettings(const std::string& facadeUrl, const 
     settings.self.facadeUrl = facadeUrl;
     settings.self.storage = home.storage;
     settings.self.software = software;
-    settings.self.featureLevel = cluster::newestFeatureLevel;
+    settings.self.featureLevel = knownLevel();
     return settings;
 }
 

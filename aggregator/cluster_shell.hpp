@@ -65,6 +65,7 @@ private:
     Result<void> readInheritance();
     Result<void> openEngine(Environment around);
     Instant deadline() const;
+    cluster::FeatureLevel knownLevel() const;
     void tick();
     void refuse(const std::string& node);
     void onRefusal(const std::string& node);

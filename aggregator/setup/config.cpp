@@ -8,6 +8,8 @@ namespace mesh::aggregator {
 
 namespace {
 
+constexpr std::uint64_t maxFeatureLevel = 1000;  // of what is read; what the program knows is asked later
+
 // What others can connect to, where binding says it.
 std::string reachable(const std::string& bind)
 {
@@ -64,6 +66,7 @@ void readCluster(config::Reader& reader, config::Section cluster, Config& out)
     out.onPrimary = cluster.text("on_primary", "");
     out.onStandby = cluster.text("on_standby", "");
     out.authorityLease = cluster.duration("authority_lease", limits::authorityLease);
+    out.newestFeatureLevel = static_cast<std::uint32_t>(cluster.number("newest_feature_level", 0, maxFeatureLevel));
     if (out.electionTimeout < limits::raftElectionFloor || out.clusterHeartbeat < limits::raftHeartbeatFloor ||
         out.clusterHeartbeat * 3 > out.electionTimeout) {
         reader.complain(cluster, "expected an election_timeout of 300ms at least, and a heartbeat of 50ms at least and a "

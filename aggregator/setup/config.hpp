@@ -39,6 +39,7 @@ struct Config {
     std::string clusterDirectory; // empty: below the state directory
     Duration electionTimeout{};   // without a word from the primary
     Duration clusterHeartbeat{};
+    std::uint32_t newestFeatureLevel = 0;  // that this node behaves as if it knew; 0: what it does know
     std::string onPrimary;        // executables that follow this node's part; empty: none
     std::string onStandby;
     Duration authorityLease{};    // for writes to satellites, after the majority was lost

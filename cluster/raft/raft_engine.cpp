@@ -8,7 +8,8 @@
 
 namespace mesh::cluster {
 
-RaftEngine::RaftEngine(Options given, Environment around) : options(std::move(given)), environment(std::move(around))
+RaftEngine::RaftEngine(Options given, Environment around)
+    : options(std::move(given)), environment(std::move(around)), machine(options.featureLevel)
 {
     current.role = NodeRole::stopped;
     current.self = options.self;
@@ -79,7 +80,8 @@ Result<void> RaftEngine::begin()
     };
     host = std::make_unique<RaftHost>(
         RaftHost::Settings{options.directory, options.self, options.name, options.bootstrap, options.election,
-                           options.heartbeat, options.witness, options.snapshotThreshold, options.snapshotTrailing},
+                           options.heartbeat, options.witness, options.snapshotThreshold, options.snapshotTrailing,
+                           options.featureLevel},
         std::move(notify));
     if (auto started = host->start(); !started) {
         return started.error();

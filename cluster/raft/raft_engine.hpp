@@ -52,6 +52,7 @@ public:
         bool witness = false;  // transfers leadership away when it is elected
         unsigned snapshotThreshold = limits::raftSnapshotThreshold;
         unsigned snapshotTrailing = limits::raftSnapshotTrailing;
+        FeatureLevel featureLevel = newestFeatureLevel;  // up to which it knows entries, see StateMachine
     };
     using ChangeDone = std::function<void(Result<void>)>;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cluster/core/feature_level.hpp"
 #include "cluster/raft/raft_event.hpp"
 #include "shoset/base/result.hpp"
 
@@ -38,6 +39,7 @@ public:
         bool witness = false;
         unsigned snapshotThreshold = 0;
         unsigned snapshotTrailing = 0;
+        FeatureLevel featureLevel = newestFeatureLevel;  // see StateMachine
     };
 
     // `notify` runs on raft's thread when take() has something again.

@@ -15,7 +15,7 @@ namespace mesh::cluster {
 // while the loop's may lag behind. The price is the state's memory once more: 6 MB at 5,000 satellites.
 class RaftHost::Thread {
 public:
-    explicit Thread(RaftHost& owner) : host(owner) {}
+    explicit Thread(RaftHost& owner) : host(owner), machine(owner.settings.featureLevel) {}
     void work();  // the thread
 
 private:

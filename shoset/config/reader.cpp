@@ -227,6 +227,20 @@ std::uint64_t Section::bytes(const std::string& key, std::uint64_t fallback)
     return number;
 }
 
+std::uint64_t Section::number(const std::string& key, std::uint64_t fallback, std::uint64_t most)
+{
+    const std::string value = text(key, "");
+    std::uint64_t number = 0;
+    if (value.empty()) {
+        return fallback;
+    }
+    if (!parseWithUnit(value, {{"", 1}}, number) || number > most) {
+        reader->complain(lineOf(node->yaml[key]), "expected a number up to " + std::to_string(most) + " for '" + key + "', not '" + value + "'");
+        return fallback;
+    }
+    return number;
+}
+
 Section Section::section(const std::string& key)
 {
     node->asked.insert(key);

@@ -62,6 +62,8 @@ public:
     Duration duration(const std::string& key, Duration fallback);
     // "512MiB", "64KiB", plain bytes.
     std::uint64_t bytes(const std::string& key, std::uint64_t fallback);
+    // 0 to `most`.
+    std::uint64_t number(const std::string& key, std::uint64_t fallback, std::uint64_t most);
     // A mapping; absent ones read as empty.
     Section section(const std::string& key);
     // A list of mappings; absent ones read as empty.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import zmq
 
-HELLO, COMMAND, REPLY, ANNOUNCE = 1, 6, 7, 11
+HELLO, HEARTBEAT, COMMAND, REPLY, ANNOUNCE = 1, 3, 6, 7, 11
 ENROL, KEY_OFFER = 14, 17
 LAST, NO_DEADLINE = 1, 0xFFFFFFFF
 
@@ -37,6 +37,40 @@ def record(kind, head, body=b"", version=1, flags=LAST, hops=8, head_length=None
                           len(head) if head_length is None else head_length,
                           len(body) if body_length is None else body_length)
     return prelude + head + body
+
+
+def records(frame):
+    """(prelude, header, body) of each record of a frame."""
+    while frame:
+        head_length, body_length = struct.unpack_from("<II", frame, 16)
+        end = 24 + head_length + body_length
+        yield frame[:24], frame[24:24 + head_length], frame[24 + head_length:end]
+        frame = frame[end:]
+
+
+def kind_of(prelude):
+    return prelude[1]
+
+
+def fields(message):
+    """The fields of a protobuf message: numbers and bytes, by field; of a repeated one the last."""
+    found, at = {}, 0
+
+    def number():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at, value, shift = at + 1, value | (byte & 0x7F) << shift, shift + 7
+            if byte < 0x80:
+                return value
+    while at < len(message):
+        key = number()
+        value = number()
+        if key & 7 == 2:
+            value, at = message[at:at + value], at + value
+        found[key >> 3] = value
+    return found
 
 
 def new_id():

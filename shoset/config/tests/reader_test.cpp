@@ -13,12 +13,14 @@ std::string problemOf(Reader& reader)
 
 TEST(Reader, ReadsEveryFormOfValue)
 {
-    Reader reader("a.yaml", "name: x\non: true\nwait: 500ms\nsize: 2KiB\nlist: [a, b]\nparts: [{k: 1}, {k: 2}]\nsub: {t: y}\n");
+    Reader reader("a.yaml", "name: x\non: true\nwait: 500ms\nsize: 2KiB\ncount: 7\nlist: [a, b]\nparts: [{k: 1}, {k: 2}]\nsub: {t: y}\n");
     Section root = reader.root();
     EXPECT_EQ(root.text("name"), "x");
     EXPECT_TRUE(root.flag("on", false));
     EXPECT_EQ(root.duration("wait", 1s), 500ms);
     EXPECT_EQ(root.bytes("size", 0), 2048U);
+    EXPECT_EQ(root.number("count", 0, 7), 7U);
+    EXPECT_EQ(root.number("other", 3, 7), 3U);
     EXPECT_EQ(root.texts("list"), (std::vector<std::string>{"a", "b"}));
     std::vector<Section> parts = root.sections("parts");
     ASSERT_EQ(parts.size(), 2U);
@@ -26,6 +28,15 @@ TEST(Reader, ReadsEveryFormOfValue)
     EXPECT_EQ(parts[1].text("k"), "2");
     EXPECT_EQ(root.section("sub").text("t"), "y");
     EXPECT_EQ(problemOf(reader), "");
+}
+
+TEST(Reader, ANumberHasItsBound)
+{
+    for (const char* text : {"count: 8\n", "count: -1\n", "count: 7MiB\n", "count: x\n"}) {
+        Reader reader("a.yaml", text);
+        EXPECT_EQ(reader.root().number("count", 3, 7), 3U);
+        EXPECT_NE(problemOf(reader).find("a.yaml:1: expected a number up to 7 for 'count'"), std::string::npos) << text;
+    }
 }
 
 TEST(Reader, AnUnknownKeyIsNamedWithItsLineAndWhatWasExpected)
