@@ -118,7 +118,8 @@ Result<void> Registry::check(const Connector& connector) const
                                          "\", which does not exist"};
     }
     for (const std::string* key : {&connector.key, &connector.pendingKey}) {
-        if (!isValidKey(*key) && (key == &connector.key || !key->empty())) {
+        const bool mayBeEmpty = key == &connector.pendingKey || connector.agentless;
+        if (!isValidKey(*key) && !(key->empty() && mayBeEmpty)) {
             return malformed("a public key", *key, "40 characters of Z85 (as mesh-connectord prints them)");
         }
     }
@@ -213,9 +214,10 @@ const Connector* Registry::findByPrefix(std::string_view prefix) const
 void Registry::addIndexes(const Connector& connector)
 {
     byLowerName.emplace(lowerName(connector), &connector);
-    byKey.emplace(connector.key, &connector);
-    if (!connector.pendingKey.empty()) {
-        byKey.emplace(connector.pendingKey, &connector);
+    for (const std::string* key : {&connector.key, &connector.pendingKey}) {
+        if (!key->empty()) {
+            byKey.emplace(*key, &connector);
+        }
     }
     if (!connector.prefix.empty()) {
         byLowerPrefix.emplace(toLower(connector.prefix), &connector);
@@ -225,9 +227,10 @@ void Registry::addIndexes(const Connector& connector)
 void Registry::dropIndexes(const Connector& connector)
 {
     byLowerName.erase(lowerName(connector));
-    byKey.erase(connector.key);
-    if (!connector.pendingKey.empty()) {
-        byKey.erase(connector.pendingKey);
+    for (const std::string* key : {&connector.key, &connector.pendingKey}) {
+        if (!key->empty()) {
+            byKey.erase(*key);
+        }
     }
     if (!connector.prefix.empty()) {
         byLowerPrefix.erase(toLower(connector.prefix));

@@ -31,7 +31,9 @@ struct Connector {
     std::string pendingKey = {};  // offered for a rotation; the old key dies when this one says hello
     bool rotating = false;        // the operator asked for a new key
     bool revoked = false;         // the key is dead, the record is kept for people to see
-    std::uint64_t host = 0;       // the node that runs the connector of a BMC without an agent; 0: none, or its BMC does
+    bool agentless = false;       // its BMC carries no agent: a node runs the connector, whose key is empty while none does
+    std::uint64_t host = 0;       // that node; 0: none
+    std::uint64_t assignment = 0;  // which of all there ever were made it the host; each is larger than those before
     bool operator==(const Connector&) const = default;
 };
 
@@ -63,7 +65,7 @@ public:
     Result<void> removeTenant(std::string_view name);
     // Adds, or replaces the connector of that tenant and name as a whole. invalidArgument for malformed values,
     // notFound for the tenant, alreadyExists for a name, key or prefix of another connector (named in the sentence),
-    // full.
+    // full. An agentless one may have no key.
     Result<void> put(Connector connector);
     // What put() would say.
     Result<void> check(const Connector& connector) const;

@@ -61,10 +61,14 @@ StateMachine::Outcome StateMachine::run(const RevokeConnector& op, Entry& entry)
 
 StateMachine::Outcome StateMachine::run(const BeginRotation& op, Entry& entry)
 {
-    const auto begin = [](tenants::Connector& connector) {
+    const auto begin = [](tenants::Connector& connector) -> Result<void> {
+        if (connector.agentless) {
+            return Error{Code::preconditionFailed, "it has no agent of its own: its key is another one with every node that "
+                                                   "comes to run it"};
+        }
         connector.rotating = true;
         connector.pendingKey.clear();
-        return Result<void>();
+        return {};
     };
     return changeConnector(op.tenant, op.name, begin, entry);
 }

@@ -54,7 +54,9 @@ StateMachine::Outcome StateMachine::run(const RemoveTenant& op, Entry& entry)
 
 StateMachine::Outcome StateMachine::run(const PutConnector& op, Entry& entry)
 {
-    if (auto put = putConnector(op.connector, entry); !put) {
+    tenants::Connector connector = op.connector;
+    connector.agentless = false;  // that is for PutSource to say
+    if (auto put = putConnector(std::move(connector), entry); !put) {
         return put.error();
     }
     return std::string();
@@ -68,8 +70,11 @@ Result<void> StateMachine::putConnector(tenants::Connector connector, Entry& ent
         return Error{Code::refused, "the key of connector " + tenants::describe(name.tenant, name.name) +
                                         " was revoked: it needs another one"};
     }
+    if (old != nullptr && old->agentless) {
+        return Error{Code::preconditionFailed, "connector " + tenants::describe(name.tenant, name.name) +
+                                                   " is run by a node, for a BMC without an agent"};
+    }
     if (old != nullptr) {
-        connector.host = old->host;
         connector.rotating = old->rotating && old->key == connector.key;
         connector.pendingKey = connector.rotating ? old->pendingKey : "";
     }

@@ -222,17 +222,22 @@ struct FailRunningTasks {
     std::string reason;
 };
 
-// This node runs the connector of a BMC without an agent. 0: none does.
+// An order of the primary: this node runs the connector of a BMC without an agent from now on; 0: none does. The key of
+// the host before is dead at once, and the connector has none until the new host registers its own. A primary with a lower
+// fence than the one that ordered last is refused.
 struct AssignHost {
     std::string tenant;
     std::string name;
     std::uint64_t node = 0;
+    std::uint64_t generation = 0;
+    std::uint64_t term = 0;
 };
-// Adds or changes. Its connector must be registered, and takes it along when it is removed.
+// Adds or changes. A new one brings its connector, with its id as the prefix; both keep tenant, name and id for life.
 struct PutSource {
-    Source source;  // `revision` in it counts for nothing
+    Source source;  // the fence and `revision` in it count for nothing
     Revision ifRevision = anyRevision;
 };
+// With its connector, whose prefix is given back.
 struct RemoveSource {
     std::string id;
     Revision ifRevision = anyRevision;
@@ -255,6 +260,16 @@ struct SetCursor {
     std::string position;
 };
 
+// The host's answer to AssignHost: the key of the connector that it runs under this assignment. Once; again with the same
+// key is nothing.
+struct RegisterHostKey {
+    std::string tenant;
+    std::string name;
+    std::uint64_t node = 0;
+    std::uint64_t assignment = 0;
+    std::string key;
+};
+
 // The position in this list is the operation's number on disk and on the wire: append only, and tell feature_level.cpp
 // at which level it came.
 using Operations =
@@ -263,7 +278,7 @@ using Operations =
                  SetServiceUuid, RaiseGeneration, PutProperty, RemoveProperty, RaiseFeatureLevel, PutNode, RemoveNode,
                  RestoreAccount, AddEnrolment, CancelEnrolment, ConsumeEnrolment, RevokeConnector, BeginRotation,
                  CancelRotation, OfferKey, CompleteRotation, PutTask, UpdateTask, RemoveTask, FailRunningTasks,
-                 AssignHost, PutSource, RemoveSource, PutDocument, RemoveDocument, SetCursor>;
+                 AssignHost, PutSource, RemoveSource, PutDocument, RemoveDocument, SetCursor, RegisterHostKey>;
 
 // One of them. Copying, moving and destroying are compiled once, in command.cpp: left to every file that names a command
 // they took a third of its compile time.

@@ -13,6 +13,18 @@ void fields(Archive& a, AssignHost& op)
     name(a, op.tenant);
     name(a, op.name);
     a.number(op.node);
+    a.number(op.generation);
+    a.number(op.term);
+}
+
+template <class Archive>
+void fields(Archive& a, RegisterHostKey& op)
+{
+    name(a, op.tenant);
+    name(a, op.name);
+    a.number(op.node);
+    a.number(op.assignment);
+    name(a, op.key);
 }
 
 template <class Archive>
@@ -22,6 +34,18 @@ void fields(Archive& a, Source& source)
     a.text(source.hostName, limits::maxHostNameBytes);
     name(a, source.tenant);
     name(a, source.connector);
+    name(a, source.userName);
+    a.text(source.fingerprint, limits::maxFingerprintBytes);
+    a.flag(source.insecure);
+    std::size_t passwords = source.passwords.size();
+    a.count(passwords, limits::maxAggregators);
+    source.passwords.resize(passwords);
+    for (SealedPassword& password : source.passwords) {
+        a.number(password.node);
+        a.text(password.box, limits::maxSealedPasswordBytes);
+    }
+    a.number(source.generation);
+    a.number(source.term);
     a.number(source.revision);
 }
 

@@ -32,7 +32,9 @@ void fields(Archive& a, tenants::Connector& connector)
         name(a, connector.pendingKey);
         a.flag(connector.rotating);
         a.flag(connector.revoked);
+        a.flag(connector.agentless);
         a.number(connector.host);
+        a.number(connector.assignment);
     }
 }
 

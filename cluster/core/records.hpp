@@ -137,12 +137,27 @@ struct Task {
     bool operator==(const Task&) const = default;
 };
 
-// A BMC that was added through the facade, and the connector that fronts it.
+// The password of a BMC, readable by one node alone.
+struct SealedPassword {
+    std::uint64_t node = 0;
+    std::string box;  // sealed to that node's key; opaque here
+    bool operator==(const SealedPassword&) const = default;
+};
+
+// A BMC without an agent, which was added through the facade. Its connector is run by one node, the host of the connector's
+// record.
 struct Source {
-    std::string id;
-    std::string hostName;  // URL or address of the BMC
+    std::string id;        // the prefix of its satellite
+    std::string hostName;  // URL of the BMC
     std::string tenant;
     std::string connector;
+    std::string userName = {};     // empty: the BMC wants no authentication
+    std::string fingerprint = {};  // SHA-256 of the BMC's certificate; empty: a CA vouches for it
+    bool insecure = false;         // the certificate is not checked
+    std::vector<SealedPassword> passwords = {};
+    // Fence of the primary that ordered the last assignment.
+    std::uint64_t generation = 0;
+    std::uint64_t term = 0;
     Revision revision = 0;
     bool operator==(const Source&) const = default;
 };

@@ -5,11 +5,14 @@
 #include "cluster/core/fields_registry.hpp"
 #include "cluster/core/fields_tasks.hpp"
 
+#include <limits>
 #include <utility>
 
 namespace mesh::cluster {
 
 namespace {
+
+constexpr std::size_t keyBytes = 40;
 
 template <class Archive>
 void fields(Archive& a, Remembered& remembered)
@@ -180,9 +183,16 @@ std::size_t encodedSize(const Session& session, FeatureLevel level)
     return sizeOf(session, level);
 }
 
+// That of an agentless one has room for what orders will enter: they must not fail.
 std::size_t encodedSize(const tenants::Connector& connector, FeatureLevel level)
 {
-    return sizeOf(connector, level);
+    if (!connector.agentless) {
+        return sizeOf(connector, level);
+    }
+    tenants::Connector largest = connector;
+    largest.key.resize(keyBytes);
+    largest.host = largest.assignment = std::numeric_limits<std::uint64_t>::max();
+    return sizeOf(largest, level);
 }
 
 std::size_t encodedSize(const tenants::ConnectorName& name, const PrefixAssignment& assignment, FeatureLevel level)
@@ -207,7 +217,7 @@ std::size_t encodedSize(const Node& node, FeatureLevel level)
 
 std::size_t encodedSize(const Enrolment& enrolment, FeatureLevel level)
 {
-    constexpr std::size_t keyBytes = 40;  // it will take so much more, unasked, when it is used
+    // It will take so much more, unasked, when it is used.
     return sizeOf(enrolment, level) + (enrolment.usedKey.empty() ? keyBytes : 0);
 }
 
@@ -219,7 +229,9 @@ std::size_t encodedSize(const Task& task, FeatureLevel level)
 
 std::size_t encodedSize(const Source& source, FeatureLevel level)
 {
-    return sizeOf(source, level);
+    Source largest = source;
+    largest.generation = largest.term = largest.revision = std::numeric_limits<std::uint64_t>::max();
+    return sizeOf(largest, level);
 }
 
 std::size_t encodedSize(const DocumentName& name, const Document& document, FeatureLevel level)

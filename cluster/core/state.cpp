@@ -63,6 +63,14 @@ const Source* findSource(const State& state, std::string_view id)
     return find(state.sources, std::string(id));
 }
 
+const Source* findSourceOf(const State& state, std::string_view tenant, std::string_view connector)
+{
+    const auto found = std::find_if(state.sources.begin(), state.sources.end(), [&](const auto& entry) {
+        return entry.second.tenant == tenant && entry.second.connector == connector;
+    });
+    return found == state.sources.end() ? nullptr : &found->second;
+}
+
 const Document* findDocument(const State& state, const DocumentName& name)
 {
     return find(state.documents, name);

@@ -52,6 +52,8 @@ const PrefixAssignment* findPrefix(const State& state, std::string_view tenant, 
 const Property* findProperty(const State& state, std::string_view uri);
 const Task* findTask(const State& state, std::string_view id);
 const Source* findSource(const State& state, std::string_view id);
+// Of that connector. Looks at all sources.
+const Source* findSourceOf(const State& state, std::string_view tenant, std::string_view connector);
 const Document* findDocument(const State& state, const DocumentName& name);
 // Empty: nothing was delivered yet.
 std::string findCursor(const State& state, std::string_view tenant, std::string_view subscription);

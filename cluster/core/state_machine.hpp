@@ -85,6 +85,7 @@ private:
     Outcome run(const PutDocument& op, Entry& entry);
     Outcome run(const RemoveDocument& op, Entry& entry);
     Outcome run(const SetCursor& op, Entry& entry);
+    Outcome run(const RegisterHostKey& op, Entry& entry);
 
     Result<void> storeAccount(Account account, Entry& entry);
     void endSession(const std::string& id, Entry& entry);
@@ -110,6 +111,8 @@ private:
     void dropTask(std::string id, Entry& entry);
     void dropTasksOf(const std::string& tenant, Entry& entry);
     void freeHosts(std::uint64_t node, Entry& entry);
+    Result<void> checkSource(const Source& source, const Source* old) const;
+    Result<void> storeSource(Source source, Entry& entry);
     void dropSourcesOf(const tenants::ConnectorName& name, Entry& entry);
     void dropDocument(const DocumentName& name, Entry& entry);
     void dropDocumentsOf(const std::string& tenant, Entry& entry);

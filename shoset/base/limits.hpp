@@ -165,8 +165,8 @@ constexpr TableBytes stateTableBytes[] = {
      .nodes = 16 * 1024,
      .enrolments = 40 * 1024,
      .tasks = 256 * 1024,
-     .sources = 32 * 1024,
-     .documents = 256 * 1024,
+     .sources = 96 * 1024,
+     .documents = 192 * 1024,
      .cursors = 16 * 1024},
 };
 constexpr std::size_t maxRoles = 64;
@@ -177,6 +177,9 @@ constexpr std::size_t maxTaskMessages = 8;
 constexpr std::size_t maxTaskMessageBytes = 256;
 constexpr std::size_t maxSources = 512;
 constexpr std::size_t maxHostNameBytes = 256;            // of a source
+constexpr std::size_t maxFingerprintBytes = 96;          // SHA-256 in hexadecimal digits, with colons
+constexpr std::size_t sealedPasswordBlock = 32;          // so that a sealed password tells little of its length
+constexpr std::size_t maxSealedPasswordBytes = maxPasswordBytes + sealedPasswordBlock + 48;
 constexpr std::size_t maxDocuments = 2048;
 constexpr std::size_t maxDocumentBytes = 16 * 1024;
 constexpr std::size_t maxTenantDocumentBytes = 128 * 1024;  // of all documents of one tenant
@@ -233,6 +236,13 @@ constexpr Duration hookTimeout = 30s;                    // of an operator's exe
 constexpr Duration transferPatience = 1s;                // for another node to take the primary's part
 constexpr Duration catchUpPatience = 1s;                 // of a standby that asks the primary for what it may have missed
 constexpr std::size_t maxCatchUpWaiters = 1024;          // requests that wait for one such question
+constexpr Duration hostPatience = 2s;                    // without a link to a node, before the BMCs that it fronts get another
+constexpr Duration hostTick = 250ms;                     // how late that, or the end of a lease, may be noticed
+constexpr std::size_t maxHostOrders = 32;                // of those that keep BMCs fronted, under way at once
+constexpr Duration hostRefusalPause = 10s;               // after one that the state refused: each try is an entry of the log
+constexpr Duration hostedStop = 3s;                      // for a connector that a node runs to end by itself
+constexpr Duration hostedRestartInitial = 500ms;         // after it ended by itself; doubled each time
+constexpr Duration hostedRestartMax = 30s;
 constexpr std::size_t maxClusterFrameBytes = maxRaftMessageBytes + 64;  // MAXMSGSIZE of the peer endpoint
 
 }  // namespace mesh::limits

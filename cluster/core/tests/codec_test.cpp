@@ -44,12 +44,13 @@ std::vector<Operation> everyOperation()
             UpdateTask{"t1", TaskState::completed, 100, "done"},
             RemoveTask{"t1"},
             FailRunningTasks{3, "lost"},
-            AssignHost{"acme", "sled07", 3},
-            PutSource{{"s1", "https://10.0.0.5", "acme", "sled07", 9}, 3},
+            AssignHost{"acme", "sled07", 3, 1, 4},
+            PutSource{{"s1", "https://10.0.0.5", "acme", "sled07", "root", "ab:cd", true, {{3, "box"}, {4, "xob"}}, 1, 4, 9}, 3},
             RemoveSource{"s1", 3},
             PutDocument{{DocumentKind::secret, "acme", "d"}, 3, "{}"},
             RemoveDocument{{DocumentKind::policy, "acme", "d"}, 3},
-            SetCursor{"acme", "sub1", "a:7"}};
+            SetCursor{"acme", "sub1", "a:7"},
+            RegisterHostKey{"acme", "sled07", 3, 12, keyNumber(9)}};
 }
 
 using Codec = Machine;

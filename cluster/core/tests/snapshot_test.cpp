@@ -123,7 +123,8 @@ TEST_F(Snapshots, OfTheNewestFormatThatAreDamagedAreRefusedToo)
     apply(PutNode{node("a", 500, 3), anyRevision});
     apply(AddEnrolment{"e1", hashToken("s"), EnrolmentRole::connector, "tenant-0", "x", "", "", "", at(100)});
     apply(PutTask{{"t1", "1", "", TaskState::running, 4, {"m"}, at(0), {}, "/x", "/y", 3, 0}});
-    apply(PutSource{{"s1", "https://10.0.0.5", "tenant-0", "rack0-sled0", 0}, anyRevision});
+    EXPECT_TRUE(apply(PutSource{{"5", "https://10.0.0.5", "tenant-0", "bmc5", "root", "", false, {{3, "box"}}}, anyRevision}).ok());
+    EXPECT_TRUE(apply(AssignHost{"tenant-0", "bmc5", 3, 1, 1}).ok());
     apply(PutDocument{{DocumentKind::subscription, "tenant-0", "d"}, anyRevision, "{}"});
     EXPECT_TRUE(apply(SetCursor{"tenant-0", "d", "1"}).ok());
     const std::string good = machine.snapshot();

@@ -11,62 +11,167 @@ protected:
     {
         raise();
         apply(PutTenant{"acme"});
-        apply(PutConnector{{"acme", "sled07", keyNumber(7), "", "", ""}});
+        apply(PutConnector{{"acme", "agent", keyNumber(7), "", "", ""}});
         apply(PutNode{node("a", 1), anyRevision});
+        apply(PutNode{node("b", 2), anyRevision});
     }
-    std::uint64_t host() const { return state().registry.find("acme", "sled07")->host; }
+    static Source source(const std::string& id, const std::string& hostName = "https://10.0.0.5")
+    {
+        return {id, hostName, "acme", "bmc-" + id, "root", "", true, {{1, "for a"}, {2, "for b"}}};
+    }
     Applied put(const std::string& id, const std::string& hostName = "https://10.0.0.5",
                 Revision ifRevision = anyRevision)
     {
-        return apply(PutSource{{id, hostName, "acme", "sled07", 0}, ifRevision});
+        return apply(PutSource{source(id, hostName), ifRevision});
     }
+    Applied assign(std::uint64_t host, std::uint64_t term = 1, const std::string& connector = "bmc-S1")
+    {
+        return apply(AssignHost{"acme", connector, host, 1, term});
+    }
+    Applied enter(std::uint64_t host, std::uint64_t assignment, std::size_t key)
+    {
+        return apply(RegisterHostKey{"acme", "bmc-S1", host, assignment, keyNumber(key)});
+    }
+    const tenants::Connector& connector() const { return *state().registry.find("acme", "bmc-S1"); }
 };
 
-TEST_F(Sources, ABmcWithoutAnAgentIsHostedByANodeWhileItIsThere)
+TEST_F(Sources, BringTheirConnectorWithThePrefixAndTakeItAlong)
 {
-    EXPECT_TRUE(apply(AssignHost{"acme", "sled07", 1}).ok());
-    EXPECT_EQ(changes, (std::vector<Change>{{5, ChangeKind::connector, "acme/sled07"}}));
-    EXPECT_EQ(host(), 1U);
-    apply(AssignHost{"acme", "sled07", 1});
+    EXPECT_TRUE(put("S1").ok());
+    ASSERT_NE(state().registry.findByPrefix("s1"), nullptr);
+    EXPECT_TRUE(connector().agentless);
+    EXPECT_EQ(connector().key, "");
+    EXPECT_EQ(findPrefix(state(), "acme", "bmc-S1")->prefix, "S1");
+    EXPECT_EQ(findSourceOf(state(), "acme", "bmc-S1")->id, "S1");
+    const Revision seen = findSource(state(), "S1")->revision;
+    put("S1");
     EXPECT_TRUE(changes.empty());
-    EXPECT_EQ(apply(AssignHost{"acme", "sled07", 2}).error.code, Code::notFound);
-    EXPECT_EQ(apply(AssignHost{"acme", "none", 1}).error.code, Code::notFound);
-    apply(PutConnector{{"acme", "sled07", keyNumber(8), "", "R750", ""}});
-    EXPECT_EQ(host(), 1U);
-    apply(RemoveNode{1, anyRevision});
-    EXPECT_EQ(changes.size(), 2U);
-    EXPECT_EQ(host(), 0U);
-}
-
-TEST_F(Sources, BelongToAConnectorAndGoWithIt)
-{
-    EXPECT_TRUE(put("s1").ok());
-    EXPECT_EQ(changes, (std::vector<Change>{{5, ChangeKind::source, "s1"}}));
-    const Revision seen = findSource(state(), "s1")->revision;
-    put("s1");
-    EXPECT_TRUE(changes.empty());
-    EXPECT_TRUE(put("s1", "https://10.0.0.6", seen).ok());
-    EXPECT_EQ(put("s1", "https://10.0.0.7", seen).error.code, Code::preconditionFailed);
-    EXPECT_EQ(apply(RemoveSource{"s1", seen}).error.code, Code::preconditionFailed);
-    EXPECT_TRUE(apply(RemoveSource{"s1", anyRevision}).ok());
-    EXPECT_EQ(apply(RemoveSource{"s1", anyRevision}).error.code, Code::notFound);
-    EXPECT_EQ(put("").error.code, Code::invalidArgument);
-    EXPECT_EQ(put("s1", "").error.code, Code::invalidArgument);
-    EXPECT_EQ(apply(PutSource{{"s1", "x", "acme", "none", 0}, anyRevision}).error.code, Code::notFound);
-    put("s1");
-    put("s2");
-    apply(RemoveConnector{"acme", "sled07"});
+    EXPECT_TRUE(put("S1", "https://10.0.0.6", seen).ok());
+    EXPECT_EQ(changes.size(), 1U);
+    EXPECT_EQ(put("S1", "https://10.0.0.7", seen).error.code, Code::preconditionFailed);
+    EXPECT_EQ(apply(RemoveSource{"S1", seen}).error.code, Code::preconditionFailed);
+    EXPECT_TRUE(apply(RemoveSource{"S1", anyRevision}).ok());
+    EXPECT_EQ(state().registry.find("acme", "bmc-S1"), nullptr);
+    EXPECT_EQ(findPrefix(state(), "acme", "bmc-S1"), nullptr);
     EXPECT_TRUE(state().sources.empty());
+    EXPECT_EQ(apply(RemoveSource{"S1", anyRevision}).error.code, Code::notFound);
+    put("S1");
+    put("S2");
+    apply(RemoveConnector{"acme", "bmc-S1"});
+    EXPECT_EQ(state().sources.size(), 1U);
 }
 
-TEST_F(Sources, AreBounded)
+TEST_F(Sources, ThatCannotBeAreRefusedAndLeaveNothing)
+{
+    put("S1");
+    Source other = source("S2");
+    other.connector = "agent";
+    EXPECT_EQ(apply(PutSource{other, anyRevision}).error.code, Code::alreadyExists);
+    other.connector = "bmc-s1";
+    EXPECT_EQ(apply(PutSource{other, anyRevision}).error.code, Code::alreadyExists);
+    other = source("s1");
+    other.connector = "new";
+    EXPECT_EQ(apply(PutSource{other, anyRevision}).error.code, Code::alreadyExists) << "the prefix is taken, whatever its case";
+    EXPECT_EQ(put("").error.code, Code::invalidArgument);
+    EXPECT_EQ(put("no-prefix").error.code, Code::invalidArgument);
+    EXPECT_EQ(put("S1", "").error.code, Code::invalidArgument);
+    EXPECT_EQ(put("S1", "with space").error.code, Code::invalidArgument);
+    other = source("S1");
+    other.connector = "new";
+    EXPECT_EQ(apply(PutSource{other, anyRevision}).error.code, Code::invalidArgument);
+    other = source("S2");
+    other.tenant = "none";
+    EXPECT_EQ(apply(PutSource{other, anyRevision}).error.code, Code::notFound);
+    EXPECT_EQ(state().sources.size(), 1U);
+    EXPECT_EQ(state().registry.connectors().size(), 2U);
+}
+
+TEST_F(Sources, AreRunByOneNodeAndTheKeyOfTheOneBeforeIsDeadAtOnce)
+{
+    put("S1");
+    EXPECT_TRUE(assign(1).ok());
+    EXPECT_EQ(changes.size(), 2U);
+    const std::uint64_t first = connector().assignment;
+    EXPECT_TRUE(enter(1, first, 21).ok());
+    EXPECT_EQ(state().registry.findByKey(keyNumber(21)), &connector());
+    assign(1);
+    EXPECT_TRUE(changes.empty()) << "it is the host already";
+    EXPECT_TRUE(assign(2).ok());
+    EXPECT_EQ(state().registry.findByKey(keyNumber(21)), nullptr);
+    EXPECT_GT(connector().assignment, first);
+    EXPECT_EQ(connector().host, 2U);
+    EXPECT_EQ(assign(3).error.code, Code::notFound);
+    EXPECT_EQ(assign(1, 1, "none").error.code, Code::notFound);
+    EXPECT_EQ(assign(1, 1, "agent").error.code, Code::preconditionFailed);
+}
+
+TEST_F(Sources, TheKeyOfAnAssignmentIsEnteredOnceByItsHost)
+{
+    put("S1");
+    EXPECT_EQ(enter(0, 0, 21).error.code, Code::preconditionFailed);
+    assign(1);
+    const std::uint64_t first = connector().assignment;
+    EXPECT_EQ(enter(2, first, 21).error.code, Code::preconditionFailed);
+    EXPECT_EQ(enter(1, first - 1, 21).error.code, Code::preconditionFailed);
+    EXPECT_EQ(enter(1, first, 1).error.code, Code::alreadyExists) << "a node's";
+    EXPECT_EQ(enter(1, first, 7).error.code, Code::alreadyExists) << "another connector's";
+    EXPECT_TRUE(enter(1, first, 21).ok());
+    EXPECT_TRUE(enter(1, first, 21).ok());
+    EXPECT_TRUE(changes.empty());
+    EXPECT_EQ(enter(1, first, 22).error.code, Code::alreadyExists);
+    assign(0);
+    assign(1);
+    EXPECT_EQ(enter(1, first, 21).error.code, Code::preconditionFailed) << "it was a former assignment";
+    EXPECT_TRUE(enter(1, connector().assignment, 22).ok());
+}
+
+TEST_F(Sources, APrimaryThatWasReplacedAssignsNothing)
+{
+    put("S1");
+    EXPECT_TRUE(assign(1, 5).ok());
+    EXPECT_EQ(findSource(state(), "S1")->term, 5U);
+    EXPECT_EQ(findSource(state(), "S1")->generation, 1U);
+    EXPECT_EQ(assign(2, 4).error.code, Code::refused);
+    EXPECT_EQ(connector().host, 1U);
+    EXPECT_TRUE(assign(2, 5).ok());
+    put("S1", "https://10.0.0.8");
+    EXPECT_EQ(findSource(state(), "S1")->term, 5U) << "a change of the source does not lower it";
+    EXPECT_TRUE(apply(AssignHost{"acme", "bmc-S1", 1, 2, 1}).ok()) << "a new generation outranks every term";
+}
+
+TEST_F(Sources, ANodeThatIsRemovedRunsNothingAndCanReadNothing)
+{
+    put("S1");
+    assign(1);
+    enter(1, connector().assignment, 21);
+    apply(RemoveNode{1, anyRevision});
+    EXPECT_EQ(connector().host, 0U);
+    EXPECT_EQ(state().registry.findByKey(keyNumber(21)), nullptr);
+    EXPECT_EQ(findSource(state(), "S1")->passwords, (std::vector<SealedPassword>{{2, "for b"}}));
+}
+
+TEST_F(Sources, NobodyElseTakesTheirConnector)
+{
+    put("S1");
+    EXPECT_EQ(apply(PutConnector{{"acme", "bmc-S1", keyNumber(30), "", "", ""}}).error.code, Code::preconditionFailed);
+    EXPECT_EQ(apply(BeginRotation{"acme", "bmc-S1"}).error.code, Code::preconditionFailed);
+    EXPECT_TRUE(apply(RevokeConnector{"acme", "bmc-S1"}).ok());
+    EXPECT_EQ(assign(1).error.code, Code::refused);
+    EXPECT_TRUE(apply(RemoveSource{"S1", anyRevision}).ok());
+}
+
+TEST_F(Sources, AreBoundedAndOrdersForThoseThatAreThereFit)
 {
     std::size_t made = 0;
-    while (put("s" + std::to_string(made)).ok()) {
+    while (put("S" + std::to_string(made)).ok()) {
         ++made;
         ASSERT_LE(made, limits::maxSources);
     }
-    EXPECT_EQ(apply(PutSource{{"more", "x", "acme", "sled07", 0}, anyRevision}).error.code, Code::full);
+    EXPECT_GT(made, 200U);
+    EXPECT_EQ(put("more").error.code, Code::full);
+    EXPECT_EQ(state().registry.connectors().size(), made + 1);
+    EXPECT_TRUE(apply(AssignHost{"acme", "bmc-S1", 1, UINT64_MAX, UINT64_MAX}).ok());
+    EXPECT_TRUE(enter(1, connector().assignment, 21).ok());
     StateMachine copy;
     ASSERT_TRUE(copy.restore(machine.snapshot()).ok());
     EXPECT_EQ(copy.hash(), machine.hash());
