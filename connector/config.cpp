@@ -6,6 +6,7 @@
 #include "shoset/zmq/keys.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace mesh::connector {
 
@@ -85,6 +86,7 @@ Result<Config> loadConfig(const std::string& path)
     config::Section connector = root.section("connector");
     out.name = connector.name("name");
     out.keyFile = connector.text("key");
+    out.settings.assignment = connector.number("assignment", 0, std::numeric_limits<std::uint64_t>::max());
     readAggregators(reader, root, out);
     const std::string passwordFile = readTarget(reader, root.section("target"), out);
     const std::string policyFile = root.section("policy").text("file", "");

@@ -29,7 +29,10 @@ struct Broker::Request {
     shoset::ReceiveWindow incoming;
 };
 
-Broker::Broker(Mesh& meshOfNode, BrokerEvents& asker, Rng& random) : mesh(meshOfNode), events(asker), rng(random) {}
+Broker::Broker(Mesh& meshOfNode, BrokerEvents& asker, const Satellites& known, Rng& random)
+    : mesh(meshOfNode), events(asker), satellites(known), rng(random)
+{
+}
 
 Broker::~Broker() = default;
 
@@ -49,6 +52,7 @@ void Broker::start(Ticket ticket, SatelliteRequest given, Now now)
     request.connector = std::move(given.connector);
     request.command = {"redfish.request", std::move(given.user), std::move(given.connectorPrefix), std::move(given.http),
                        given.bodyLength, std::move(given.hosts)};
+    request.command.assignment = assignmentOf(request.connector);
     request.begun = now.mono;
     request.deadline = given.deadline;
     request.body = std::move(given.body);
@@ -77,6 +81,27 @@ bool Broker::trySend(Request& request, Now now)
     request.link = way;
     request.retryAt = request.bodyFollows ? never : now.mono + (request.deadline - now.mono) / 3;
     schedule(request, std::min(request.retryAt, request.deadline));
+    return true;
+}
+
+std::uint64_t Broker::assignmentOf(const shoset::Address& connector) const
+{
+    const Satellite* satellite = satellites.find(connector);
+    return satellite == nullptr ? 0 : satellite->assignment;
+}
+
+// Before it is sent again. True: another node runs the connector now, so that the request has ended here, as nobody can say
+// how.
+bool Broker::isOvertaken(Request& request, Now now)
+{
+    const std::uint64_t current = assignmentOf(request.connector);
+    const std::string& method = request.command.http.method;
+    if (request.command.assignment == current || method == "GET" || method == "HEAD") {
+        request.command.assignment = current;
+        return false;
+    }
+    ++count.overtaken;
+    fail(request, {Code::outcomeUnknown, "the node that ran its connector was replaced before the answer"}, now);
     return true;
 }
 
@@ -267,7 +292,7 @@ void Broker::takeAnotherWay(Request& request, Now now)
     if (request.started || request.bodyFollows) {
         tellCancel(request, now);
         fail(request, {Code::outcomeUnknown, "the link to it ended midway"}, now);
-    } else if (!trySend(request, now)) {
+    } else if (!isOvertaken(request, now) && !trySend(request, now)) {
         awaitWay(request, now);
     }
 }
@@ -293,7 +318,9 @@ void Broker::onRoutesChanged(const std::vector<shoset::Address>& addresses, Now 
             continue;
         }
         if (!request->link) {
-            trySend(*request, now);
+            if (!isOvertaken(*request, now)) {
+                trySend(*request, now);
+            }
         } else if (!mesh.leadsTo(*request->link, request->connector)) {
             takeAnotherWay(*request, now);
         }
@@ -311,6 +338,9 @@ void Broker::onTimer(Now now)
 void Broker::expire(Request& request, Now now)
 {
     if (request.deadline > now.mono && request.link) {
+        if (isOvertaken(request, now)) {
+            return;
+        }
         request.retryAt = never;
         schedule(request, request.deadline);
         if (mesh.send(request.connector, request.id, request.command, request.body, true, request.deadline, now,

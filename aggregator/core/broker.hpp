@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aggregator/core/mesh.hpp"
+#include "aggregator/core/satellites.hpp"
 #include "shoset/base/rng.hpp"
 #include "shoset/core/message.hpp"
 #include "shoset/core/stream.hpp"
@@ -47,14 +48,15 @@ public:
 
 struct BrokerCounters {
     std::uint64_t started = 0, answered = 0, failed = 0, retried = 0, timedOut = 0, refusedFull = 0, unknownReply = 0,
-                  wrongSource = 0, brokenStream = 0, cancelled = 0;
+                  wrongSource = 0, brokenStream = 0, cancelled = 0, overtaken = 0;
 };
 
 // Requests to satellites in flight: each has one command id for life, is sent again under it over another way to the
-// same connector when a link dies or stays silent, and ends by its deadline in an answer or in what is known.
+// same connector when a link dies or stays silent, and ends by its deadline in an answer or in what is known. Where another
+// node has come to run the connector meanwhile, only what is safe to repeat is: the new one does not know what the old one did.
 class Broker {
 public:
-    Broker(Mesh& mesh, BrokerEvents& events, Rng& rng);
+    Broker(Mesh& mesh, BrokerEvents& events, const Satellites& satellites, Rng& rng);
     ~Broker();
 
     void start(Ticket ticket, SatelliteRequest request, Now now);
@@ -79,6 +81,8 @@ public:
 private:
     struct Request;
     bool trySend(Request& request, Now now);
+    std::uint64_t assignmentOf(const shoset::Address& connector) const;
+    bool isOvertaken(Request& request, Now now);
     void takeAnotherWay(Request& request, Now now);
     void awaitWay(Request& request, Now now);
     void schedule(Request& request, Instant when);
@@ -92,6 +96,7 @@ private:
 
     Mesh& mesh;
     BrokerEvents& events;
+    const Satellites& satellites;
     Rng& rng;
     std::unordered_map<MessageId, std::unique_ptr<Request>> requests;
     std::unordered_map<Ticket, MessageId> byTicket;

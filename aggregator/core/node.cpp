@@ -27,7 +27,7 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
       links({settings.name, rng.next(), shoset::capabilityRedfish | shoset::capabilityStreams, settings.software}, frames,
             *this),
       catchUp(engine), logins(engine, catchUp, passwords, rng), resources(engine, catchUp, members, logins, passwords, machines, *this, rng),
-      front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, rng),
+      front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
       keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng),
       rotations(links, engine, rng)
 {
@@ -275,6 +275,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_enrolments_total", "Connectors enrolled by this node", e.enrolled, false},
         {"bmcmesh_enrolments_refused_total", "Strangers refused on the enrolment endpoint", e.refused + e.malformed, false},
         {"bmcmesh_enrolments_limited_total", "Strangers not answered because too many came at once", e.limited, false},
+        {"bmcmesh_requests_overtaken_total", "Requests that ended as unknown because their connector went to another node", b.overtaken, false},
         {"bmcmesh_caught_up_total", "Sessions that were known only after asking the primary", c.caughtUp, false},
         {"bmcmesh_catch_up_refused_total", "Questions to the primary refused because too many waited", catchUp.refused(), false},
         {"bmcmesh_logins_remembered_total", "Logins by a remembered credential", c.remembered, false},

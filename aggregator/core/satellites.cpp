@@ -67,6 +67,7 @@ void Satellites::setRegistry(const tenants::Registry& registry)
         satellite.tenant = connector.tenant;
         satellite.name = connector.name;
         satellite.prefix = connector.prefix;
+        satellite.assignment = connector.assignment;
         if (!satellite.prefix.empty()) {
             byLowerPrefix[toLower(satellite.prefix)] = address;
         }

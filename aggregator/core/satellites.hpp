@@ -18,6 +18,7 @@ struct Satellite {
     std::string tenant;
     std::string name;
     std::string prefix;  // empty: not assigned yet, so nothing of it shows
+    std::uint64_t assignment = 0;  // of the node that runs its connector; 0: its BMC's own agent, or nobody yet
     std::string uuid;    // of its ServiceRoot, once announced
     std::string redfishVersion;
     std::vector<std::string> rootLinks;  // what its root links, below /redfish/v1/ on the satellite

@@ -22,7 +22,7 @@ Connector::Connector(ConnectorSettings given, ConnectorPort& port, BmcPort& bmc,
       self{settings.name, rng.next(),
            shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityAggregators, "bmcmesh"},
       shell(port), state(statePort), contacts(settings.aggregators),
-      executor(settings.policy, settings.ownHosts, bmc, journal, statePort, *this), watch(bmc, *this, rng)
+      executor(settings.policy, settings.ownHosts, bmc, journal, statePort, *this, settings.assignment), watch(bmc, *this, rng)
 {
 }
 

@@ -20,6 +20,7 @@ struct ConnectorSettings {
     std::vector<std::string> ownHosts;  // host[:port] of the target and its aliases
     LocalPolicy policy;
     std::vector<shoset::AggregatorAddress> aggregators;  // as configured
+    std::uint64_t assignment = 0;       // of the node that runs it for a BMC without an agent; 0: this is the BMC's agent
 };
 
 struct ConnectorCounters {

@@ -36,9 +36,9 @@ Error outranked(const shoset::Fence& fence, const shoset::Fence& seen)
 }  // namespace
 
 Executor::Executor(LocalPolicy localPolicy, std::vector<std::string> hosts, BmcPort& bmcPort, JournalPort& persistence,
-                   StatePort& statePort, ExecutorHost& owner)
-    : policy(std::move(localPolicy)), ownHosts(std::move(hosts)), bmc(bmcPort), journalPort(persistence), state(statePort),
-      host(owner)
+                   StatePort& statePort, ExecutorHost& owner, std::uint64_t ownAssignment)
+    : policy(std::move(localPolicy)), ownHosts(std::move(hosts)), assignment(ownAssignment), bmc(bmcPort),
+      journalPort(persistence), state(statePort), host(owner)
 {
 }
 
@@ -126,6 +126,11 @@ void Executor::onCommand(shoset::LinkId link, shoset::Message message, std::stri
                          std::optional<Instant> deadline, Now now)
 {
     ++count.commands;
+    if (std::get<shoset::Command>(message.content).assignment != assignment) {
+        ++count.refusedAssignment;
+        refuse(message, link, {Code::notSent, "it was meant for the connector of another assignment; not executed"}, now);
+        return;
+    }
     const shoset::Fence fence = std::get<shoset::Command>(message.content).fence;
     fences.see(fence);
     saveFence();

@@ -44,12 +44,14 @@ public:
 struct ExecutorCounters {
     std::uint64_t commands = 0, repeats = 0, replayed = 0, refusedByPolicy = 0, refusedLate = 0, refusedFull = 0,
                   refusedOld = 0, refusedInput = 0, unknownOutcome = 0, journalFailures = 0, bmcFailures = 0, cancelled = 0,
-                  unknownStream = 0, undeliverable = 0, refreshTimeouts = 0, refusedFence = 0, fenceFailures = 0;
+                  unknownStream = 0, undeliverable = 0, refreshTimeouts = 0, refusedFence = 0, fenceFailures = 0,
+                  refusedAssignment = 0;
 };
 
 // Executes commands on the BMC, each at most once per id: repeats of a running one only move its way back, repeats of a
 // finished one get its answer again, and what is not safe to repeat is begun only after its journal entry is on disk. What
 // the primary orders is refused once a higher fence was seen, and begun only after its own fence is on disk.
+// One that a node runs executes what was meant for its own assignment alone: it cannot know what the one before it did.
 // Bodies stream both ways under credit and are localised on the way.
 //
 // All writes to the BMC pass here, whichever aggregator they come from, so the reply to a GET says whether one began or ended
@@ -58,7 +60,7 @@ struct ExecutorCounters {
 class Executor {
 public:
     Executor(LocalPolicy policy, std::vector<std::string> ownHosts, BmcPort& bmc, JournalPort& journalPort,
-             StatePort& state, ExecutorHost& host);
+             StatePort& state, ExecutorHost& host, std::uint64_t assignment = 0);
     ~Executor();
 
     // Before the first command. A torn tail is cut off at once, so that nothing is appended to half a line.
@@ -115,6 +117,7 @@ private:
 
     const LocalPolicy policy;
     const std::vector<std::string> ownHosts;
+    const std::uint64_t assignment;
     BmcPort& bmc;
     JournalPort& journalPort;
     StatePort& state;

@@ -131,13 +131,12 @@ void put(wire::Header& to, const Command& from)
     out.set_target(from.http.target);
     putHeaders(from.http.headers, *out.mutable_headers());
     out.set_body_length(from.bodyLength);
-    for (const std::string& host : from.hosts) {
-        out.add_hosts(host);
-    }
+    out.mutable_hosts()->Add(from.hosts.begin(), from.hosts.end());
     if (from.fence.isSet()) {
         out.mutable_fence()->set_generation(from.fence.generation);
         out.mutable_fence()->set_term(from.fence.term);
     }
+    out.set_assignment(from.assignment);
 }
 
 Result<Command> take(wire::Command& from)
@@ -154,6 +153,7 @@ Result<Command> take(wire::Command& from)
     out.bodyLength = from.body_length();
     out.hosts = takeStrings(*from.mutable_hosts());
     out.fence = {from.fence().generation(), from.fence().term()};
+    out.assignment = from.assignment();
     return out;
 }
 

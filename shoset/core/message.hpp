@@ -113,6 +113,7 @@ struct Command {
     std::int64_t bodyLength = 0;  // -1: not known
     std::vector<std::string> hosts;
     Fence fence = {};
+    std::uint64_t assignment = 0;  // of a connector that a node runs, as the sender knows it; 0: its BMC's own agent
 };
 
 enum class ReplyState : std::uint8_t { onGoing = 1, success = 2, fail = 3 };

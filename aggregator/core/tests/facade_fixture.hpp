@@ -127,6 +127,7 @@ protected:
         said.message = why;
         say(link, {to.id, name(link), "agg", said}, {}, true);
     }
+    void link(shoset::LinkId link) { greet(link); }
     void pass(Duration time)
     {
         now.mono += time;
@@ -142,7 +143,7 @@ protected:
     Satellites satellites{"service"};
     Mesh mesh{{"agg", 1, 0, "test"}, *this, *this};
     Facade facade{{"service", 2s}, *this, *this, *this, satellites};
-    Broker broker{mesh, facade, rng};
+    Broker broker{mesh, facade, satellites, rng};
     std::map<ExchangeId, Given> given;
     std::vector<MessageId> cancelled;
     bool undisturbed = true;  // what replies say

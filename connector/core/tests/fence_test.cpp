@@ -99,6 +99,26 @@ TEST_F(FenceTest, TheSameFenceIsNotWrittenAgain)
     EXPECT_EQ(journal.tokens.size(), 2U);
 }
 
+TEST_F(FenceTest, OneThatANodeRunsExecutesWhatWasMeantForItsOwnAssignmentAlone)
+{
+    Executor hosted(LocalPolicy({}), {"bmc"}, bmc, journal, state, host, 12);
+    const auto told = [&](Executor& executed, std::uint64_t assignment) {
+        shoset::Message message = command("GET", "/redfish/v1/Systems/P1_1");
+        std::get<shoset::Command>(message.content).assignment = assignment;
+        host.sent.clear();
+        executed.onCommand(1, message, {}, true, now.mono + 30s, now);
+        return host.sent.empty() ? Code::ok : host.reply(0).code;
+    };
+    for (const std::uint64_t other : {0, 11, 13}) {
+        EXPECT_EQ(told(hosted, other), Code::notSent) << other;
+    }
+    EXPECT_EQ(told(executor, 12), Code::notSent) << "the BMC's own agent has none";
+    EXPECT_TRUE(bmc.started.empty());
+    EXPECT_EQ(told(hosted, 12), Code::ok);
+    EXPECT_EQ(bmc.started.size(), 1U);
+    EXPECT_EQ(hosted.counters().refusedAssignment, 3U);
+}
+
 TEST_F(FenceTest, APrimaryThatWasReplacedOrdersNothing)
 {
     give(ordered({2, 7}));

@@ -146,6 +146,9 @@ TEST(Codec, ACommandThatThePrimaryDidNotOrderCarriesNoFence)
     wire::Header header;
     ASSERT_TRUE(header.ParseFromString(encodeHeader(someMessage(Command{}))));
     EXPECT_FALSE(header.command().has_fence());
+    Command hosted;
+    hosted.assignment = UINT64_MAX;
+    EXPECT_EQ(roundTrip<Command>(hosted).assignment, UINT64_MAX);
 }
 
 TEST(Fence, AGenerationOutranksEveryTermOfTheOneBefore)
