@@ -25,7 +25,8 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::s
     : loop(ownLoop), config(std::move(given)), configPath(std::move(configFile)), stateDirectory(std::move(state)),
       notify(std::move(systemd)), worker(loop.context()),
       cluster(loop, worker, config, stateDirectory, rng),
-      hooks(loop.context(), {config.onPrimary, config.onStandby}, config.name), turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { node->onTimer(loop.now()); }}),
+      hooks(loop.context(), {config.onPrimary, config.onStandby}, config.name),
+      hosts(loop.context(), worker, stateDirectory), turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { node->onTimer(loop.now()); }}),
       watchdog(loop, notify), stopTimer(loop.context()), enrolmentTimer(loop.context())
 {
 }
@@ -41,6 +42,7 @@ Result<void> Daemon::start()
     if (!keys) {
         return keys.error();
     }
+    hosts.setKeys(*keys);
     const auto send = [this](const std::string& to, const std::string& message) { links->sendClusterMessage(to, message); };
     if (Result<void> opened = cluster.open(keys->publicKey, {send, [this] { endTurn(); }}); !opened) {
         return opened;
@@ -57,7 +59,7 @@ Result<void> Daemon::start()
                           config.collectionDeadline, config.authorityLease};
     links = std::make_unique<Links>(loop.context(), config, *this,
                                     [this](std::string_view key) { return node->connectorOfKey(key); });
-    node = std::make_unique<Node>(std::move(settings), *links, *server, cluster.engine(), cluster, *this, *this, rng);
+    node = std::make_unique<Node>(std::move(settings), *links, *server, cluster.engine(), cluster, *this, hosts, *this, rng);
     if (Result<void> accepted = node->setRegistry(std::move(*registry)); !accepted) {
         return accepted;
     }
@@ -262,7 +264,8 @@ void Daemon::checkStopped()
         stopTimer.async_wait([this](const boost::system::error_code&) { checkStopped(); });
         return;
     }
-    cluster.stop([this] { leave(); });
+    node->hosting().stop();
+    hosts.stop([this] { cluster.stop([this] { leave(); }); });
 }
 
 void Daemon::leave()
@@ -353,6 +356,7 @@ std::vector<Counter> Daemon::shellMetrics() const
     out.push_back({"bmcmesh_http_timed_out_total", "Connections ended by a timeout", c.timedOut, false});
     out.push_back({"bmcmesh_http_aborted_total", "Requests that the client gave up", c.aborted, false});
     out.push_back({"bmcmesh_blocking_refused_total", "Jobs refused by the full blocking queue", worker.refused(), false});
+    out.push_back({"bmcmesh_hosted_restarts_total", "Connectors run here that ended by themselves and were started again", hosts.restarts(), false});
     out.push_back({"bmcmesh_log_lines_dropped_total", "Log lines that stderr did not take", log::droppedLines(), false});
     return out;
 }

@@ -2,6 +2,7 @@
 
 #include "aggregator/cluster_shell.hpp"
 #include "aggregator/core/node.hpp"
+#include "aggregator/host_programs.hpp"
 #include "aggregator/http/server.hpp"
 #include "aggregator/links.hpp"
 #include "aggregator/role_hooks.hpp"
@@ -29,7 +30,8 @@ public:
     Result<void> start();
     // Takes over a changed registry and certificate; anything wrong leaves all as it was.
     void reload();
-    // Stops accepting, lets what is in flight end within a bound, hands the primary's part over, says bye, stops the loop.
+    // Stops accepting, lets what is in flight end within a bound, ends the connectors that it runs, hands the primary's part
+    // over, says bye, stops the loop.
     void stop();
 
 private:
@@ -71,6 +73,7 @@ private:
     host::BlockingWorker worker;
     ClusterShell cluster;
     RoleHooks hooks;
+    HostPrograms hosts;
     cluster::WatchId watching = 0;
     std::unique_ptr<Links> links;
     std::unique_ptr<Server> server;

@@ -5,9 +5,14 @@
 #include "shoset/host/signals.hpp"
 
 #include <malloc.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <string>
 
 namespace {
 
@@ -21,8 +26,24 @@ void keepMemorySmall()
     mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 }
 
+// An aggregator that runs us for a BMC without an agent names itself: we end with it, however it ends.
+Result<void> endWithParent()
+{
+    const char* parent = std::getenv("BMCMESH_PARENT");
+    if (parent == nullptr) {
+        return {};
+    }
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || std::to_string(::getppid()) != parent) {
+        return Error{Code::unavailable, "the aggregator that started this connector is gone"};
+    }
+    return {};
+}
+
 Result<void> run(const host::ProgramOptions& options)
 {
+    if (Result<void> tied = endWithParent(); !tied) {
+        return tied;
+    }
     keepMemorySmall();
     Result<connector::Config> config = connector::loadConfig(options.config);
     if (!config) {

@@ -131,10 +131,13 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
          [](R& all, const CallPtr& call) { all.sessions.create(call); }, nullptr, createOnly},
         {"redfish/v1/SessionService/Sessions/{}", "GET, HEAD, DELETE",
          [](R& all, const CallPtr& call) { all.sessions.handle(call); }, nullptr, {}, About::session},
-        {"redfish/v1/AggregationService/AggregationSources", readOnly, nullptr,
+        {"redfish/v1/AggregationService/AggregationSources", withCreate,
+         [](R& all, const CallPtr& call) { all.sources.create(call); },
          [](const R& all, const Call& call) { return all.aggregation.list(call); }},
-        {"redfish/v1/AggregationService/AggregationSources/{}", readOnly,
-         [](R& all, const CallPtr& call) { call->answer(all.aggregation.get(*call)); }},
+        {"redfish/v1/AggregationService/AggregationSources/Members", createOnly,
+         [](R& all, const CallPtr& call) { all.sources.create(call); }},
+        {"redfish/v1/AggregationService/AggregationSources/{}", agentlessAllow,
+         [](R& all, const CallPtr& call) { all.sources.handle(call); }},
         {"redfish/v1/AggregationService/ConnectionMethods/{}", readOnly,
          [](R& all, const CallPtr& call) { call->answer(all.aggregation.method(*call)); }},
         {"redfish/v1/Managers/{}", readOnly, [](R& all, const CallPtr& call) { call->answer(all.managers.get(*call)); }},
@@ -204,10 +207,10 @@ const FacadeResources::Route* FacadeResources::routeOf(std::string_view path, st
 }
 
 FacadeResources::FacadeResources(cluster::StateEngine& engine, CatchUp& catchUp, MembershipPort& members,
-                                 Credentials& credentials, PasswordPort& passwords, const Satellites& satellites,
+                                 Credentials& credentials, PasswordPort& passwords, HostPort& hosts, const Satellites& satellites,
                                  const NodeView& node, Rng& rng)
-    : context{engine, catchUp, members, credentials, passwords, satellites, node, rng}, services(context), accounts(context), roles(context),
-      sessions(context, services), aggregation(context), cluster(context), managers(context), registry(context)
+    : context{engine, catchUp, members, credentials, passwords, hosts, satellites, node, rng}, services(context), accounts(context), roles(context),
+      sessions(context, services), aggregation(context), sources(context, aggregation), cluster(context), managers(context), registry(context)
 {
 }
 

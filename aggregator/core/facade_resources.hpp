@@ -9,6 +9,7 @@
 #include "aggregator/core/resource_roles.hpp"
 #include "aggregator/core/resource_services.hpp"
 #include "aggregator/core/resource_sessions.hpp"
+#include "aggregator/core/resource_sources.hpp"
 
 #include <optional>
 #include <span>
@@ -22,7 +23,7 @@ namespace mesh::aggregator {
 class FacadeResources final : public OwnResources {
 public:
     FacadeResources(cluster::StateEngine& engine, CatchUp& catchUp, MembershipPort& members, Credentials& credentials, PasswordPort& passwords,
-                    const Satellites& satellites, const NodeView& node, Rng& rng);
+                    HostPort& hosts, const Satellites& satellites, const NodeView& node, Rng& rng);
     FacadeResources(const FacadeResources&) = delete;
     FacadeResources& operator=(const FacadeResources&) = delete;
 
@@ -50,6 +51,7 @@ private:
     RoleResources roles;
     SessionResources sessions;
     AggregationResources aggregation;
+    SourceResources sources;
     ClusterResources cluster;
     ManagerResources managers;
     RegistryResources registry;

@@ -21,15 +21,18 @@ void addKeyMetrics(const KeyRotationCounters& k, std::vector<Counter>& out)
 }  // namespace
 
 Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& stateEngine,
-           MembershipPort& members, PasswordPort& passwords, const ShellMetrics& shellMetrics, Rng& random)
+           MembershipPort& members, PasswordPort& passwords, HostPort& hosts, const ShellMetrics& shellMetrics, Rng& random)
     : settings(std::move(given)), engine(stateEngine), shell(shellMetrics), rng(random),
       machines(engine.state().serviceUuid),
       links({settings.name, rng.next(), shoset::capabilityRedfish | shoset::capabilityStreams, settings.software}, frames,
             *this),
-      catchUp(engine), logins(engine, catchUp, passwords, rng), resources(engine, catchUp, members, logins, passwords, machines, *this, rng),
+      catchUp(engine), logins(engine, catchUp, passwords, rng), resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
       keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng),
-      rotations(links, engine, rng)
+      rotations(links, engine, rng),
+      hosted({settings.cluster.self.id, [this](const std::string& node) { return links.hasDirectLink(node); },
+              [this](Now now) { return front.orders().mayWrite(now).ok(); }},
+             engine, hosts, rng)
 {
     front.setBroker(requests);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
@@ -65,6 +68,7 @@ void Node::onClusterStatus(Now now)
 {
     front.orders().setPrimaryKnown(engine.status().leader != 0, now.mono);
     keeper.wake();
+    hosted.wake();
 }
 
 // What connectors dial follows the registered nodes.
@@ -87,6 +91,7 @@ void Node::onTimer(Now now)
     keeper.onTimer(now);
     rotations.onTimer(now);
     logins.sessions().onTimer(now);
+    hosted.onTimer(now);
 }
 
 Instant Node::nextDeadline() const
@@ -95,7 +100,7 @@ Instant Node::nextDeadline() const
         return Instant{};
     }
     return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), keeper.nextDeadline(),
-                     rotations.nextDeadline(), logins.sessions().nextDeadline()});
+                     rotations.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline()});
 }
 
 void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
@@ -145,6 +150,11 @@ void Node::onServiceChange()
 void Node::onStateChange(const cluster::Change& change)
 {
     keeper.wake();
+    const bool ofHosts = change.kind == cluster::ChangeKind::source || change.kind == cluster::ChangeKind::connector ||
+                         change.kind == cluster::ChangeKind::node || change.kind == cluster::ChangeKind::everything;
+    if (ofHosts) {
+        hosted.wake();
+    }
     aggregatorsChanged = aggregatorsChanged || change.kind == cluster::ChangeKind::node ||
                          change.kind == cluster::ChangeKind::service || change.kind == cluster::ChangeKind::everything;
     if (change.kind == cluster::ChangeKind::service || change.kind == cluster::ChangeKind::everything) {
@@ -275,6 +285,8 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_enrolments_total", "Connectors enrolled by this node", e.enrolled, false},
         {"bmcmesh_enrolments_refused_total", "Strangers refused on the enrolment endpoint", e.refused + e.malformed, false},
         {"bmcmesh_enrolments_limited_total", "Strangers not answered because too many came at once", e.limited, false},
+        {"bmcmesh_hosted_connectors", "Connectors of BMCs without an agent that this node runs", hosted.running(), true},
+        {"bmcmesh_host_assignments_total", "Orders of this node as the primary that another one fronts a BMC", hosted.assigned(), false},
         {"bmcmesh_requests_overtaken_total", "Requests that ended as unknown because their connector went to another node", b.overtaken, false},
         {"bmcmesh_caught_up_total", "Sessions that were known only after asking the primary", c.caughtUp, false},
         {"bmcmesh_catch_up_refused_total", "Questions to the primary refused because too many waited", catchUp.refused(), false},

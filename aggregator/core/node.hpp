@@ -6,6 +6,7 @@
 #include "aggregator/core/enrolment.hpp"
 #include "aggregator/core/facade.hpp"
 #include "aggregator/core/facade_resources.hpp"
+#include "aggregator/core/hosting.hpp"
 #include "aggregator/core/key_rotations.hpp"
 #include "aggregator/core/mesh.hpp"
 #include "aggregator/core/node_view.hpp"
@@ -42,7 +43,7 @@ public:
 class Node final : public MeshEvents, public NodeView {
 public:
     Node(NodeSettings settings, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& engine,
-         MembershipPort& members, PasswordPort& passwords, const ShellMetrics& shell, Rng& rng);
+         MembershipPort& members, PasswordPort& passwords, HostPort& hosts, const ShellMetrics& shell, Rng& rng);
     ~Node() override;
 
     // Who belongs to the mesh, where that is not kept in the cluster (the factory-provisioned registry); prefixes come from
@@ -60,6 +61,7 @@ public:
     Credentials& credentials() { return logins; }
     const Satellites& satellites() const { return machines; }
     Enrolment& enrolment() { return strangers; }
+    Hosting& hosting() { return hosted; }
     const Broker& broker() const { return requests; }
 
     void onTimer(Now now);
@@ -109,6 +111,7 @@ private:
     ClusterKeeper keeper;
     Enrolment strangers;
     KeyRotations rotations;
+    Hosting hosted;
 };
 
 }  // namespace mesh::aggregator

@@ -50,6 +50,22 @@ std::string dump(const json& value)
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+// How a BMC without an agent is reached, and by whom.
+void describe(json& body, const cluster::Source& source, const cluster::State& state)
+{
+    json& oem = body["Oem"]["Bmcmesh"];
+    body["HostName"] = source.hostName;
+    body["UserName"] = source.userName;
+    body["Password"] = nullptr;
+    const std::string judged = source.insecure ? "Unchecked" : "Authority";
+    oem["Certificate"] = source.fingerprint.empty() ? judged : source.fingerprint;
+    const tenants::Connector* connector = state.registry.find(source.tenant, source.connector);
+    const cluster::Node* host = connector == nullptr ? nullptr : cluster::findNode(state, connector->host);
+    if (host != nullptr) {
+        oem["Host"] = host->name;
+    }
+}
+
 }  // namespace
 
 std::vector<const Satellite*> AggregationResources::visible(const std::string& tenant) const
@@ -90,7 +106,13 @@ const Satellite* AggregationResources::find(const Call& call) const
     return nullptr;
 }
 
-Answer AggregationResources::get(const Call& call) const
+const cluster::Source* AggregationResources::agentless(const Call& call) const
+{
+    const Satellite* satellite = find(call);
+    return satellite == nullptr ? nullptr : cluster::findSourceOf(context.engine.state(), satellite->tenant, satellite->name);
+}
+
+Answer AggregationResources::get(const Call& call, const std::vector<RedfishMessage>& info) const
 {
     const Satellite* satellite = find(call);
     if (satellite == nullptr) {
@@ -114,7 +136,7 @@ Answer AggregationResources::get(const Call& call) const
         oem["Trouble"] = trouble;
     }
     const std::string type = typeOf("AggregationSource");
-    const json body{{"@odata.id", uriOf(idOf(*satellite))},
+    json body{{"@odata.id", uriOf(idOf(*satellite))},
                     {"@odata.type", type},
                     {"Id", idOf(*satellite)},
                     {"Name", satellite->name},
@@ -123,7 +145,16 @@ Answer AggregationResources::get(const Call& call) const
                     {"Status", status(trouble)},
                     {"Links", {{"ConnectionMethod", {{"@odata.id", methodUri()}}}}},
                     {"Oem", {{"Bmcmesh", std::move(oem)}}}};
-    return representationAnswer(call.request.head, {type, dump(body), std::string(readOnly), {}});
+    const cluster::Source* source = cluster::findSourceOf(context.engine.state(), satellite->tenant, satellite->name);
+    if (source != nullptr) {
+        describe(body, *source, context.engine.state());
+    }
+    const std::string etag = hashTag(dump(body));
+    for (const RedfishMessage& message : info) {
+        body["@Message.ExtendedInfo"].push_back(json::parse(messageJson(message)));
+    }
+    const std::string_view allow = source == nullptr ? readOnly : agentlessAllow;
+    return representationAnswer(call.request.head, {type, dump(body), std::string(allow), etag});
 }
 
 std::string AggregationResources::methodUri() const

@@ -2,6 +2,7 @@
 
 #include "aggregator/core/cluster_keeper.hpp"
 #include "aggregator/core/credentials.hpp"
+#include "aggregator/core/hosting.hpp"
 #include "aggregator/core/node_view.hpp"
 #include "aggregator/core/own_resources.hpp"
 #include "aggregator/core/satellites.hpp"
@@ -22,6 +23,7 @@ struct ResourceContext {
     MembershipPort& members;
     Credentials& credentials;
     PasswordPort& passwords;
+    HostPort& hosts;
     const Satellites& satellites;
     const NodeView& node;
     Rng& rng;

@@ -23,6 +23,8 @@ constexpr std::array sourceProperties{
     OemProperty{"Connector", "The name of the connector in front of the satellite."},
     OemProperty{"Resources", "The children of the satellite's own service root, where they stand on this service.", true},
     OemProperty{"Trouble", "Why the satellite cannot be asked; missing: it can."},
+    OemProperty{"Certificate", "Of a BMC without an agent, how its certificate is judged: Authority, Unchecked, or its SHA-256 fingerprint.", false, true},
+    OemProperty{"Host", "The aggregator that fronts a BMC without an agent; missing: none does."},
 };
 constexpr std::array schemas{
     OemSchema{"AggregationSource", "What an aggregator of bmcmesh knows of a satellite.", sourceProperties},
@@ -50,7 +52,8 @@ std::string propertyElement(const OemProperty& property)
     const std::string element = property.links ? "NavigationProperty" : "Property";
     const std::string type = property.links ? "Collection(Resource.Item)" : "Edm.String";
     return "        <" + element + " Name=\"" + std::string(property.name) + "\" Type=\"" + type + "\" Nullable=\"false\">\n" +
-           "          <Annotation Term=\"OData.Permissions\" EnumMember=\"OData.Permission/Read\"/>\n" +
+           "          <Annotation Term=\"OData.Permissions\" EnumMember=\"OData.Permission/" +
+           (property.writable ? "ReadWrite" : "Read") + "\"/>\n" +
            description(property.description, "          ") + "        </" + element + ">\n";
 }
 
@@ -130,7 +133,7 @@ std::string oemJsonSchema(const OemSchema& schema, const std::string& uri)
     json properties{{"@odata.type", {{"type", "string"}, {"const", schema.type()}}}};
     for (const OemProperty& property : schema.properties) {
         json one = property.links ? json{{"type", "array"}, {"items", {{"$ref", linkSchema}}}} : json{{"type", "string"}};
-        one["readonly"] = true;
+        one["readonly"] = !property.writable;
         one["description"] = property.description;
         properties[std::string(property.name)] = std::move(one);
     }

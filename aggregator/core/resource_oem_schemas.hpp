@@ -12,6 +12,7 @@ struct OemProperty {
     std::string_view name;
     std::string_view description;
     bool links = false;  // an array of links to resources; else one string
+    bool writable = false;
 };
 
 struct OemSchema {

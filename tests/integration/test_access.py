@@ -337,8 +337,8 @@ class Tenants(AccessTest):
                     body = {"a": 1} if method in ("PATCH", "POST") else None
                     there, nowhere = (self.client.request(method, ROOT + path.format(p=prefix), body)
                                       for prefix in (self.blue.prefix, "FFFFFF"))
-                    # the facade's own resources are not for writing, whether there is one or not
-                    self.assertRedfishError(there, 405 if method != "GET" and "Sources" in path else 404)
+                    # nothing is made below one of the facade's own resources, whether there is one or not
+                    self.assertRedfishError(there, 405 if method == "POST" and "Sources" in path else 404)
                     self.assertEqual(there.body, nowhere.body.replace(b"FFFFFF", self.blue.prefix.encode()))
                     kept = [{name: value for name, value in answer.headers.items() if name != "Date"}
                             for answer in (there, nowhere)]

@@ -76,7 +76,7 @@ void SimAggregator::start(const tenants::Registry& registry)
         settings.cluster.founders.push_back(recordOf(member));
     }
     engine.start([this] { endTurn(); });
-    node = std::make_unique<aggregator::Node>(std::move(settings), *this, *this, engine, *this, *this, *this, world.rng());
+    node = std::make_unique<aggregator::Node>(std::move(settings), *this, *this, engine, *this, *this, *this, *this, world.rng());
     if (const Result<void> accepted = node->setRegistry(registry); !accepted) {
         world.fail("the registry is refused: " + accepted.error().message);
     }

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ class SimAggregator final : public Endpoint,
                             public aggregator::HttpPort,
                             public aggregator::PasswordPort,
                             public aggregator::MembershipPort,
+                            public aggregator::HostPort,
                             public aggregator::ShellMetrics {
 public:
     // `all`: the names of the cluster's members, in the order of their ids.
@@ -69,6 +71,13 @@ public:
     void makeVoter(std::uint64_t, Done) override {}
     void removeMember(std::uint64_t, Done) override {}
     void transferTo(std::uint64_t, Done) override {}
+    // Every BMC of the simulation has an agent.
+    Result<std::string> seal(const std::string&, const std::string&) override { return Error{Code::unsupported, "nobody seals"}; }
+    Result<std::string> reseal(const std::string&, const std::string&) override { return Error{Code::unsupported, "nobody seals"}; }
+    void prepare(const aggregator::HostedConnector&, Prepared) override {}
+    void run(const aggregator::Hosted&) override {}
+    void end(const aggregator::Hosted&) override {}
+    void keepOnly(const std::set<aggregator::Hosted>&, cluster::Revision) override {}
     std::vector<aggregator::Counter> shellMetrics() const override { return {}; }
     std::string whyRefused() const override { return {}; }
 

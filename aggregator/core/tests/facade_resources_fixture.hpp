@@ -48,6 +48,20 @@ private:
     std::deque<std::function<void(Now)>> jobs;
 };
 
+// A box names its recipient: "<key>:<password>".
+class FakeHosts final : public HostPort {
+public:
+    Result<std::string> seal(const std::string& password, const std::string& key) override { return key + ":" + password; }
+    Result<std::string> reseal(const std::string& box, const std::string& key) override
+    {
+        return key + box.substr(box.find(':'));
+    }
+    void prepare(const HostedConnector&, Prepared) override {}
+    void run(const Hosted&) override {}
+    void end(const Hosted&) override {}
+    void keepOnly(const std::set<Hosted>&, cluster::Revision) override {}
+};
+
 class FakeNode final : public NodeView {
 public:
     std::string nodeName() const override { return "agg-a"; }
@@ -197,12 +211,13 @@ protected:
     SeededRng rng{7};
     cluster::MemoryEngine engine;
     FakePasswords passwords;
+    FakeHosts hosts;
     FakeNode node;
     Satellites satellites{"7d7dd2a3-6a54-4d2b-8a22-3a3b0f1f8f10"};
     CatchUp catchUp{engine};
     FakeMembers membership;
     Credentials credentials{engine, catchUp, passwords, rng};
-    FacadeResources resources{engine, catchUp, membership, credentials, passwords, satellites, node, rng};
+    FacadeResources resources{engine, catchUp, membership, credentials, passwords, hosts, satellites, node, rng};
 };
 
 }  // namespace mesh::aggregator

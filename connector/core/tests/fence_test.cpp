@@ -101,7 +101,7 @@ TEST_F(FenceTest, TheSameFenceIsNotWrittenAgain)
 
 TEST_F(FenceTest, OneThatANodeRunsExecutesWhatWasMeantForItsOwnAssignmentAlone)
 {
-    Executor hosted(LocalPolicy({}), {"bmc"}, bmc, journal, state, host, 12);
+    Executor hosted(LocalPolicy(), {"bmc"}, bmc, journal, state, host, 12);
     const auto told = [&](Executor& executed, std::uint64_t assignment) {
         shoset::Message message = command("GET", "/redfish/v1/Systems/P1_1");
         std::get<shoset::Command>(message.content).assignment = assignment;

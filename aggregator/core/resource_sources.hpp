@@ -1,0 +1,49 @@
+#pragma once
+
+#include "aggregator/core/resource_aggregation.hpp"
+#include "aggregator/core/resource_body.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mesh::aggregator {
+
+// What changes AggregationSources: BMCs without an agent come by POST and go by DELETE, PATCH gives them another address or
+// login. For who may configure managers and belongs to no tenant, since it makes this service connect to what is named. The
+// satellites that have an agent are enrolled (resource_registry) and read-only here.
+//
+//   POST {HostName, UserName?, Password?, Name?, Id?, Oem.Bmcmesh: {Tenant?, Certificate?}}
+//        HostName      URL of the BMC, or host[:port] with https
+//        Name          of the connector; missing: made of the host name
+//        Id            the prefix, for life; missing: from the SHA-256 of tenant and HostName, so that one that comes again
+//                      has the URIs that it had
+//        Tenant        may be missing where there is one only
+//        Certificate   "Authority" (missing, too): a CA vouches for it; "Unchecked"; or its SHA-256 fingerprint
+//   PATCH {HostName?, UserName?, Password?, Oem.Bmcmesh.Certificate?}
+//
+// Passwords are sealed to the key of every node before they go into the log, and are in no answer.
+class SourceResources {
+public:
+    SourceResources(const ResourceContext& resources, const AggregationResources& reader) : context(resources), sources(reader) {}
+
+    void create(const CallPtr& call) const;
+    // GET, PATCH, DELETE of one.
+    void handle(const CallPtr& call) const;
+
+private:
+    bool maySetUp(const CallPtr& call) const;
+    std::optional<std::string> tenantFor(const RequestBody& body) const;
+    std::optional<Answer> place(const RequestBody& body, cluster::Source& source) const;
+    std::optional<Answer> fill(const RequestBody& body, cluster::Source& source) const;
+    Result<std::vector<cluster::SealedPassword>> seal(const std::string& password) const;
+    void patch(const CallPtr& call, std::size_t attemptsLeft) const;
+    void remove(const CallPtr& call, const cluster::Source& source) const;
+    void answerCreated(const CallPtr& call, const cluster::Source& source, const std::vector<RedfishMessage>& info,
+                       const cluster::Applied& applied) const;
+
+    ResourceContext context;
+    const AggregationResources& sources;
+};
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,148 @@
+#include "aggregator/hosted_files.hpp"
+
+#include "shoset/base/limits.hpp"
+#include "shoset/host/files.hpp"
+#include "shoset/host/log.hpp"
+#include "shoset/zmq/sealed.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <vector>
+
+namespace mesh::aggregator {
+
+namespace {
+
+void emit(YAML::Emitter& out, const char* name, const std::string& value)
+{
+    out << YAML::Key << name << YAML::Value << YAML::DoubleQuoted << value;
+}
+
+std::string configText(const std::string& folder, const HostedConnector& connector)
+{
+    YAML::Emitter out;
+    out << YAML::BeginMap << YAML::Key << "connector" << YAML::Value << YAML::BeginMap;
+    emit(out, "name", connector.name);
+    emit(out, "key", folder + "/connector.key");
+    emit(out, "assignment", std::to_string(connector.assignment));
+    out << YAML::EndMap << YAML::Key << "aggregators" << YAML::Value << YAML::BeginSeq;
+    for (const shoset::AggregatorAddress& entry : connector.aggregators) {
+        out << YAML::BeginMap;
+        emit(out, "name", entry.name);
+        emit(out, "endpoint", entry.endpoint);
+        emit(out, "key", entry.key);
+        out << YAML::EndMap;
+    }
+    out << YAML::EndSeq << YAML::Key << "target" << YAML::Value << YAML::BeginMap;
+    emit(out, "url", connector.url);
+    emit(out, "auth", connector.userName.empty() ? "none" : "basic");
+    if (!connector.userName.empty()) {
+        emit(out, "user", connector.userName);
+        emit(out, "password_file", folder + "/password");
+    }
+    if (!connector.fingerprint.empty()) {
+        emit(out, "fingerprint", connector.fingerprint);
+    }
+    if (connector.insecure) {
+        out << YAML::Key << "insecure" << YAML::Value << true;
+    }
+    out << YAML::EndMap << YAML::EndMap;
+    return std::string(out.c_str()) + "\n";
+}
+
+Result<void> makeFolder(const std::string& folder)
+{
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    for (const std::filesystem::path& path : {std::filesystem::path(folder).parent_path(), std::filesystem::path(folder)}) {
+        if (!failed) {
+            std::filesystem::permissions(path, std::filesystem::perms::owner_all, failed);
+        }
+    }
+    return failed ? Result<void>(Error{Code::ioError, folder + ": " + failed.message()}) : Result<void>{};
+}
+
+Result<std::string> keyIn(const std::string& file)
+{
+    if (Result<shoset::KeyPair> known = shoset::loadKeyFile(file); known || known.error().code != Code::notFound) {
+        return known ? Result<std::string>(known->publicKey) : Result<std::string>(known.error());
+    }
+    const Result<shoset::KeyPair> made = shoset::generateKeyPair();
+    if (!made) {
+        return made.error();
+    }
+    if (const Result<void> written = shoset::writeKeyFile(file, *made); !written) {
+        return written.error();
+    }
+    return made->publicKey;
+}
+
+Result<void> writePassword(const std::string& file, const std::string& box, const shoset::KeyPair& own)
+{
+    Result<std::string> password = shoset::unseal(box, own);
+    if (!password) {
+        return Error{password.error().code, "the password of its BMC cannot be read: " + password.error().message};
+    }
+    Result<void> written = host::writeFileAtomic(file, *password, 0600);
+    shoset::wipe(*password);
+    return written;
+}
+
+}  // namespace
+
+std::string hostedConfig(const std::string& folder)
+{
+    return folder + "/connector.yaml";
+}
+
+Result<std::string> writeHostedFiles(const std::string& folder, const HostedConnector& connector, const shoset::KeyPair& own)
+{
+    if (connector.aggregators.empty()) {
+        return Error{Code::preconditionFailed, "no node has said where connectors reach it: set mesh.advertise on each"};
+    }
+    if (Result<void> made = makeFolder(folder); !made) {
+        return made.error();
+    }
+    if (!connector.userName.empty()) {
+        if (Result<void> written = writePassword(folder + "/password", connector.sealedPassword, own); !written) {
+            return written.error();
+        }
+    }
+    const std::string fence = folder + "/" + connector.name + ".fence";
+    if (std::error_code ignored; !std::filesystem::exists(fence, ignored)) {
+        const std::string text = std::to_string(connector.fence.generation) + " " + std::to_string(connector.fence.term) + "\n";
+        if (Result<void> written = host::writeFileAtomic(fence, text, 0600); !written) {
+            return written.error();
+        }
+    }
+    if (Result<void> written = host::writeFileAtomic(hostedConfig(folder), configText(folder, connector), 0600); !written) {
+        return written.error();
+    }
+    return keyIn(folder + "/connector.key");
+}
+
+void removeHostedFiles(const std::string& directory, const std::set<Hosted>& keep, cluster::Revision upTo)
+{
+    std::error_code failed;
+    std::vector<std::filesystem::path> over;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, failed)) {
+        const std::string name = entry.path().filename().string();
+        const std::size_t dot = name.find('.');
+        std::uint64_t assignment = 0;
+        const char* end = name.data() + name.size();
+        const auto parsed = std::from_chars(name.data() + std::min(name.size(), dot == std::string::npos ? dot : dot + 1), end, assignment);
+        const bool ours = dot != std::string::npos && parsed.ec == std::errc{} && parsed.ptr == end;
+        if (ours && assignment <= upTo && !keep.contains({name.substr(0, dot), assignment})) {
+            over.push_back(entry.path());
+        }
+    }
+    for (const std::filesystem::path& path : over) {
+        std::filesystem::remove_all(path, failed);
+        log::info("source_forgotten", {{"folder", path.string()}, {"problem", failed ? failed.message() : ""}});
+    }
+}
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,218 @@
+"""BMCs without an agent: added on one aggregator, fronted by one of them, whoever dies."""
+
+import hashlib
+import os
+import signal
+import ssl
+import threading
+import time
+import unittest
+from pathlib import Path
+
+from harness import NO_ANSWER, ROOT, SLOW, Sim, eventually
+from test_enrolment import EnrolmentTest
+
+SOURCES = ROOT + "/AggregationService/AggregationSources"
+
+
+def fingerprint(url):
+    host, port = url.split("//")[1].split(":")
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port))))).hexdigest()
+
+
+class SourcesTest(EnrolmentTest):
+    sims = (Sim("one", auth="basic"), Sim("two", auth="basic"))
+
+    def setUp(self):
+        for member in self.mesh.aggregators:
+            if self.mesh.process[member.name].status() is not None:
+                self.mesh.start(member)
+        eventually(self.whole, "every aggregator is there", 30)
+
+    def tearDown(self):
+        for satellite in self.mesh.satellites:
+            self.mesh.heal(satellite)
+        with self.mesh.client(self.living()[0]) as client:
+            for uri in self.members(client, SOURCES):
+                client.request("DELETE", uri)
+
+    def whole(self):
+        try:
+            for _, client in self.each_facade():
+                if not client.get("/healthz").json()["ready"]:
+                    return False
+        except NO_ANSWER:
+            return False
+        return True
+
+    def living(self):
+        return [member for member in self.mesh.aggregators if self.mesh.process[member.name].status() is None]
+
+    def add(self, member, satellite, **more):
+        body = {"HostName": satellite.url, "UserName": satellite.user, "Password": satellite.password(), "Name": satellite.name,
+                "Oem": {"Bmcmesh": {"Certificate": fingerprint(satellite.url)}}} | more
+        with self.mesh.client(member) as client:
+            made = client.post(SOURCES, body)
+        self.assertEqual(made.status, 201, made.body)
+        self.assertNotIn(satellite.password(), made.body.decode())
+        return made.header("Location")
+
+    def source(self, uri, member=None):
+        with self.mesh.client(member or self.living()[0]) as client:
+            answer = client.get(uri)
+        return answer.json() if answer.status == 200 else {}
+
+    def bring_in(self, member, satellite):
+        """(URI of the source, of its system), once all aggregators show it."""
+        uri = self.add(member, satellite)
+        for each in self.living():
+            self.assertEqual(self.source(uri, each).get("HostName"), satellite.url, f"{each.name} knows it at once")
+        prefix = uri.rsplit("/", 1)[1]
+        self.await_shown(prefix)
+        with self.mesh.client(member) as client:
+            system = next(each for each in self.members(client, ROOT + "/Systems") if f"/{prefix}_" in each)
+        return uri, system
+
+    def host_of(self, uri, member=None):
+        return self.source(uri, member).get("Oem", {}).get("Bmcmesh", {}).get("Host")
+
+    def connectors_of(self, name):
+        """Process ids of the connectors that this aggregator runs."""
+        folder, found = str(self.mesh.files.own_state(next(m for m in self.mesh.aggregators if m.name == name))), []
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = entry.read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if words[0].endswith(b"/mesh-connectord") and any(word.decode().startswith(folder + "/sources/") for word in words):
+                found.append(int(entry.parent.name))
+        return found
+
+    def executions(self, satellite):
+        return [each for each in self.mesh.tell(satellite, "GET", "/executions") if "Reset" in each["path"]]
+
+    def served(self, member, system):
+        try:
+            with self.mesh.client(member, timeout=3) as client:
+                return client.get(system).status == 200
+        except NO_ANSWER:
+            return False
+
+    def take_host_away(self, take):
+        """take(host) with an action under way; (URI, its system, the action's answer, the host)."""
+        satellite = self.mesh.satellite("one")
+        uri, system = self.bring_in(self.mesh.aggregators[0], satellite)
+        host = self.host_of(uri)
+        asked = next(member for member in self.mesh.aggregators if member.name != host)
+        self.mesh.tell(satellite, "DELETE", "/executions")
+        self.mesh.fault(satellite, "hang", path="Actions/", execute=True)
+        answers = []
+
+        def reset():
+            with self.mesh.client(asked) as client:
+                answers.append(client.post(system + "/Actions/ComputerSystem.Reset", {"ResetType": "ForceRestart"}))
+        client = threading.Thread(target=reset)
+        client.start()
+        eventually(lambda: self.executions(satellite), "the BMC executes the action")
+        begun = time.monotonic()
+        take(host)
+        left = [member for member in self.mesh.aggregators if member.name != host]
+        for member in left:
+            eventually(lambda: self.served(member, system) and self.host_of(uri, member) != host,
+                       f"another one serves, through {member.name}", 20)
+        seconds = time.monotonic() - begun
+        client.join(60 * SLOW)
+        self.assertEqual(len(answers), 1)
+        self.assertIn(self.host_of(uri, left[0]), [member.name for member in left])
+        self.assertEqual(len(self.executions(satellite)), 1, "it was executed once")
+        print(f"\nreads through both others {seconds:.2f} s after the host was taken away")
+        return uri, system, answers[0], host
+
+    def assertUnknown(self, answer):
+        self.assertRedfishError(answer, 504)
+        self.assertIsNone(answer.header("Retry-After"))
+        self.assertIn("is not known", answer.body.decode())
+
+
+class Fronted(SourcesTest):
+    def test_one_that_was_added_on_one_works_through_all_and_goes(self):
+        satellite = self.mesh.satellite("one")
+        uri, system = self.bring_in(self.mesh.aggregators[0], satellite)
+        for member in self.mesh.aggregators:
+            self.assertTrue(self.served(member, system), member.name)
+        host = self.host_of(uri)
+        self.assertEqual([len(self.connectors_of(member.name)) for member in self.mesh.aggregators],
+                         [int(member.name == host) for member in self.mesh.aggregators])
+        with self.subTest("its password is readable in one private file of its host only"):
+            secret, holders = satellite.password().encode(), []
+            for file in [*self.mesh.state.glob("run/agg-*/**/*"), *self.mesh.state.glob("log/agg-*")]:
+                if file.is_file() and secret in file.read_bytes():
+                    holders.append(file)
+            self.assertEqual(len(holders), 1, holders)
+            self.assertIn(f"/run/{host}/sources/", str(holders[0]))
+            self.assertEqual(holders[0].stat().st_mode & 0o777, 0o600)
+            self.assertEqual(holders[0].parent.stat().st_mode & 0o777, 0o700)
+        with self.subTest("another address"):
+            other = self.mesh.satellite("two")
+            with self.mesh.client(self.mesh.aggregators[1]) as client:
+                patched = client.request("PATCH", uri, {"HostName": other.url, "Password": other.password(),
+                                                        "Oem": {"Bmcmesh": {"Certificate": fingerprint(other.url)}}})
+            self.assertEqual(patched.status, 200, patched.body)
+            with self.mesh.bmc(other) as bmc:
+                serial = bmc.get(self.members(bmc, ROOT + "/Systems")[0]).json()["UUID"]
+
+            def shows_the_other():
+                with self.mesh.client(self.mesh.aggregators[2]) as client:
+                    systems = [each for each in self.members(client, ROOT + "/Systems") if system.split("_")[0] in each]
+                    return systems and client.get(systems[0]).status == 200 and client.get(systems[0]).json()["UUID"] == serial
+            eventually(shows_the_other, "the other BMC is shown", 20)
+        with self.subTest("it goes"):
+            with self.mesh.client(self.mesh.aggregators[2]) as client:
+                self.assertEqual(client.request("DELETE", uri).status, 204)
+            for member in self.mesh.aggregators:
+                eventually(lambda: not self.source(uri, member), f"{member.name} has forgotten it")
+                eventually(lambda: self.shown(member, uri.rsplit("/", 1)[1]) is False, f"{member.name} does not show it")
+                eventually(lambda: not self.connectors_of(member.name), "its connector has ended")
+                folder = self.mesh.files.own_state(member) / "sources"
+                eventually(lambda: not list(folder.glob("*")), "its files are gone")
+
+    def test_where_the_host_is_killed_another_takes_over_and_nothing_is_done_twice(self):
+        uri, system, answer, host = self.take_host_away(self.mesh.kill)
+        eventually(lambda: not self.connectors_of(host), "its connector has ended with it")
+        self.assertUnknown(answer)
+        second = self.host_of(uri)
+        back = next(member for member in self.mesh.aggregators if member.name == host)
+        self.mesh.start(back)
+        eventually(lambda: self.served(back, system), "it serves again", 20)
+        self.assertEqual(self.host_of(uri, back), second, "what serves is left as it is")
+        eventually(lambda: not self.connectors_of(host), "it runs none")
+        folder = self.mesh.files.own_state(back) / "sources"
+        eventually(lambda: not list(folder.glob("*")), "the files of the former assignment are gone", 30)
+
+    def test_where_the_host_stops_another_takes_over(self):
+        self.assertUnknown(self.take_host_away(lambda host: self.mesh.kill(host, signal.SIGTERM))[2])
+
+    def test_a_connector_that_dies_is_started_again_by_its_host(self):
+        satellite = self.mesh.satellite("two")
+        uri, system = self.bring_in(self.mesh.aggregators[1], satellite)
+        host = self.host_of(uri)
+        first = self.connectors_of(host)
+        self.assertEqual(len(first), 1)
+        os.kill(first[0], signal.SIGKILL)
+        eventually(lambda: self.connectors_of(host) not in ([], first), "another one runs")
+        for member in self.mesh.aggregators:
+            eventually(lambda: self.served(member, system), f"reads work again through {member.name}")
+        self.assertEqual(self.host_of(uri), host)
+
+
+class Removed(SourcesTest):
+    def test_where_the_host_leaves_the_cluster_the_next_does_not_execute_what_it_did(self):
+        def remove(host):
+            member = next(member for member in self.mesh.aggregators if member.name != host)
+            with self.mesh.client(member) as client:
+                self.assertEqual(client.request("DELETE", f"/mesh/v1/cluster/members/{host}").status, 204)
+        self.assertUnknown(self.take_host_away(remove)[2])
+
+
+if __name__ == "__main__":
+    unittest.main()
