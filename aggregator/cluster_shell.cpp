@@ -68,6 +68,10 @@ Result<void> ClusterShell::openHome(const std::string& ownKey)
     if (loaded.error().code != Code::notFound) {
         return loaded.error();
     }
+    if (config.witness && config.peers.empty()) {
+        return Error{Code::preconditionFailed, "a witness founds no cluster of its own: name the other nodes in peers.members, or have "
+                                               "one of them take it in (meshctl cluster join)"};
+    }
     home = foundCluster(config, ownKey, rng);
     log::info("cluster_founded", {{"member", home.self}, {"members", home.nodes.size()}, {"directory", directory}});
     return saveClusterHome(directory, home);
@@ -90,7 +94,7 @@ void ClusterShell::applyConfigured(ClusterHome& known) const
 Result<void> ClusterShell::readInheritance()
 {
     std::error_code ignored;
-    if (!std::filesystem::exists(config.accountsFile, ignored)) {
+    if (config.witness || !std::filesystem::exists(config.accountsFile, ignored)) {
         return {};
     }
     if (!home.founder) {
@@ -129,6 +133,7 @@ Result<void> ClusterShell::openEngine(Environment around)
     options.election = config.electionTimeout;
     options.heartbeat = config.clusterHeartbeat;
     options.featureLevel = knownLevel();
+    options.witness = config.witness;
     cluster::RaftEngine::Environment environment;
     environment.post = [this, turn = around.turn](std::function<void()> job) {
         boost::asio::post(loop.context(), [job = std::move(job), turn] {
@@ -174,6 +179,7 @@ KeeperSettings ClusterShell::keeperSettings(const std::string& facadeUrl, const 
     settings.self.meshEndpoint = config.meshAdvertise;
     settings.self.enrolEndpoint = config.registryFile.empty() ? config.enrolAdvertise : std::string();
     settings.self.facadeUrl = facadeUrl;
+    settings.self.witness = config.witness;
     settings.self.storage = home.storage;
     settings.self.software = software;
     settings.self.featureLevel = knownLevel();

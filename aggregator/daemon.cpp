@@ -85,13 +85,17 @@ Result<void> Daemon::start()
     });
     openEnrolment();
     cluster.engine().onStatus([this](const cluster::EngineStatus& status) { onClusterStatus(status); });
-    if (Result<void> listening = server->start(); !listening) {
+    if (Result<void> listening = config.witness ? Result<void>{} : server->start(); !listening) {
         return listening;
     }
-    log::info("ready", {{"node", config.name},
-                        {"facade_port", server->port()},
-                        {"mesh", links->meshEndpoint()},
-                        {"peers", links->peersEndpoint()}});
+    if (config.witness) {
+        log::info("ready", {{"witness", config.name}, {"peers", links->peersEndpoint()}});
+    } else {
+        log::info("ready", {{"node", config.name},
+                            {"facade_port", server->port()},
+                            {"mesh", links->meshEndpoint()},
+                            {"peers", links->peersEndpoint()}});
+    }
     endTurn();
     notify.ready();
     watchdog.start();
@@ -105,7 +109,7 @@ void Daemon::onClusterStatus(const cluster::EngineStatus& status)
         wasPrimary = primary;
         log::info(primary ? "primary" : "standby", {{"term", status.term}, {"generation", cluster.engine().state().generation}});
     }
-    if (primary || status.leader != 0) {
+    if (!config.witness && (primary || status.leader != 0)) {
         hooks.setRole(primary, cluster.engine().state().generation, status.term);
     }
     if (!status.reason.empty() && status.reason != lastReason) {
@@ -141,7 +145,7 @@ Result<void> Daemon::startServer()
     options.bind = config.facadeBind;
     options.maxBodyBytes = config.maxBody;
     options.idleTimeout = std::chrono::duration_cast<std::chrono::milliseconds>(config.idleTimeout);
-    if (!config.plainHttp) {
+    if (!config.plainHttp && !config.witness) {
         if (Result<void> loaded = loadCertificate(options.certificatePem, options.keyPem); !loaded) {
             return loaded;
         }
@@ -186,7 +190,7 @@ Result<void> Daemon::loadCertificate(std::string& certificate, std::string& key)
 // Opens or closes the endpoint, and comes back when that may change by itself.
 void Daemon::openEnrolment()
 {
-    if (!config.registryFile.empty()) {
+    if (!config.registryFile.empty() || config.witness) {
         return;
     }
     const bool wanted = node->enrolment().isWanted(loop.now());
@@ -221,16 +225,17 @@ void Daemon::reload()
     notify.reloading(loop.now().mono);
     readBrokenGlass();
     const auto refuse = [](const Error& error) { log::error("reload_refused", {{"reason", error.message}}); };
-    Result<Config> fresh = loadConfig(configPath);
+    Result<Config> fresh = loadConfig(configPath, config.witness);
     Result<tenants::Registry> registry = fresh ? loadRegistry() : Result<tenants::Registry>(fresh.error());
     std::string certificate;
     std::string key;
-    Result<void> loaded = config.plainHttp ? Result<void>{} : loadCertificate(certificate, key);
+    const bool tls = !config.plainHttp && !config.witness;
+    Result<void> loaded = tls ? loadCertificate(certificate, key) : Result<void>{};
     if (!registry || !loaded) {
         refuse(registry ? loaded.error() : registry.error());
     } else if (Result<void> accepted = node->setRegistry(std::move(*registry)); !accepted) {
         refuse(accepted.error());
-    } else if (Result<void> changed = config.plainHttp ? Result<void>{} : server->setCertificate(certificate, key); !changed) {
+    } else if (Result<void> changed = tls ? server->setCertificate(certificate, key) : Result<void>{}; !changed) {
         refuse(changed.error());
     } else {
         links->dropUnknown();

@@ -76,7 +76,7 @@ private:
     HostPrograms hosts;
     cluster::WatchId watching = 0;
     std::unique_ptr<Links> links;
-    std::unique_ptr<Server> server;
+    std::unique_ptr<Server> server;  // of a witness: not started
     std::unique_ptr<Node> node;
     host::Turns turns;
     host::Watchdog watchdog;

@@ -29,8 +29,10 @@ Links::~Links() = default;
 Result<void> Links::start(const shoset::KeyPair& own)
 {
     keys = own;
-    if (Result<void> opened = openEndpoint(meshSide, config.meshBind, "mesh", own); !opened) {
-        return opened;
+    if (!config.witness) {
+        if (Result<void> opened = openEndpoint(meshSide, config.meshBind, "mesh", own); !opened) {
+            return opened;
+        }
     }
     return config.peersBind.empty() ? Result<void>{} : openEndpoint(peerSide, config.peersBind, "peers", own);
 }

@@ -46,7 +46,7 @@ public:
     Links(boost::asio::io_context& loop, const Config& config, LinkOwner& owner, ConnectorOfKey connectorOfKey);
     ~Links() override;
 
-    // Opens the endpoints. Peers are there once setPeers() named them.
+    // Opens the endpoints; a witness has none for connectors. Peers are there once setPeers() named them.
     Result<void> start(const shoset::KeyPair& keys);
     // Who the other nodes are from now on: dials new ones, ends the connections of those that are gone. An error names
     // the node that cannot be dialled; the others are done.

@@ -13,9 +13,9 @@ namespace {
 
 using namespace mesh;
 
-Result<void> run(const host::ProgramOptions& options)
+Result<void> run(const host::ProgramOptions& options, bool witness)
 {
-    Result<aggregator::Config> config = aggregator::loadConfig(options.config);
+    Result<aggregator::Config> config = aggregator::loadConfig(options.config, witness);
     if (!config) {
         return config.error();
     }
@@ -45,7 +45,10 @@ Result<void> run(const host::ProgramOptions& options)
 
 int main(int argc, char** argv)
 {
+    bool witness = false;
     return host::runProgram({"mesh-aggregatord", "Node of the mesh: routes to satellites and shows them as one Redfish service",
                              MESH_VERSION, "/etc/bmcmesh/aggregator.yaml", "Directory for what the node keeps"},
-                            argc, argv, run);
+                            argc, argv, [&witness](const host::ProgramOptions& options) { return run(options, witness); }, {},
+                            {{"--witness", "Vote without a facade and without connectors, so that two other nodes have a majority "
+                                           "(also cluster.witness: true)", &witness}});
 }

@@ -29,6 +29,9 @@ cluster::Node merged(const cluster::Node& wanted, const cluster::Node& known)
     cluster::Node node = wanted;
     node.revision = known.revision;
     node.peerEndpoint = wanted.peerEndpoint.empty() ? known.peerEndpoint : wanted.peerEndpoint;
+    if (wanted.witness) {
+        return node;  // the other endpoints are of its time as an aggregator
+    }
     node.meshEndpoint = wanted.meshEndpoint.empty() ? known.meshEndpoint : wanted.meshEndpoint;
     node.enrolEndpoint = wanted.enrolEndpoint.empty() ? known.enrolEndpoint : wanted.enrolEndpoint;
     node.facadeUrl = wanted.facadeUrl.empty() ? known.facadeUrl : wanted.facadeUrl;
@@ -91,7 +94,7 @@ std::optional<ClusterKeeper::Entry> ClusterKeeper::nextEntry() const
     const cluster::State& state = engine.state();
     const bool primary = engine.status().role == cluster::NodeRole::primary;
     if (!isFounded()) {
-        return primary ? std::optional<Entry>(foundingEntry()) : std::nullopt;
+        return primary && !settings.self.witness ? std::optional<Entry>(foundingEntry()) : std::nullopt;
     }
     if (primary && settings.recovered) {
         if (std::optional<Entry> entry = recoveringEntry()) {

@@ -40,7 +40,8 @@ struct KeeperSettings {
 // is left to do; what failed is tried again after limits::keeperRetry.
 //
 //   primary of a new cluster   registers the founders, takes over what a single node had, and last gives the service its
-//                              UUID: until there is one, nobody is ready, and the next primary begins again
+//                              UUID: until there is one, nobody is ready, and the next primary begins again. A witness
+//                              leaves it to whom it hands over to: it has nothing that could be taken over
 //   primary                    makes members of registered nodes, voters of those that have the log, removes members whose
 //                              registration is gone; raises the feature level once every node knows it
 //   recovered node             begins a new generation and forgets the lost nodes before anything else

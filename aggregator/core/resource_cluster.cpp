@@ -110,6 +110,10 @@ void ClusterResources::transfer(const CallPtr& call) const
     if (node == nullptr) {
         return call->answer(adminRefusal({Code::invalidArgument, "there is no node " + to}));
     }
+    if (node->witness) {
+        return call->answer(adminRefusal({Code::preconditionFailed, to + " is a witness, which votes and is never the primary for long; "
+                                                                    "choose an aggregator"}));
+    }
     context.members.transferTo(node->id, [call](const Result<void>& done) {
         call->answer(done ? documentAnswer(202, "application/json", "{}") : adminRefusal(done.error()));
     });

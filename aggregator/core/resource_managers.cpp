@@ -45,7 +45,7 @@ json statusOf(const ResourceContext& context, const cluster::EngineStatus& statu
     if (!linked) {
         return {{"State", "UnavailableOffline"}, {"Health", "Critical"}};
     }
-    return {{"State", node.id == status.leader ? "Enabled" : "StandbySpare"}, {"Health", "OK"}};
+    return {{"State", node.id == status.leader || node.witness ? "Enabled" : "StandbySpare"}, {"Health", "OK"}};
 }
 
 json redundancyOf(const ResourceContext& context, const cluster::EngineStatus& status, const std::string& uri)
@@ -99,7 +99,7 @@ Answer ManagerResources::get(const Call& call) const
     json body{{"@odata.id", uri},
               {"@odata.type", type},
               {"Id", node->name},
-              {"Name", "Aggregator " + node->name},
+              {"Name", (node->witness ? "Witness " : "Aggregator ") + node->name},
               {"ManagerType", "Service"},
               {"Status", statusOf(context, status, *node)},
               {"Redundancy@odata.count", 1},
@@ -130,7 +130,7 @@ Answer ManagerResources::networkProtocol(const Call& call) const
                     {"Name", "Network Protocol of " + node->name},
                     {"HostName", node->name},
                     {"HTTP", {{"ProtocolEnabled", false}}},
-                    {"HTTPS", {{"ProtocolEnabled", true}}},
+                    {"HTTPS", {{"ProtocolEnabled", !node->witness}}},
                     {"Status", {{"State", "Enabled"}, {"Health", "OK"}}}};
     return representationAnswer(call.request.head,
                                 {type, body.dump(-1, ' ', false, json::error_handler_t::replace), std::string(readOnly), {}});
@@ -150,6 +150,10 @@ void ManagerResources::forceFailover(const CallPtr& call) const
     const cluster::Node* chosen = uri.starts_with(managersUri)
                                       ? cluster::findNodeByName(context.engine.state(), uri.substr(managersUri.size()))
                                       : nullptr;
+    if (chosen != nullptr && chosen->witness) {
+        return call->answer(errorAnswer(400, {"ActionParameterValueError", {"NewManager", "ForceFailover"}, {}},
+                                        "NewManager is a witness, which votes and is never the primary for long; choose an aggregator."));
+    }
     const cluster::Member* member = chosen == nullptr ? nullptr : memberOf(status, *chosen);
     if (member == nullptr || !member->voter || chosen->id == status.leader ||
         statusOf(context, status, *chosen)["State"] == "UnavailableOffline") {

@@ -65,6 +65,7 @@ void readCluster(config::Reader& reader, config::Section cluster, Config& out)
     out.clusterHeartbeat = cluster.duration("heartbeat", limits::raftHeartbeat);
     out.onPrimary = cluster.text("on_primary", "");
     out.onStandby = cluster.text("on_standby", "");
+    out.witness = cluster.flag("witness", false);
     out.authorityLease = cluster.duration("authority_lease", limits::authorityLease);
     out.newestFeatureLevel = static_cast<std::uint32_t>(cluster.number("newest_feature_level", 0, maxFeatureLevel));
     if (out.electionTimeout < limits::raftElectionFloor || out.clusterHeartbeat < limits::raftHeartbeatFloor ||
@@ -74,25 +75,8 @@ void readCluster(config::Reader& reader, config::Section cluster, Config& out)
     }
 }
 
-}  // namespace
-
-Result<Config> loadConfig(const std::string& path)
+void readWho(config::Reader& reader, config::Section root, Config& out)
 {
-    Config out;
-    config::Reader reader(path);
-    config::Section root = reader.root();
-    config::Section node = root.section("node");
-    out.name = node.name("name");
-    out.keyFile = node.text("key");
-    config::Section mesh = root.section("mesh");
-    out.meshBind = mesh.text("bind", "tcp://0.0.0.0:5670");
-    out.meshAdvertise = mesh.text("advertise", reachable(out.meshBind));
-    config::Section enrolment = root.section("enrolment");
-    out.enrolBind = enrolment.text("bind", "tcp://0.0.0.0:5672");
-    out.enrolAdvertise = enrolment.text("advertise", reachable(out.enrolBind));
-    readPeers(reader, root.section("peers"), out);
-    readFacade(reader, root.section("facade"), out);
-    readCluster(reader, root.section("cluster"), out);
     if (root.isText("registry")) {
         if (root.text("registry") != "cluster") {
             reader.complain(root, "expected 'cluster' or a mapping with 'file' for 'registry'");
@@ -101,6 +85,52 @@ Result<Config> loadConfig(const std::string& path)
         out.registryFile = root.section("registry").text("file");
     }
     out.accountsFile = root.section("accounts").text("file", "/var/lib/bmcmesh/accounts");
+}
+
+void readServices(config::Reader& reader, config::Section root, Config& out)
+{
+    config::Section mesh = root.section("mesh");
+    out.meshBind = mesh.text("bind", "tcp://0.0.0.0:5670");
+    out.meshAdvertise = mesh.text("advertise", reachable(out.meshBind));
+    config::Section enrolment = root.section("enrolment");
+    out.enrolBind = enrolment.text("bind", "tcp://0.0.0.0:5672");
+    out.enrolAdvertise = enrolment.text("advertise", reachable(out.enrolBind));
+    readFacade(reader, root.section("facade"), out);
+    readWho(reader, root, out);
+}
+
+// It votes; what would serve clients and connectors would be silently without effect.
+void readWitness(config::Reader& reader, config::Section root, Config& out)
+{
+    for (const char* name : {"facade", "mesh", "enrolment", "registry", "accounts"}) {
+        if (root.has(name)) {
+            const config::Section at = root.isText(name) ? root : root.section(name);
+            reader.complain(at, std::string("expected no '") + name + "' for a witness, which serves neither clients nor connectors");
+        }
+    }
+    if (out.peersBind.empty()) {
+        reader.complain(root, "expected 'bind' in peers for a witness, which is there for the other nodes alone");
+    }
+    if (!out.onPrimary.empty() || !out.onStandby.empty()) {
+        reader.complain(root.section("cluster"), "expected neither on_primary nor on_standby for a witness, which is never what "
+                                                 "another service could follow");
+    }
+}
+
+}  // namespace
+
+Result<Config> loadConfig(const std::string& path, bool witness)
+{
+    Config out;
+    config::Reader reader(path);
+    config::Section root = reader.root();
+    config::Section node = root.section("node");
+    out.name = node.name("name");
+    out.keyFile = node.text("key");
+    readPeers(reader, root.section("peers"), out);
+    readCluster(reader, root.section("cluster"), out);
+    out.witness = out.witness || witness;
+    out.witness ? readWitness(reader, root, out) : readServices(reader, root, out);
     if (Result<void> fine = reader.finish(); !fine) {
         return fine.error();
     }

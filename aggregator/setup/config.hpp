@@ -43,9 +43,11 @@ struct Config {
     std::string onPrimary;        // executables that follow this node's part; empty: none
     std::string onStandby;
     Duration authorityLease{};    // for writes to satellites, after the majority was lost
+    bool witness = false;         // votes, and serves neither clients nor connectors
 };
 
-// Reads aggregator.yaml. Errors name file, line and what was expected.
-Result<Config> loadConfig(const std::string& path);
+// Reads aggregator.yaml. Errors name file, line and what was expected. `witness`: the command line says that it is one, as
+// cluster.witness in the file does; what a witness has no use for is an error then.
+Result<Config> loadConfig(const std::string& path, bool witness = false);
 
 }  // namespace mesh::aggregator

@@ -46,9 +46,9 @@ _meshctl() {
             case $sub in
                 "") options="members transfer remove join init break-glass recover" ;;
                 members | transfer | remove) options="$common" ;;
-                break-glass) options="--config --state --minutes --help" ;;
-                recover) options="--config --state --yes --help" ;;
-                *) options="$common --config --state" ;;
+                break-glass) options="--config --state --witness --minutes --help" ;;
+                recover) options="--config --state --witness --yes --help" ;;
+                *) options="$common --config --state --witness" ;;
             esac ;;
         tenant)
             case $sub in

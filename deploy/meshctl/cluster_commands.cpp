@@ -32,7 +32,7 @@ struct OfflineNode {
 
 Result<OfflineNode> readNode(const ClusterOptions& options)
 {
-    Result<aggregator::Config> config = aggregator::loadConfig(options.config);
+    Result<aggregator::Config> config = aggregator::loadConfig(options.config, options.witness);
     if (!config) {
         return config.error();
     }
@@ -72,7 +72,8 @@ int clusterMembers(Connection connection)
         std::string part = "not a member";
         for (const json& member : cluster.value("members", json::array())) {
             if (member.value("id", 0) == node.value("id", -1)) {
-                part = member.value("primary", false) ? "primary" : member.value("voter", false) ? "standby" : "spare";
+                const std::string voting = node.value("witness", false) ? "witness" : "standby";
+                part = member.value("primary", false) ? "primary" : member.value("voter", false) ? voting : "spare";
             }
         }
         std::cout << node.value("id", 0) << "  " << node.value("name", "") << "  " << part << "  "
@@ -120,7 +121,8 @@ int clusterJoin(Connection connection, const ClusterOptions& options)
                                    {{"name", node->config.name},
                                     {"key", node->publicKey},
                                     {"peer_endpoint", node->config.peersAdvertise},
-                                    {"mesh_endpoint", node->config.meshAdvertise}});
+                                    {"mesh_endpoint", node->config.meshAdvertise},
+                                    {"witness", node->config.witness}});
     if (!taken) {
         return complain(taken.error());
     }
@@ -145,6 +147,10 @@ int clusterInit(const ClusterOptions& options)
     const Result<OfflineNode> node = readNode(options);
     if (!node) {
         return complain(node.error());
+    }
+    if (node->config.witness && node->config.peers.empty()) {
+        return complain({Code::preconditionFailed, "a witness founds no cluster of its own: name the other nodes in peers.members, or "
+                                                   "have one of them take it in (meshctl cluster join)"});
     }
     if (Result<void> pristine = requirePristine(*node); !pristine) {
         return complain(pristine.error());
@@ -175,6 +181,10 @@ int clusterRecover(const ClusterOptions& options)
     const Result<OfflineNode> node = readNode(options);
     if (!node) {
         return complain(node.error());
+    }
+    if (node->config.witness) {
+        return complain({Code::preconditionFailed, "nobody can join by a witness, which has no facade. It has the whole state: give it "
+                                                   "the configuration of an aggregator under its name and key, then recover it"});
     }
     Result<aggregator::ClusterHome> home = aggregator::loadClusterHome(node->directory);
     if (!home) {

@@ -10,15 +10,14 @@ namespace mesh::host {
 
 namespace {
 
-void addCommand(CLI::App& app, const Command& command)
+void addOptions(CLI::App& app, const std::vector<Command::Option>& options)
 {
-    CLI::App* added = app.add_subcommand(command.name, command.purpose);
-    for (const Command::Option& option : command.options) {
+    for (const Command::Option& option : options) {
         if (bool* const* flag = std::get_if<bool*>(&option.value)) {
-            added->add_flag(option.name, **flag, option.purpose);
+            app.add_flag(option.name, **flag, option.purpose);
             continue;
         }
-        CLI::Option* text = added->add_option(option.name, *std::get<std::string*>(option.value), option.purpose);
+        CLI::Option* text = app.add_option(option.name, *std::get<std::string*>(option.value), option.purpose);
         text->capture_default_str()->required(option.name.front() != '-');
     }
 }
@@ -26,7 +25,7 @@ void addCommand(CLI::App& app, const Command& command)
 }  // namespace
 
 int runProgram(const Program& program, int argc, char** argv, const std::function<Result<void>(const ProgramOptions&)>& run,
-               const std::vector<Command>& commands)
+               const std::vector<Command>& commands, const std::vector<Command::Option>& own)
 {
     ProgramOptions options{.config = program.config};
     std::string logFormat = "logfmt";
@@ -39,10 +38,11 @@ int runProgram(const Program& program, int argc, char** argv, const std::functio
         ->check(CLI::IsMember({"logfmt", "json"}))
         ->capture_default_str();
     app.add_flag("--check", options.check, "Read the configuration, say what is wrong with it, and end");
+    addOptions(app, own);
     app.fallthrough();
     app.require_subcommand(0, 1);
     for (const Command& command : commands) {
-        addCommand(app, command);
+        addOptions(*app.add_subcommand(command.name, command.purpose), command.options);
     }
     try {
         app.parse(argc, argv);

@@ -40,7 +40,8 @@ struct Command {
 // calls `run`. Returns the exit status: 2 for a wrong command line, 1 for an error of `run`, which is logged as
 // start_failed. Before threads start. One of `commands` on the command line is run instead, and its error is logged as
 // NAME_failed.
+// `own`: options of this program's daemon beside those that all have.
 int runProgram(const Program& program, int argc, char** argv, const std::function<Result<void>(const ProgramOptions&)>& run,
-               const std::vector<Command>& commands = {});
+               const std::vector<Command>& commands = {}, const std::vector<Command::Option>& own = {});
 
 }  // namespace mesh::host

@@ -72,6 +72,36 @@ protected:
     FakeMembers members;
 };
 
+TEST_F(ClusterKeeperTest, AWitnessFoundsNothingSinceItHasNoAccountsToTakeOver)
+{
+    KeeperSettings settings = settingsOf({nodeOf(1, "w"), nodeOf(2, "b")});
+    settings.self.witness = true;
+    ClusterKeeper keeper(settings, engine, members, rng);
+    settle(keeper);
+    EXPECT_FALSE(keeper.isFounded());
+    EXPECT_TRUE(engine.state().nodes.empty());
+}
+
+TEST_F(ClusterKeeperTest, AWitnessRegistersAsOneAndForgetsTheEndpointsThatItHadAsAnAggregator)
+{
+    {
+        ClusterKeeper before(settingsOf({nodeOf(1, "a"), nodeOf(2, "b")}), engine, members, rng);
+        settle(before);
+    }
+    KeeperSettings settings = settingsOf({nodeOf(1, "a")});
+    settings.self.witness = true;
+    settings.self.peerEndpoint.clear();
+    cluster::Node known = *cluster::findNode(engine.state(), 1);
+    known.meshEndpoint = "tcp://127.0.0.1:9";
+    propose(cluster::PutNode{known});
+    ClusterKeeper keeper(settings, engine, members, rng);
+    settle(keeper);
+    const cluster::Node* told = cluster::findNode(engine.state(), 1);
+    EXPECT_TRUE(told->witness);
+    EXPECT_EQ(told->meshEndpoint, "");
+    EXPECT_EQ(told->peerEndpoint, "tcp://127.0.0.1:1");
+}
+
 TEST_F(ClusterKeeperTest, AFirstPrimaryRegistersTheFoundersAndLastGivesTheServiceItsUuid)
 {
     setMembers({{1, "agg-a", "", true}, {2, "agg-b", "", true}});

@@ -1,0 +1,61 @@
+#include "aggregator/setup/config.hpp"
+
+#include "shoset/host/files.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace mesh::aggregator {
+namespace {
+
+class WitnessConfig : public testing::Test {
+protected:
+    WitnessConfig()
+    {
+        std::string pattern = (std::filesystem::temp_directory_path() / "mesh-config-XXXXXX").string();
+        folder = ::mkdtemp(pattern.data());
+    }
+    ~WitnessConfig() override { std::filesystem::remove_all(folder); }
+
+    // The error's sentence; empty: it is taken.
+    std::string read(const std::string& more, bool witness = true)
+    {
+        const std::string file = folder + "/aggregator.yaml";
+        EXPECT_TRUE(host::writeFileAtomic(file, "node: {name: w, key: w.key}\n" + more, 0600));
+        const Result<Config> config = loadConfig(file, witness);
+        isWitness = config && config->witness;
+        return config ? std::string() : config.error().message;
+    }
+
+    std::string folder;
+    bool isWitness = false;
+    const std::string peers = "peers: {bind: 'tcp://127.0.0.1:1'}\n";
+};
+
+TEST_F(WitnessConfig, TheFlagOrTheFileMakesAWitness)
+{
+    EXPECT_EQ(read(peers), "");
+    EXPECT_TRUE(isWitness);
+    EXPECT_EQ(read(peers + "cluster: {witness: true, election_timeout: 300ms, heartbeat: 50ms}\n", false), "");
+    EXPECT_TRUE(isWitness);
+    EXPECT_EQ(read(peers + "registry: cluster\n", false), "");
+    EXPECT_FALSE(isWitness);
+}
+
+TEST_F(WitnessConfig, WhatItHasNoUseForIsRefusedWithFileAndLine)
+{
+    for (const std::string name : {"facade: {bind: '127.0.0.1:1'}", "mesh: {bind: 'tcp://127.0.0.1:2'}",
+                                   "enrolment: {bind: 'tcp://127.0.0.1:2'}", "registry: cluster", "registry: {file: x}",
+                                   "accounts: {file: x}"}) {
+        const std::string said = read(peers + name + "\n");
+        const std::string section = name.substr(0, name.find(':'));
+        EXPECT_NE(said.find("'" + section + "' for a witness"), std::string::npos) << name << ": " << said;
+        EXPECT_NE(said.find("aggregator.yaml:"), std::string::npos) << said;
+    }
+    EXPECT_NE(read(peers + "cluster: {on_primary: /bin/true}\n").find("on_primary"), std::string::npos);
+    EXPECT_NE(read("").find("'bind' in peers"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mesh::aggregator
