@@ -78,7 +78,7 @@ struct FacadeResources::Route {
     About about = About::other;
     Needs needs = Needs::registry;
     // In place of `allow`, where it depends on what stands for {}.
-    std::string_view (*allowOf)(const std::string& id) = nullptr;
+    std::string_view (*allowOf)(const FacadeResources& all, const Call& call, const std::string& id) = nullptr;
 };
 
 struct FacadeResources::Found {
@@ -123,7 +123,8 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
          [](const R& all, const Call& call) { return all.roles.list(call); }},
         {"redfish/v1/AccountService/Roles/Members", createOnly, [](R& all, const CallPtr& call) { all.roles.create(call); }},
         {"redfish/v1/AccountService/Roles/{}", {}, [](R& all, const CallPtr& call) { all.roles.handle(call); }, nullptr, {},
-         About::other, Needs::registry, RoleResources::allowed},
+         About::other, Needs::registry,
+         [](const R&, const Call&, const std::string& id) { return RoleResources::allowed(id); }},
         {"redfish/v1/SessionService", "GET, HEAD, PATCH", [](R& all, const CallPtr& call) { all.sessions.service(call); }},
         {"redfish/v1/SessionService/Sessions", withCreate, [](R& all, const CallPtr& call) { all.sessions.create(call); },
          [](const R& all, const Call& call) { return all.sessions.list(call); }, createOnly},
@@ -137,7 +138,8 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
         {"redfish/v1/AggregationService/AggregationSources/Members", createOnly,
          [](R& all, const CallPtr& call) { all.sources.create(call); }},
         {"redfish/v1/AggregationService/AggregationSources/{}", agentlessAllow,
-         [](R& all, const CallPtr& call) { all.sources.handle(call); }},
+         [](R& all, const CallPtr& call) { all.sources.handle(call); }, nullptr, {}, About::other, Needs::registry,
+         [](const R& all, const Call& call, const std::string& id) { return all.aggregation.allowed(call, id); }},
         {"redfish/v1/AggregationService/ConnectionMethods/{}", readOnly,
          [](R& all, const CallPtr& call) { call->answer(all.aggregation.method(*call)); }},
         {"redfish/v1/Managers/{}", readOnly, [](R& all, const CallPtr& call) { call->answer(all.managers.get(*call)); }},
@@ -255,7 +257,7 @@ FacadeResources::Found FacadeResources::find(const Call& call) const
     Found found;
     const std::string_view path = call.request.path;
     if (path.size() > 1 && (found.route = routeOf(path.substr(1), found.id)) != nullptr) {
-        found.allow = found.route->allowOf == nullptr ? found.route->allow : found.route->allowOf(found.id);
+        found.allow = found.route->allowOf == nullptr ? found.route->allow : found.route->allowOf(*this, call, found.id);
         return found;
     }
     found.service = services.find(belowRoot(path), call.tenant());

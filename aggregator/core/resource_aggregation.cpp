@@ -92,14 +92,14 @@ OwnCollection AggregationResources::list(const Call& call) const
     return collection;
 }
 
-const Satellite* AggregationResources::find(const Call& call) const
+const Satellite* AggregationResources::find(const std::string& tenant, const std::string& id) const
 {
-    const Satellite* byPrefix = context.satellites.findByPrefix(call.id);
-    if (byPrefix != nullptr && tenants::mayReach(call.tenant(), byPrefix->tenant)) {
+    const Satellite* byPrefix = context.satellites.findByPrefix(id);
+    if (byPrefix != nullptr && tenants::mayReach(tenant, byPrefix->tenant)) {
         return byPrefix;
     }
-    for (const Satellite* satellite : visible(call.tenant())) {
-        if (satellite->prefix.empty() && idOf(*satellite) == call.id) {
+    for (const Satellite* satellite : visible(tenant)) {
+        if (satellite->prefix.empty() && idOf(*satellite) == id) {
             return satellite;
         }
     }
@@ -108,13 +108,21 @@ const Satellite* AggregationResources::find(const Call& call) const
 
 const cluster::Source* AggregationResources::agentless(const Call& call) const
 {
-    const Satellite* satellite = find(call);
+    const Satellite* satellite = find(call.tenant(), call.id);
     return satellite == nullptr ? nullptr : cluster::findSourceOf(context.engine.state(), satellite->tenant, satellite->name);
+}
+
+std::string_view AggregationResources::allowed(const Call& call, const std::string& id) const
+{
+    const Satellite* satellite = find(call.tenant(), id);
+    const bool hasAgent = satellite != nullptr &&
+                          cluster::findSourceOf(context.engine.state(), satellite->tenant, satellite->name) == nullptr;
+    return hasAgent ? readOnly : agentlessAllow;
 }
 
 Answer AggregationResources::get(const Call& call, const std::vector<RedfishMessage>& info) const
 {
-    const Satellite* satellite = find(call);
+    const Satellite* satellite = find(call.tenant(), call.id);
     if (satellite == nullptr) {
         return notFound(call.request.path);
     }

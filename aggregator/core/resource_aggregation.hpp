@@ -21,13 +21,15 @@ public:
     Answer get(const Call& call, const std::vector<RedfishMessage>& info = {}) const;
     // The record of the one that call.id names, if it has no agent.
     const cluster::Source* agentless(const Call& call) const;
+    // Methods of the one that `id` names; of one that the asker does not see, those that it might have.
+    std::string_view allowed(const Call& call, const std::string& id) const;
 
     // How connectors reach satellites: the one ConnectionMethod of the facade itself.
     std::string methodUri() const;
     Answer method(const Call& call) const;
 
 private:
-    const Satellite* find(const Call& call) const;
+    const Satellite* find(const std::string& tenant, const std::string& id) const;
     std::vector<const Satellite*> visible(const std::string& tenant) const;
 
     ResourceContext context;
