@@ -57,10 +57,10 @@ public:
     void sort(const json& object, const std::string& above)
     {
         for (const auto& [key, value] : object.items()) {
-            if (isAnnotation(key)) {
+            const std::string name = above + key;
+            if (isAnnotation(key) && !isRuled(name)) {
                 continue;
             }
-            const std::string name = above + key;
             const auto below = [&name](const PropertyRule& rule) { return rule.name.starts_with(name + "/"); };
             if (value.is_object() && std::any_of(rules.begin(), rules.end(), below)) {
                 sort(value, name + "/");
@@ -74,6 +74,11 @@ public:
     std::vector<RedfishMessage> wrong;
 
 private:
+    bool isRuled(const std::string& name) const
+    {
+        return std::any_of(rules.begin(), rules.end(), [&name](const PropertyRule& rule) { return rule.name == name; });
+    }
+
     void sortOne(const std::string& key, const std::string& name, const json& value)
     {
         const auto rule =

@@ -57,6 +57,7 @@ class Witness(MeshTest):
 
     def test_it_shows_as_a_witness_and_cannot_be_made_the_primary(self):
         first = eventually(lambda: primary(self.mesh), "there is one primary")
+        second = next(member for member in self.mesh.aggregators if member is not first)
         _, out, _ = meshctl(self.mesh, first, "cluster", "members")
         self.assertRegex(out, r"witness  witness  tcp://")
         status, _, err = meshctl(self.mesh, first, "cluster", "transfer", "witness")
@@ -70,6 +71,9 @@ class Witness(MeshTest):
                                  {"NewManager": {"@odata.id": uri}})
             self.assertEqual(answer.status, 400)
             self.assertIn("is a witness", answer.body.decode())
+            action, other = f"{ROOT}/Managers/{first.name}/Actions/Manager.ForceFailover", f"{ROOT}/Managers/{second.name}"
+            eventually(lambda: client.post(action, {"NewManager": {"@odata.id": other}}).status == 204, "it hands over")
+        eventually(lambda: health(self.mesh, second).get("primary"), "the other is the primary")
 
     @unittest.skipUnless(SLOW == 1, "an instrumented program is many times as large")
     def test_it_is_small(self):
