@@ -1,28 +1,13 @@
 #include "connector/core/fence_guard.hpp"
 
+#include "connector/core/take_number.hpp"
+
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace mesh::connector {
 
 using shoset::Fence;
-
-namespace {
-
-// Takes a number and the character behind it from the front of `text`.
-bool takeNumber(std::string_view& text, char end, std::uint64_t& out)
-{
-    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    const auto used = static_cast<std::size_t>(at - text.data());
-    if (error != std::errc{} || used >= text.size() || *at != end) {
-        return false;
-    }
-    text.remove_prefix(used + 1);
-    return true;
-}
-
-}  // namespace
 
 Result<void> FenceGuard::load(std::string_view content)
 {

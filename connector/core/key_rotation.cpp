@@ -1,26 +1,9 @@
 #include "connector/core/key_rotation.hpp"
 
+#include "connector/core/take_number.hpp"
 #include "shoset/base/limits.hpp"
 
-#include <charconv>
-
 namespace mesh::connector {
-
-namespace {
-
-// "<number><end>" from the front of `text`.
-bool takeNumber(std::string_view& text, char end, std::uint64_t& out)
-{
-    const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    const auto used = static_cast<std::size_t>(at - text.data());
-    if (error != std::errc{} || used >= text.size() || *at != end) {
-        return false;
-    }
-    text.remove_prefix(used + 1);
-    return true;
-}
-
-} // namespace
 
 void KeyRotation::load(const KeysOnDisk& keys)
 {
