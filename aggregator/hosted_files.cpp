@@ -1,11 +1,10 @@
 #include "aggregator/hosted_files.hpp"
 
 #include "shoset/base/limits.hpp"
+#include "shoset/config/connector_file.hpp"
 #include "shoset/host/files.hpp"
 #include "shoset/host/log.hpp"
 #include "shoset/zmq/sealed.hpp"
-
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
@@ -16,41 +15,21 @@ namespace mesh::aggregator {
 
 namespace {
 
-void emit(YAML::Emitter& out, const char* name, const std::string& value)
-{
-    out << YAML::Key << name << YAML::Value << YAML::DoubleQuoted << value;
-}
-
 std::string configText(const std::string& folder, const HostedConnector& connector)
 {
-    YAML::Emitter out;
-    out << YAML::BeginMap << YAML::Key << "connector" << YAML::Value << YAML::BeginMap;
-    emit(out, "name", connector.name);
-    emit(out, "key", folder + "/connector.key");
-    emit(out, "assignment", std::to_string(connector.assignment));
-    out << YAML::EndMap << YAML::Key << "aggregators" << YAML::Value << YAML::BeginSeq;
+    config::ConnectorFile file;
+    file.name = connector.name;
+    file.key = folder + "/connector.key";
+    file.assignment = connector.assignment;
     for (const shoset::AggregatorAddress& entry : connector.aggregators) {
-        out << YAML::BeginMap;
-        emit(out, "name", entry.name);
-        emit(out, "endpoint", entry.endpoint);
-        emit(out, "key", entry.key);
-        out << YAML::EndMap;
+        file.aggregators.push_back({entry.name, entry.endpoint, entry.key});
     }
-    out << YAML::EndSeq << YAML::Key << "target" << YAML::Value << YAML::BeginMap;
-    emit(out, "url", connector.url);
-    emit(out, "auth", connector.userName.empty() ? "none" : "basic");
-    if (!connector.userName.empty()) {
-        emit(out, "user", connector.userName);
-        emit(out, "password_file", folder + "/password");
-    }
-    if (!connector.fingerprint.empty()) {
-        emit(out, "fingerprint", connector.fingerprint);
-    }
-    if (connector.insecure) {
-        out << YAML::Key << "insecure" << YAML::Value << true;
-    }
-    out << YAML::EndMap << YAML::EndMap;
-    return std::string(out.c_str()) + "\n";
+    file.url = connector.url;
+    file.user = connector.userName;
+    file.passwordFile = folder + "/password";
+    file.fingerprint = connector.fingerprint;
+    file.insecure = connector.insecure;
+    return config::toYaml(file);
 }
 
 Result<void> makeFolder(const std::string& folder)

@@ -3,10 +3,9 @@
 #include "connector/enrolment_client.hpp"
 #include "connector/state_files.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/config/connector_file.hpp"
 #include "shoset/host/files.hpp"
 #include "tenants/join_string.hpp"
-
-#include <yaml-cpp/yaml.h>
 
 #include <filesystem>
 #include <iostream>
@@ -71,42 +70,22 @@ Result<shoset::Enrolled> ask(const tenants::JoinString& join, shoset::KeyPair ke
     return outcome ? std::move(*outcome) : Result<shoset::Enrolled>(Error{Code::unavailable, "interrupted"});
 }
 
-void emit(YAML::Emitter& out, const char* name, const std::string& value)
-{
-    out << YAML::Key << name << YAML::Value << YAML::DoubleQuoted << value;
-}
-
 std::string configText(const EnrollOptions& options, const Enrolment& enrolment)
 {
     const shoset::Enrolled& answer = enrolment.answer;
-    YAML::Emitter out;
-    out << YAML::Comment("Written by 'mesh-connectord enroll' for " + answer.name + " of tenant " + answer.tenant + ".");
-    out << YAML::BeginMap << YAML::Key << "connector" << YAML::Value << YAML::BeginMap;
-    emit(out, "name", answer.name);
-    emit(out, "key", options.keyAs.empty() ? enrolment.keyFile : options.keyAs);
-    out << YAML::EndMap << YAML::Key << "aggregators" << YAML::Value << YAML::BeginSeq;
+    config::ConnectorFile file;
+    file.comment = "Written by 'mesh-connectord enroll' for " + answer.name + " of tenant " + answer.tenant + ".";
+    file.name = answer.name;
+    file.key = options.keyAs.empty() ? enrolment.keyFile : options.keyAs;
     for (const shoset::AggregatorAddress& entry : answer.aggregators.list) {
-        out << YAML::BeginMap;
-        emit(out, "name", entry.name);
-        emit(out, "endpoint", entry.endpoint);
-        emit(out, "key", entry.key);
-        out << YAML::EndMap;
+        file.aggregators.push_back({entry.name, entry.endpoint, entry.key});
     }
-    out << YAML::EndSeq << YAML::Key << "target" << YAML::Value << YAML::BeginMap;
-    emit(out, "url", options.targetUrl);
-    emit(out, "auth", options.targetUser.empty() ? "none" : "basic");
-    if (!options.targetUser.empty()) {
-        emit(out, "user", options.targetUser);
-        emit(out, "password_file", options.targetPasswordFile);
-    }
-    if (!options.targetCa.empty()) {
-        emit(out, "ca", options.targetCa);
-    }
-    if (options.targetInsecure) {
-        out << YAML::Key << "insecure" << YAML::Value << true;
-    }
-    out << YAML::EndMap << YAML::EndMap;
-    return std::string(out.c_str()) + "\n";
+    file.url = options.targetUrl;
+    file.user = options.targetUser;
+    file.passwordFile = options.targetPasswordFile;
+    file.ca = options.targetCa;
+    file.insecure = options.targetInsecure;
+    return config::toYaml(file);
 }
 
 // What another mesh told a connector of this name would outrank and hide what this one tells; without its note, a key that was

@@ -1,0 +1,57 @@
+#include "shoset/config/connector_file.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+namespace mesh::config {
+
+namespace {
+
+void emit(YAML::Emitter& out, const char* name, const std::string& value)
+{
+    out << YAML::Key << name << YAML::Value << YAML::DoubleQuoted << value;
+}
+
+void emitUnlessEmpty(YAML::Emitter& out, const char* name, const std::string& value)
+{
+    if (!value.empty()) {
+        emit(out, name, value);
+    }
+}
+
+}  // namespace
+
+std::string toYaml(const ConnectorFile& file)
+{
+    YAML::Emitter out;
+    if (!file.comment.empty()) {
+        out << YAML::Comment(file.comment);
+    }
+    out << YAML::BeginMap << YAML::Key << "connector" << YAML::Value << YAML::BeginMap;
+    emit(out, "name", file.name);
+    emit(out, "key", file.key);
+    emitUnlessEmpty(out, "assignment", file.assignment == 0 ? std::string() : std::to_string(file.assignment));
+    out << YAML::EndMap << YAML::Key << "aggregators" << YAML::Value << YAML::BeginSeq;
+    for (const ConnectorFile::Aggregator& entry : file.aggregators) {
+        out << YAML::BeginMap;
+        emit(out, "name", entry.name);
+        emit(out, "endpoint", entry.endpoint);
+        emit(out, "key", entry.key);
+        out << YAML::EndMap;
+    }
+    out << YAML::EndSeq << YAML::Key << "target" << YAML::Value << YAML::BeginMap;
+    emit(out, "url", file.url);
+    emit(out, "auth", file.user.empty() ? "none" : "basic");
+    if (!file.user.empty()) {
+        emit(out, "user", file.user);
+        emit(out, "password_file", file.passwordFile);
+    }
+    emitUnlessEmpty(out, "ca", file.ca);
+    emitUnlessEmpty(out, "fingerprint", file.fingerprint);
+    if (file.insecure) {
+        out << YAML::Key << "insecure" << YAML::Value << true;
+    }
+    out << YAML::EndMap << YAML::EndMap;
+    return std::string(out.c_str()) + "\n";
+}
+
+}  // namespace mesh::config

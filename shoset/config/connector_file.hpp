@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mesh::config {
+
+// What a program that sets up a connector writes as its configuration. Empty: not written.
+struct ConnectorFile {
+    struct Aggregator {
+        std::string name, endpoint, key;
+    };
+    std::string comment;  // the first line
+    std::string name;
+    std::string key;               // file
+    std::uint64_t assignment = 0;  // 0: none
+    std::vector<Aggregator> aggregators;
+    std::string url;
+    std::string user;  // empty: no authentication
+    std::string passwordFile;
+    std::string ca;  // file
+    std::string fingerprint;
+    bool insecure = false;
+};
+
+// YAML, as connector/config.hpp reads it; whatever stands in the values.
+std::string toYaml(const ConnectorFile& file);
+
+}  // namespace mesh::config
