@@ -20,7 +20,7 @@ constexpr std::size_t checksumBytes = 4;
 constexpr int base64Variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
 constexpr const char* whiteSpace = " \t\r\n";
 
-Error malformed(const std::string& what)
+Error malformedJoinString(const std::string& what)
 {
     return Error{Code::invalidArgument, "this is not a join string as `meshctl connector add` prints it: " + what};
 }
@@ -55,18 +55,18 @@ std::string takeText(std::string_view& bytes)
 Result<void> check(const JoinString& join)
 {
     if (join.aggregators.empty() || join.aggregators.size() > limits::maxAggregators) {
-        return malformed("it names 1 to " + std::to_string(limits::maxAggregators) + " aggregators");
+        return malformedJoinString("it names 1 to " + std::to_string(limits::maxAggregators) + " aggregators");
     }
     for (const JoinString::Aggregator& aggregator : join.aggregators) {
         const bool printable = std::all_of(aggregator.endpoint.begin(), aggregator.endpoint.end(),
                                            [](char c) { return c > ' ' && c <= '~'; });
         if (!isValidName(aggregator.name) || !isValidKey(aggregator.key) || !printable || aggregator.endpoint.empty() ||
             aggregator.endpoint.size() > limits::maxEndpointBytes) {
-            return malformed("each aggregator has a name, an endpoint and a public key");
+            return malformedJoinString("each aggregator has a name, an endpoint and a public key");
         }
     }
     if (join.secret.size() < minSecretBytes || join.secret.size() > maxSecretBytes) {
-        return malformed("its secret has " + std::to_string(minSecretBytes) + " to " + std::to_string(maxSecretBytes) +
+        return malformedJoinString("its secret has " + std::to_string(minSecretBytes) + " to " + std::to_string(maxSecretBytes) +
                          " bytes");
     }
     return {};
@@ -81,7 +81,7 @@ Result<std::string> decodeBase64(std::string_view text)
     const int failed = sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
                                          text.size(), whiteSpace, &size, &end, base64Variant);
     if (failed != 0 || end != text.data() + text.size()) {
-        return malformed("after the colon it has letters, digits, - and _ only");
+        return malformedJoinString("after the colon it has letters, digits, - and _ only");
     }
     bytes.resize(size);
     return bytes;
@@ -113,13 +113,13 @@ Result<JoinString> decodeJoinString(std::string_view text)
 {
     text.remove_prefix(std::min(text.find_first_not_of(whiteSpace), text.size()));
     if (text.size() > limits::maxJoinStringBytes) {
-        return malformed("it is longer than " + std::to_string(limits::maxJoinStringBytes) + " bytes");
+        return malformedJoinString("it is longer than " + std::to_string(limits::maxJoinStringBytes) + " bytes");
     }
     if (!text.starts_with(start)) {
         const bool other = text.starts_with(family) && text.find(':') != std::string_view::npos;
         return other ? Error{Code::unsupported, "this join string is of another version: it needs the mesh-connectord "
                                                 "that came with the aggregators' programs"}
-                     : malformed("it begins with " + std::string(start));
+                     : malformedJoinString("it begins with " + std::string(start));
     }
     auto bytes = decodeBase64(text.substr(start.size()));
     if (!bytes) {
@@ -128,7 +128,7 @@ Result<JoinString> decodeJoinString(std::string_view text)
     std::string_view rest(*bytes);
     if (rest.size() < checksumBytes + 1 || checksum(rest.substr(0, rest.size() - checksumBytes)) !=
                                                rest.substr(rest.size() - checksumBytes)) {
-        return malformed("it was not copied whole, or mistyped");
+        return malformedJoinString("it was not copied whole, or mistyped");
     }
     rest.remove_suffix(checksumBytes);
     JoinString join;
@@ -142,7 +142,7 @@ Result<JoinString> decodeJoinString(std::string_view text)
     }
     join.secret = takeText(rest);
     if (!rest.empty()) {
-        return malformed("something follows its end");
+        return malformedJoinString("something follows its end");
     }
     if (auto valid = check(join); !valid) {
         return valid.error();

@@ -126,7 +126,7 @@ def fuzz():
     targets = fuzzers()
     if not targets:
         return [Outcome(Suite("fuzz", [], [], 0, strict=False), False, 0.0, "there is no fuzz target below tests/fuzz")]
-    built = build("fuzz", ["tests", "fuzz"], targets)
+    built = build("fuzz", ["sanitizers"], targets)
     if not built.passed:
         return [built]
 
@@ -145,9 +145,13 @@ def fuzz():
         return [built, *pool.map(one, targets)]
 
 
-def instrumented():
-    """The same tests under AddressSanitizer and UBSan; the simulation, which is one thread's work, beside those that wait most."""
-    outcomes = [build("asan", ["tests"])]
+def instrumented(soak):
+    """The same tests under AddressSanitizer and UBSan. What leaves a core free is run beside: the soak, which mostly waits, beside
+    the build, and the simulation, which is one thread's work, beside the tests that wait most."""
+    with ThreadPoolExecutor(1) as beside:
+        soaking = beside.submit(run_and_show, soak)
+        outcomes = [build("asan", ["tests", "sanitizers"])]
+        outcomes.append(soaking.result())
     if not outcomes[0].passed:
         return outcomes
     chosen = suites("asan", SANITIZER_SLOWNESS, strict=False)
@@ -210,8 +214,9 @@ def main():
             suite.strict = not given.ci  # a busy machine is no reason to refuse a change
         outcomes += [run_and_show({**known, **further}[name]) for name in given.suites or known]
         if given.ci:
+            soak = further.pop("soak")
             outcomes += [run_and_show(suite) for name, suite in further.items() if name not in given.suites]
-            outcomes += instrumented()
+            outcomes += instrumented(soak)
             outcomes += fuzz()
     table(outcomes)
     failed = sum(not outcome.passed for outcome in outcomes)

@@ -1,5 +1,6 @@
 #include "aggregator/core/collection_body.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/query.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "shoset/base/ids.hpp"
@@ -56,7 +57,7 @@ std::string schemaOf(std::string_view path)
     return singular + "Collection";
 }
 
-std::string etagOf(std::string_view path, const MergedCollection& collection)
+std::string collectionEtag(std::string_view path, const MergedCollection& collection)
 {
     std::string text(path);
     for (const std::string& member : collection.members) {
@@ -85,7 +86,7 @@ json missingInfo(const MergedCollection& collection)
 std::string memberText(const MergedCollection& collection, std::size_t index)
 {
     const std::string& member = collection.members[index];
-    return collection.inlined ? member : json{{"@odata.id", member}}.dump(-1, ' ', false, json::error_handler_t::replace);
+    return collection.inlined ? member : jsonText({{"@odata.id", member}});
 }
 
 Headers collectionHeaders(std::string_view type, const std::string& etag)
@@ -109,7 +110,7 @@ Answer collectionAnswer(std::string_view path, const MergedCollection& collectio
     }
     const CollectionQuery& wanted = std::get<CollectionQuery>(parsed);
     const std::string type = typeOf(schemaOf(path));
-    const std::string etag = etagOf(path, collection);
+    const std::string etag = collectionEtag(path, collection);
     Headers headers = collectionHeaders(type, etag);
     const std::string* known = findHeader(request.headers, "If-None-Match");
     if (known != nullptr && (known->find(etag) != std::string::npos || *known == "*") && query.empty()) {
@@ -124,7 +125,7 @@ Answer collectionAnswer(std::string_view path, const MergedCollection& collectio
         body["@Message.ExtendedInfo"] = missingInfo(collection);
     }
     // Members that stand in it whole keep their bytes, so the text is put together by hand.
-    std::string text = body.dump(-1, ' ', false, json::error_handler_t::replace);
+    std::string text = jsonText(body);
     text.pop_back();
     text += ",\"Members\":[";
     for (std::size_t i = first; i < end; ++i) {

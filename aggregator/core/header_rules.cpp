@@ -24,7 +24,7 @@ bool isAmong(const std::array<std::string_view, N>& names, std::string_view name
     return std::any_of(names.begin(), names.end(), [name](std::string_view entry) { return equalsIgnoreCase(entry, name); });
 }
 
-std::string_view trim(std::string_view text)
+std::string_view withoutBlanks(std::string_view text)
 {
     text.remove_prefix(std::min(text.size(), text.find_first_not_of(" \t")));
     return text.substr(0, text.find_last_not_of(" \t") + 1);
@@ -35,7 +35,7 @@ std::string_view takeUntil(std::string_view& rest, char separator)
 {
     const std::string_view part = rest.substr(0, rest.find(separator));
     rest.remove_prefix(std::min(rest.size(), part.size() + 1));
-    return trim(part);
+    return withoutBlanks(part);
 }
 
 // Names that the Connection header declares hop-by-hop (RFC 9110, 7.6.1).

@@ -6,7 +6,6 @@ namespace mesh::aggregator {
 
 namespace {
 
-using nlohmann::json;
 
 // A walk through one level of valid JSON, so that what stands below keeps its bytes.
 class Level {
@@ -87,7 +86,7 @@ std::string_view valueOf(std::string_view object, std::string_view quotedName)
 
 std::string textOf(std::string_view value)
 {
-    return value.starts_with('"') ? json::parse(value).get<std::string>() : std::string();
+    return value.starts_with('"') ? nlohmann::json::parse(value).get<std::string>() : std::string();
 }
 
 }  // namespace
@@ -95,7 +94,7 @@ std::string textOf(std::string_view value)
 std::optional<MemberPage> memberPageOf(std::string_view body)
 {
     body = trimmed(body);
-    if (!body.starts_with('{') || !json::accept(body)) {
+    if (!body.starts_with('{') || !nlohmann::json::accept(body)) {
         return std::nullopt;
     }
     const std::string_view list = valueOf(body, "\"Members\"");

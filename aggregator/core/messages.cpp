@@ -1,5 +1,7 @@
 #include "aggregator/core/messages.hpp"
 
+#include "aggregator/core/json_text.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -170,16 +172,10 @@ std::string asSentence(std::string text)
     return text.empty() || text.ends_with('.') ? text : text + '.';
 }
 
-// Texts that come from clients and satellites need not be UTF-8.
-std::string dump(const json& value)
-{
-    return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 std::string wrap(const json& list)
 {
     json error{{"code", list[0]["MessageId"]}, {"message", list[0]["Message"]}, {"@Message.ExtendedInfo", list}};
-    return dump({{"error", std::move(error)}});
+    return jsonText({{"error", std::move(error)}});
 }
 
 Answer answerWith(int status, std::string body)
@@ -192,7 +188,7 @@ Answer answerWith(int status, std::string body)
 
 std::string messageJson(const RedfishMessage& message)
 {
-    return dump(toJson(message, {}));
+    return jsonText(toJson(message, {}));
 }
 
 std::string errorBody(const std::vector<RedfishMessage>& messages)

@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_accounts.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_oem_schemas.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "cluster/core/accounts.hpp"
@@ -21,7 +22,7 @@ using tenants::Privilege;
 constexpr std::string_view allowed = "GET, HEAD, PATCH, DELETE";
 constexpr std::string_view tenantProperty = "Oem/Bmcmesh/Tenant";
 
-constexpr std::array createRules{
+constexpr std::array accountCreateRules{
     PropertyRule{"UserName", Takes::text, true},   PropertyRule{"Password", Takes::secret, true},
     PropertyRule{"RoleId", Takes::text, true},     PropertyRule{"Enabled", Takes::flag},
     PropertyRule{"PasswordChangeRequired", Takes::flag}, PropertyRule{tenantProperty, Takes::text},
@@ -29,7 +30,7 @@ constexpr std::array createRules{
     PropertyRule{"AccountTypes"}, PropertyRule{"Links"},
 };
 
-constexpr std::array patchRules{
+constexpr std::array accountPatchRules{
     PropertyRule{"UserName", Takes::text},  PropertyRule{"Password", Takes::secret},
     PropertyRule{"RoleId", Takes::text},    PropertyRule{"Enabled", Takes::flag},
     PropertyRule{"Locked", Takes::flag},    PropertyRule{"PasswordChangeRequired", Takes::flag},
@@ -38,13 +39,13 @@ constexpr std::array patchRules{
     PropertyRule{"Links"},
 };
 
-std::string uriOf(const std::string& id)
+std::string accountUri(const std::string& id)
 {
     return "/redfish/v1/AccountService/Accounts/" + id;
 }
 
 // A lock runs out without a change of the account.
-std::string etagOf(const cluster::Account& account, Now now)
+std::string accountEtag(const cluster::Account& account, Now now)
 {
     return '"' + std::to_string(account.revision) + (cluster::isLocked(account, now.wall) ? "-locked\"" : "\"");
 }
@@ -77,7 +78,7 @@ OwnCollection AccountResources::list(const Call& call) const
         return a.size() != b.size() ? a.size() < b.size() : a < b;
     });
     for (const std::string& id : ids) {
-        collection.members.push_back(uriOf(id));
+        collection.members.push_back(accountUri(id));
     }
     return collection;
 }
@@ -92,7 +93,7 @@ Answer AccountResources::get(const Call& call, const cluster::Account& account, 
                              const std::vector<RedfishMessage>& info, Headers extra) const
 {
     const std::string type = typeOf("ManagerAccount");
-    json body{{"@odata.id", uriOf(account.id)},
+    json body{{"@odata.id", accountUri(account.id)},
               {"@odata.type", type},
               {"Id", account.id},
               {"Name", "User Account"},
@@ -112,8 +113,8 @@ Answer AccountResources::get(const Call& call, const cluster::Account& account, 
         body["@Message.ExtendedInfo"].push_back(json::parse(messageJson(message)));
     }
     return representationAnswer(call.request.head,
-                                {type, body.dump(-1, ' ', false, json::error_handler_t::replace), std::string(allowed),
-                                 etagOf(account, call.now)},
+                                {type, jsonText(body), std::string(allowed),
+                                 accountEtag(account, call.now)},
                                 status, std::move(extra));
 }
 
@@ -157,7 +158,7 @@ void AccountResources::hash(const CallPtr& call, const std::string& password, st
 
 void AccountResources::create(const CallPtr& call)
 {
-    auto read = readBody(call->request, createRules);
+    auto read = readBody(call->request, accountCreateRules);
     if (Answer* refused = std::get_if<Answer>(&read)) {
         call->answer(std::move(*refused));
         return;
@@ -186,9 +187,9 @@ void AccountResources::create(const CallPtr& call)
             } else if (!applied.ok()) {
                 call->answer(refusedChange(applied.error, call->request.path));
             } else if (made == nullptr) {
-                call->answer(notFound(uriOf(applied.value)));
+                call->answer(notFound(accountUri(applied.value)));
             } else {
-                call->answer(get(*call, *made, 201, info, {{"Location", uriOf(made->id)}}));
+                call->answer(get(*call, *made, 201, info, {{"Location", accountUri(made->id)}}));
             }
         });
     });
@@ -201,7 +202,7 @@ void AccountResources::handle(const CallPtr& call)
         call->answer(notFound(call->request.path));
     } else if (call->reads()) {
         call->answer(get(*call, *account, 200, {}));
-    } else if (failsIfMatch(call->request.head, etagOf(*account, call->now))) {
+    } else if (failsIfMatch(call->request.head, accountEtag(*account, call->now))) {
         call->answer(preconditionFailed());
     } else if (call->request.head.method == "PATCH") {
         patch(call, *account);
@@ -213,7 +214,7 @@ void AccountResources::handle(const CallPtr& call)
 void AccountResources::patch(const CallPtr& call, const cluster::Account& account)
 {
     const Principal& who = *call->who;
-    auto read = readBody(call->request, patchRules);
+    auto read = readBody(call->request, accountPatchRules);
     if (Answer* refused = std::get_if<Answer>(&read)) {
         call->answer(std::move(*refused));
         return;

@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_aggregation.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_oem_schemas.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "shoset/base/limits.hpp"
@@ -25,7 +26,7 @@ std::string idOf(const Satellite& satellite)
     return satellite.prefix.empty() ? satellite.tenant + "." + satellite.name : satellite.prefix;
 }
 
-std::string uriOf(std::string_view id)
+std::string sourceUri(std::string_view id)
 {
     return "/redfish/v1/" + std::string(aggregationSources) + "/" + std::string(id);
 }
@@ -45,13 +46,8 @@ json status(const std::string& trouble)
                            : json{{"State", "UnavailableOffline"}, {"Health", "Critical"}};
 }
 
-std::string dump(const json& value)
-{
-    return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 // How a BMC without an agent is reached, and by whom.
-void describe(json& body, const cluster::Source& source, const cluster::State& state)
+void describeSource(json& body, const cluster::Source& source, const cluster::State& state)
 {
     json& oem = body["Oem"]["Bmcmesh"];
     body["HostName"] = source.hostName;
@@ -86,7 +82,7 @@ OwnCollection AggregationResources::list(const Call& call) const
     std::set<std::string> seen;
     for (const Satellite* satellite : visible(call.tenant())) {
         if (seen.insert(idOf(*satellite)).second) {
-            collection.members.push_back(uriOf(idOf(*satellite)));
+            collection.members.push_back(sourceUri(idOf(*satellite)));
         }
     }
     return collection;
@@ -144,7 +140,7 @@ Answer AggregationResources::get(const Call& call, const std::vector<RedfishMess
         oem["Trouble"] = trouble;
     }
     const std::string type = typeOf("AggregationSource");
-    json body{{"@odata.id", uriOf(idOf(*satellite))},
+    json body{{"@odata.id", sourceUri(idOf(*satellite))},
                     {"@odata.type", type},
                     {"Id", idOf(*satellite)},
                     {"Name", satellite->name},
@@ -155,14 +151,14 @@ Answer AggregationResources::get(const Call& call, const std::vector<RedfishMess
                     {"Oem", {{"Bmcmesh", std::move(oem)}}}};
     const cluster::Source* source = cluster::findSourceOf(context.engine.state(), satellite->tenant, satellite->name);
     if (source != nullptr) {
-        describe(body, *source, context.engine.state());
+        describeSource(body, *source, context.engine.state());
     }
-    const std::string etag = hashTag(dump(body));
+    const std::string etag = hashTag(jsonText(body));
     for (const RedfishMessage& message : info) {
         body["@Message.ExtendedInfo"].push_back(json::parse(messageJson(message)));
     }
     const std::string_view allow = source == nullptr ? readOnly : agentlessAllow;
-    return representationAnswer(call.request.head, {type, dump(body), std::string(allow), etag});
+    return representationAnswer(call.request.head, {type, jsonText(body), std::string(allow), etag});
 }
 
 std::string AggregationResources::methodUri() const
@@ -177,7 +173,7 @@ Answer AggregationResources::method(const Call& call) const
     }
     json sources = json::array();
     for (const Satellite* satellite : visible(call.tenant())) {
-        sources.push_back({{"@odata.id", uriOf(idOf(*satellite))}});
+        sources.push_back({{"@odata.id", sourceUri(idOf(*satellite))}});
     }
     const std::string type = typeOf("ConnectionMethod");
     const json body{{"@odata.id", methodUri()},
@@ -187,7 +183,7 @@ Answer AggregationResources::method(const Call& call) const
                     {"ConnectionMethodType", "Redfish"},
                     {"ConnectionMethodVariant", "Connector"},
                     {"Links", {{"AggregationSources@odata.count", sources.size()}, {"AggregationSources", sources}}}};
-    return representationAnswer(call.request.head, {type, dump(body), std::string(readOnly), {}});
+    return representationAnswer(call.request.head, {type, jsonText(body), std::string(readOnly), {}});
 }
 
 }  // namespace mesh::aggregator

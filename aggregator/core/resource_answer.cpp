@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_answer.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/query.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "shoset/base/ids.hpp"
@@ -120,7 +121,7 @@ Answer ownCollectionAnswer(const OwnCollection& collection, std::string_view all
                     {"Name", collection.name},
                     {"Members@odata.count", collection.members.size()},
                     {"Members", std::move(members)}};
-    return representationAnswer(request.head, {type, body.dump(-1, ' ', false, json::error_handler_t::replace),
+    return representationAnswer(request.head, {type, jsonText(body),
                                                std::string(allow), {}});
 }
 

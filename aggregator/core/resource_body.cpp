@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_body.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <nlohmann/json.hpp>
@@ -24,7 +25,7 @@ std::string spell(const json& value, Takes takes)
     if (takes == Takes::secret) {
         return "******";
     }
-    return value.is_structured() ? std::string(value.type_name()) : value.dump(-1, ' ', false, json::error_handler_t::replace);
+    return value.is_structured() ? std::string(value.type_name()) : jsonText(value);
 }
 
 std::optional<PropertyValue> take(const json& value, Takes takes)

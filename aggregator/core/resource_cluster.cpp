@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_cluster.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
 
 #include <nlohmann/json.hpp>
@@ -17,12 +18,7 @@ constexpr std::array memberRules{PropertyRule{"name", Takes::text, true}, Proper
                                  PropertyRule{"witness", Takes::flag}};
 constexpr std::array transferRules{PropertyRule{"to", Takes::text, true}};
 
-std::string dump(const json& value)
-{
-    return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-json describe(const cluster::Node& node)
+json describeNode(const cluster::Node& node)
 {
     return {{"id", node.id},
             {"name", node.name},
@@ -39,7 +35,7 @@ json nodesOf(const cluster::State& state)
 {
     json nodes = json::array();
     for (const auto& [id, node] : state.nodes) {
-        nodes.push_back(describe(node));
+        nodes.push_back(describeNode(node));
     }
     return nodes;
 }
@@ -50,7 +46,7 @@ Answer ClusterResources::list() const
 {
     const cluster::State& state = context.engine.state();
     return documentAnswer(200, "application/json",
-                          dump({{"generation", state.generation}, {"feature_level", state.featureLevel}, {"nodes", nodesOf(state)}}));
+                          jsonText({{"generation", state.generation}, {"feature_level", state.featureLevel}, {"nodes", nodesOf(state)}}));
 }
 
 void ClusterResources::take(const CallPtr& call) const
@@ -80,7 +76,7 @@ void ClusterResources::take(const CallPtr& call) const
         }
         const cluster::State& state = context.engine.state();
         call->answer(documentAnswer(201, "application/json",
-                                    dump({{"id", std::stoull(applied.value)}, {"nodes", nodesOf(state)}})));
+                                    jsonText({{"id", std::stoull(applied.value)}, {"nodes", nodesOf(state)}})));
     });
 }
 

@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_managers.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "shoset/base/limits.hpp"
@@ -18,12 +19,12 @@ using json = nlohmann::ordered_json;
 constexpr std::string_view managersUri = "/redfish/v1/Managers/";
 constexpr std::array failoverRules{PropertyRule{"NewManager/@odata.id", Takes::text, true}};
 
-std::string uriOf(const std::string& name)
+std::string managerUri(const std::string& name)
 {
     return std::string(managersUri) + name;
 }
 
-json link(const std::string& uri)
+json managerLink(const std::string& uri)
 {
     return {{"@odata.id", uri}};
 }
@@ -55,7 +56,7 @@ json redundancyOf(const ResourceContext& context, const cluster::EngineStatus& s
     for (const auto& [id, node] : context.engine.state().nodes) {
         const cluster::Member* member = memberOf(status, node);
         voters += member != nullptr && member->voter ? 1 : 0;
-        set.push_back(link(uriOf(node.name)));
+        set.push_back(managerLink(managerUri(node.name)));
     }
     const bool majority = status.leader != 0;
     return json::array({{{"@odata.id", uri + "#/Redundancy/0"},
@@ -75,7 +76,7 @@ std::vector<std::string> ManagerResources::members(const Principal& who) const
     std::vector<std::string> out;
     if (who.tenant.empty()) {
         for (const auto& [id, node] : context.engine.state().nodes) {
-            out.push_back(uriOf(node.name));
+            out.push_back(managerUri(node.name));
         }
     }
     return out;
@@ -94,7 +95,7 @@ Answer ManagerResources::get(const Call& call) const
         return notFound(call.request.path);
     }
     const cluster::EngineStatus status = context.engine.status();
-    const std::string uri = uriOf(node->name);
+    const std::string uri = managerUri(node->name);
     const std::string type = typeOf("Manager");
     json body{{"@odata.id", uri},
               {"@odata.type", type},
@@ -104,7 +105,7 @@ Answer ManagerResources::get(const Call& call) const
               {"Status", statusOf(context, status, *node)},
               {"Redundancy@odata.count", 1},
               {"Redundancy", redundancyOf(context, status, uri)},
-              {"NetworkProtocol", link(uri + "/NetworkProtocol")},
+              {"NetworkProtocol", managerLink(uri + "/NetworkProtocol")},
               {"Actions",
                {{"#Manager.ForceFailover", {{"target", uri + "/Actions/Manager.ForceFailover"}}}}}};
     if (!node->software.empty()) {
@@ -114,7 +115,7 @@ Answer ManagerResources::get(const Call& call) const
         body["ServiceEntryPointUUID"] = uuid;
     }
     return representationAnswer(call.request.head,
-                                {type, body.dump(-1, ' ', false, json::error_handler_t::replace), std::string(readOnly), {}});
+                                {type, jsonText(body), std::string(readOnly), {}});
 }
 
 Answer ManagerResources::networkProtocol(const Call& call) const
@@ -124,7 +125,7 @@ Answer ManagerResources::networkProtocol(const Call& call) const
         return notFound(call.request.path);
     }
     const std::string type = typeOf("ManagerNetworkProtocol");
-    const json body{{"@odata.id", uriOf(node->name) + "/NetworkProtocol"},
+    const json body{{"@odata.id", managerUri(node->name) + "/NetworkProtocol"},
                     {"@odata.type", type},
                     {"Id", "NetworkProtocol"},
                     {"Name", "Network Protocol of " + node->name},
@@ -133,7 +134,7 @@ Answer ManagerResources::networkProtocol(const Call& call) const
                     {"HTTPS", {{"ProtocolEnabled", !node->witness}}},
                     {"Status", {{"State", "Enabled"}, {"Health", "OK"}}}};
     return representationAnswer(call.request.head,
-                                {type, body.dump(-1, ' ', false, json::error_handler_t::replace), std::string(readOnly), {}});
+                                {type, jsonText(body), std::string(readOnly), {}});
 }
 
 void ManagerResources::forceFailover(const CallPtr& call) const

@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_node.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "tenants/policy.hpp"
 
 #include <nlohmann/json.hpp>
@@ -9,11 +10,6 @@ namespace mesh::aggregator {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-std::string dump(const json& value)
-{
-    return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 // Of a HELP line: backslash and line feed are escaped.
 std::string escapeHelp(const std::string& text)
@@ -69,7 +65,7 @@ Answer health(const ResourceContext& context)
     const std::string reason = context.node.notReady();
     const bool primary = context.engine.status().role == cluster::NodeRole::primary;
     return documentAnswer(reason.empty() ? 200 : 503, "application/json",
-                          dump({{"ready", reason.empty()}, {"reason", reason}, {"primary", primary}}));
+                          jsonText({{"ready", reason.empty()}, {"reason", reason}, {"primary", primary}}));
 }
 
 Answer metrics(const NodeView& node)
@@ -101,7 +97,7 @@ Answer meshStatus(const Call& call, const ResourceContext& context)
         }
     }
     return documentAnswer(200, "application/json",
-                          dump({{"node", node.nodeName()},
+                          jsonText({{"node", node.nodeName()},
                                 {"software", node.software()},
                                 {"not_ready", node.notReady()},
                                 {"service_uuid", node.serviceUuid()},

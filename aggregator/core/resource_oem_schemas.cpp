@@ -1,5 +1,7 @@
 #include "aggregator/core/resource_oem_schemas.hpp"
 
+#include "aggregator/core/json_text.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -26,7 +28,7 @@ constexpr std::array sourceProperties{
     OemProperty{"Certificate", "Of a BMC without an agent, how its certificate is judged: Authority, Unchecked, or its SHA-256 fingerprint.", false, true},
     OemProperty{"Host", "The aggregator that fronts a BMC without an agent; missing: none does."},
 };
-constexpr std::array schemas{
+constexpr std::array schemasOfOem{
     OemSchema{"AggregationSource", "What an aggregator of bmcmesh knows of a satellite.", sourceProperties},
     OemSchema{"ManagerAccount", "What an account of bmcmesh has beyond the schema.", accountProperties},
 };
@@ -36,7 +38,7 @@ std::string fileOf(const OemSchema& schema)
     return schema.name() + "_v1.xml";
 }
 
-std::string reference(std::string_view uri, std::string_view include)
+std::string oemReference(std::string_view uri, std::string_view include)
 {
     return "  <edmx:Reference Uri=\"" + std::string(uri) + "\">\n    <edmx:Include " + std::string(include) +
            "/>\n  </edmx:Reference>\n";
@@ -102,28 +104,28 @@ std::string OemSchema::csdlUri() const
 
 std::span<const OemSchema> oemSchemas()
 {
-    return schemas;
+    return schemasOfOem;
 }
 
 std::string oemTypeOf(std::string_view extends)
 {
-    const auto found = std::find_if(schemas.begin(), schemas.end(), [&](const OemSchema& schema) { return schema.extends == extends; });
-    return found == schemas.end() ? std::string() : found->type();
+    const auto found = std::find_if(schemasOfOem.begin(), schemasOfOem.end(), [&](const OemSchema& schema) { return schema.extends == extends; });
+    return found == schemasOfOem.end() ? std::string() : found->type();
 }
 
 std::string oemCsdl(std::string_view file)
 {
-    const auto found = std::find_if(schemas.begin(), schemas.end(), [&](const OemSchema& schema) { return fileOf(schema) == file; });
-    if (found == schemas.end()) {
+    const auto found = std::find_if(schemasOfOem.begin(), schemasOfOem.end(), [&](const OemSchema& schema) { return fileOf(schema) == file; });
+    if (found == schemasOfOem.end()) {
         return {};
     }
     return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
            "<edmx:Edmx xmlns:edmx=\"http://docs.oasis-open.org/odata/ns/edmx\" Version=\"4.0\">\n" +
-           reference("http://docs.oasis-open.org/odata/odata/v4.0/errata03/csd01/complete/vocabularies/Org.OData.Core.V1.xml",
+           oemReference("http://docs.oasis-open.org/odata/odata/v4.0/errata03/csd01/complete/vocabularies/Org.OData.Core.V1.xml",
                      "Namespace=\"Org.OData.Core.V1\" Alias=\"OData\"") +
-           reference("http://redfish.dmtf.org/schemas/v1/RedfishExtensions_v1.xml",
+           oemReference("http://redfish.dmtf.org/schemas/v1/RedfishExtensions_v1.xml",
                      "Namespace=\"RedfishExtensions.v1_0_0\" Alias=\"Redfish\"") +
-           reference("http://redfish.dmtf.org/schemas/v1/Resource_v1.xml", "Namespace=\"Resource\"") + "  <edmx:DataServices>\n" +
+           oemReference("http://redfish.dmtf.org/schemas/v1/Resource_v1.xml", "Namespace=\"Resource\"") + "  <edmx:DataServices>\n" +
            dataServices(*found) + "  </edmx:DataServices>\n</edmx:Edmx>\n";
 }
 
@@ -148,7 +150,7 @@ std::string oemJsonSchema(const OemSchema& schema, const std::string& uri)
                         {"additionalProperties", false},
                         {"description", schema.description},
                         {"properties", std::move(properties)}}}}}};
-    return body.dump(-1, ' ', false, json::error_handler_t::replace);
+    return jsonText(body);
 }
 
 }  // namespace mesh::aggregator

@@ -1,6 +1,7 @@
 #include "aggregator/core/resource_registry.hpp"
 
 #include "aggregator/core/enrolment.hpp"
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
 #include "cluster/core/enrolments.hpp"
 #include "shoset/base/ids.hpp"
@@ -29,9 +30,9 @@ constexpr std::array enrolmentRules{PropertyRule{"tenant", Takes::text, true}, P
                                     PropertyRule{"minutes", Takes::integer},   PropertyRule{"prefix", Takes::text},
                                     PropertyRule{"product", Takes::text},      PropertyRule{"type", Takes::text}};
 
-Answer documentOf(int status, const json& value)
+Answer jsonDocument(int status, const json& value)
 {
-    return documentAnswer(status, "application/json", value.dump(-1, ' ', false, json::error_handler_t::replace));
+    return documentAnswer(status, "application/json", jsonText(value));
 }
 
 Answer standsInAFile()
@@ -77,7 +78,7 @@ Answer RegistryResources::tenants() const
     for (const std::string& name : context.engine.state().registry.tenants()) {
         names.push_back({{"name", name}});
     }
-    return documentOf(200, {{"tenants", std::move(names)}});
+    return jsonDocument(200, {{"tenants", std::move(names)}});
 }
 
 // What the entry did, as an answer. A registry that stands in a file is changed there.
@@ -90,7 +91,7 @@ void RegistryResources::change(const CallPtr& call, cluster::Operation operation
         if (!applied.ok()) {
             call->answer(adminRefusal(applied.error));
         } else {
-            call->answer(status == 204 ? noContent() : documentOf(status, json::object()));
+            call->answer(status == 204 ? noContent() : jsonDocument(status, json::object()));
         }
     });
 }
@@ -138,7 +139,7 @@ Answer RegistryResources::connectors(const Call& call) const
                                {"expires", dateTime(enrolment.expiresAt)}});
         }
     }
-    return documentOf(200, {{"connectors", std::move(list)}, {"enrolments", std::move(waiting)}});
+    return jsonDocument(200, {{"connectors", std::move(list)}, {"enrolments", std::move(waiting)}});
 }
 
 void RegistryResources::putConnector(const CallPtr& call) const
@@ -220,7 +221,7 @@ void RegistryResources::createEnrolment(const CallPtr& call) const
     enrolment.expiresAt = call->now.wall + std::chrono::minutes(minutes);
     const json made{{"id", enrolment.id}, {"join", *text}, {"expires", dateTime(enrolment.expiresAt)}};
     propose(context, call, std::move(enrolment), [call, made](const cluster::Applied& applied) {
-        call->answer(applied.ok() ? documentOf(201, made) : adminRefusal(applied.error));
+        call->answer(applied.ok() ? jsonDocument(201, made) : adminRefusal(applied.error));
     });
 }
 

@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_roles.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "cluster/core/accounts.hpp"
@@ -16,18 +17,18 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::array createRules{
+constexpr std::array roleCreateRules{
     PropertyRule{"RoleId", Takes::text, true},
     PropertyRule{"AssignedPrivileges", Takes::texts, true},
     PropertyRule{"Id"}, PropertyRule{"Name"}, PropertyRule{"IsPredefined"}, PropertyRule{"OemPrivileges"},
 };
-constexpr std::array patchRules{
+constexpr std::array rolePatchRules{
     PropertyRule{"AssignedPrivileges", Takes::texts},
     PropertyRule{"RoleId"}, PropertyRule{"Id"}, PropertyRule{"Name"}, PropertyRule{"IsPredefined"},
     PropertyRule{"OemPrivileges"},
 };
 
-std::string uriOf(const std::string& id)
+std::string roleUri(const std::string& id)
 {
     return "/redfish/v1/AccountService/Roles/" + id;
 }
@@ -38,7 +39,7 @@ bool isPredefined(const std::string& id)
 }
 
 // Custom roles only; predefined ones have the hash of their body.
-std::string etagOf(const cluster::State& state, const std::string& id)
+std::string roleEtag(const cluster::State& state, const std::string& id)
 {
     const auto role = state.roles.find(id);
     return role == state.roles.end() ? std::string() : '"' + std::to_string(role->second.revision) + '"';
@@ -69,10 +70,10 @@ OwnCollection RoleResources::list(const Call&) const
 {
     OwnCollection collection{"/redfish/v1/AccountService/Roles", "RoleCollection", "Roles Collection", {}};
     for (const std::string_view id : tenants::predefinedRoles) {
-        collection.members.push_back(uriOf(std::string(id)));
+        collection.members.push_back(roleUri(std::string(id)));
     }
     for (const auto& [id, role] : context.engine.state().roles) {
-        collection.members.push_back(uriOf(id));
+        collection.members.push_back(roleUri(id));
     }
     return collection;
 }
@@ -89,7 +90,7 @@ Answer RoleResources::get(const Call& call, const std::string& id, int status, c
         }
     }
     const std::string type = typeOf("Role");
-    json body{{"@odata.id", uriOf(id)},
+    json body{{"@odata.id", roleUri(id)},
               {"@odata.type", type},
               {"Id", id},
               {"Name", id + " Role"},
@@ -101,8 +102,8 @@ Answer RoleResources::get(const Call& call, const std::string& id, int status, c
         body["@Message.ExtendedInfo"].push_back(json::parse(messageJson(message)));
     }
     return representationAnswer(call.request.head,
-                                {type, body.dump(-1, ' ', false, json::error_handler_t::replace),
-                                 std::string(allowed(id)), etagOf(state, id)},
+                                {type, jsonText(body),
+                                 std::string(allowed(id)), roleEtag(state, id)},
                                 status, std::move(extra));
 }
 
@@ -116,7 +117,7 @@ void RoleResources::put(const CallPtr& call, cluster::PutRole role, int status, 
         }
         Headers extra;
         if (status == 201) {
-            extra.push_back({"Location", uriOf(id)});
+            extra.push_back({"Location", roleUri(id)});
         }
         call->answer(applied.ok() ? get(*call, id, status, info, std::move(extra))
                                   : refusedChange(applied.error, call->request.path));
@@ -129,7 +130,7 @@ void RoleResources::create(const CallPtr& call)
         call->answer(forbidden());
         return;
     }
-    auto read = readBody(call->request, createRules);
+    auto read = readBody(call->request, roleCreateRules);
     if (Answer* refused = std::get_if<Answer>(&read)) {
         call->answer(std::move(*refused));
         return;
@@ -178,7 +179,7 @@ void RoleResources::handle(const CallPtr& call)
         call->answer(forbidden());
         return;
     }
-    if (failsIfMatch(call->request.head, etagOf(state, call->id))) {
+    if (failsIfMatch(call->request.head, roleEtag(state, call->id))) {
         call->answer(preconditionFailed());
         return;
     }
@@ -188,7 +189,7 @@ void RoleResources::handle(const CallPtr& call)
         remove(call, seen);
         return;
     }
-    auto read = readBody(call->request, patchRules);
+    auto read = readBody(call->request, rolePatchRules);
     if (Answer* refused = std::get_if<Answer>(&read)) {
         call->answer(std::move(*refused));
         return;

@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_schemas.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_oem_schemas.hpp"
 
 #include <nlohmann/json.hpp>
@@ -109,11 +110,6 @@ const Schema* findSchema(std::string_view name)
     return found == schemas.end() ? nullptr : &*found;
 }
 
-std::string dump(const json& value)
-{
-    return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 // `publishedBelow` is empty where nobody else publishes the schema.
 Answer fileAnswer(const Call& call, std::string_view name, const std::string& type, const std::string& publishedBelow)
 {
@@ -129,7 +125,7 @@ Answer fileAnswer(const Call& call, std::string_view name, const std::string& ty
                     {"Schema", type},
                     {"Languages", {"en"}},
                     {"Location", json::array({location})}};
-    return representationAnswer(call.request.head, {typeOf("JsonSchemaFile"), dump(body), std::string(readOnly), {}});
+    return representationAnswer(call.request.head, {typeOf("JsonSchemaFile"), jsonText(body), std::string(readOnly), {}});
 }
 
 // The second namespace, with a version, may be empty.
@@ -145,7 +141,7 @@ Answer documentOf(const Schema& schema)
     const json body{{"$schema", "http://redfish.dmtf.org/schemas/v1/redfish-schema-v1.json"},
                     {"title", schema.type()},
                     {"$ref", schema.publishedBelow() + schema.id() + ".json#/definitions/" + std::string(schema.name)}};
-    return documentAnswer(200, "application/json", dump(body));
+    return documentAnswer(200, "application/json", jsonText(body));
 }
 
 }  // namespace

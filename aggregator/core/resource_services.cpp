@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_services.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "cluster/core/accounts.hpp"
 #include "cluster/core/sessions.hpp"
@@ -27,11 +28,6 @@ json link(std::string_view uri)
 json healthy()
 {
     return {{"State", "Enabled"}, {"Health", "OK"}};
-}
-
-std::string dump(const json& value)
-{
-    return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 void fillAccountService(json& body, const cluster::State&)
@@ -192,7 +188,7 @@ std::optional<Representation> ServiceResources::find(std::string_view path, cons
             body[propertyOf(below)] = link(std::string(base) + below);
         }
     }
-    return Representation{type, dump(body), std::string(service->allow), {}};
+    return Representation{type, jsonText(body), std::string(service->allow), {}};
 }
 
 std::vector<ServiceResources::Link> ServiceResources::rootLinks(const std::string& tenant) const
@@ -232,7 +228,7 @@ Answer ServiceResources::root(const Call& call) const
         body[child.property] = link(child.uri);
     }
     body["Links"] = {{"Sessions", link("/redfish/v1/SessionService/Sessions")}};
-    return representationAnswer(call.request.head, {type, dump(body), std::string(readOnly), {}});
+    return representationAnswer(call.request.head, {type, jsonText(body), std::string(readOnly), {}});
 }
 
 Answer ServiceResources::odata(const Call& call) const
@@ -243,7 +239,7 @@ Answer ServiceResources::odata(const Call& call) const
     }
     value.push_back({{"name", "Sessions"}, {"kind", "Singleton"}, {"url", "/redfish/v1/SessionService/Sessions"}});
     return documentAnswer(200, "application/json",
-                          dump({{"@odata.context", "/redfish/v1/$metadata"}, {"value", std::move(value)}}));
+                          jsonText({{"@odata.context", "/redfish/v1/$metadata"}, {"value", std::move(value)}}));
 }
 
 }  // namespace mesh::aggregator

@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_sessions.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "cluster/core/sessions.hpp"
@@ -15,13 +16,13 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::array createRules{PropertyRule{"UserName", Takes::text, true}, PropertyRule{"Password", Takes::secret, true}};
+constexpr std::array sessionCreateRules{PropertyRule{"UserName", Takes::text, true}, PropertyRule{"Password", Takes::secret, true}};
 constexpr std::array serviceRules{
     PropertyRule{"SessionTimeout", Takes::integer}, PropertyRule{"ServiceEnabled"}, PropertyRule{"Status"},
     PropertyRule{"Sessions"}, PropertyRule{"Id"}, PropertyRule{"Name"},
 };
 
-std::string uriOf(const std::string& id)
+std::string sessionUri(const std::string& id)
 {
     return std::string(sessionServiceUri) + "/Sessions/" + id;
 }
@@ -92,7 +93,7 @@ void SessionResources::patchService(const CallPtr& call)
             for (const RedfishMessage& message : info) {
                 annotated["@Message.ExtendedInfo"].push_back(json::parse(messageJson(message)));
             }
-            after.body = annotated.dump(-1, ' ', false, json::error_handler_t::replace);
+            after.body = jsonText(annotated);
         }
         call->answer(representationAnswer(call->request.head, std::move(after)));
     });
@@ -107,7 +108,7 @@ OwnCollection SessionResources::list(const Call& call) const
         const bool visible = account != nullptr && (session.accountId == call.who->accountId ||
                                                     (seesAll(*call.who) && tenants::mayReach(call.tenant(), account->tenant)));
         if (visible && !context.credentials.sessions().isExpired(session, call.now)) {
-            collection.members.push_back(uriOf(id));
+            collection.members.push_back(sessionUri(id));
         }
     }
     return collection;
@@ -134,7 +135,7 @@ Answer SessionResources::get(const Call& call, const cluster::Session& session, 
 {
     const cluster::Account* account = cluster::findAccount(context.engine.state(), session.accountId);
     const std::string type = typeOf("Session");
-    json body{{"@odata.id", uriOf(session.id)},
+    json body{{"@odata.id", sessionUri(session.id)},
               {"@odata.type", type},
               {"Id", session.id},
               {"Name", "User Session"},
@@ -151,13 +152,13 @@ Answer SessionResources::get(const Call& call, const cluster::Session& session, 
         body["@Message.ExtendedInfo"].push_back(json::parse(messageJson(message)));
     }
     return representationAnswer(call.request.head,
-                                {type, body.dump(-1, ' ', false, json::error_handler_t::replace), "GET, HEAD, DELETE", {}},
+                                {type, jsonText(body), "GET, HEAD, DELETE", {}},
                                 status, std::move(extra));
 }
 
 void SessionResources::create(const CallPtr& call)
 {
-    auto read = readBody(call->request, createRules);
+    auto read = readBody(call->request, sessionCreateRules);
     if (Answer* refused = std::get_if<Answer>(&read)) {
         call->answer(std::move(*refused));
         return;
@@ -189,12 +190,12 @@ void SessionResources::open(const CallPtr& call, const Principal& who)
         if (applied.error.code == Code::full) {
             call->answer(errorAnswer(503, {"SessionLimitExceeded", {}, {}}));
         } else if (!applied.ok()) {
-            call->answer(refusedChange(applied.error, uriOf(id)));
+            call->answer(refusedChange(applied.error, sessionUri(id)));
         } else if (made == nullptr) {
             call->answer(errorAnswer(503, {"ServiceTemporarilyUnavailable", {"1"}, {}}, "The session was ended at once."));
         } else {
             call->answer(get(*call, *made, 201, info,
-                             {{"Location", uriOf(id)}, {"X-Auth-Token", cluster::issueToken(token, applied.revision)}, {"Cache-Control", "no-store"}}));
+                             {{"Location", sessionUri(id)}, {"X-Auth-Token", cluster::issueToken(token, applied.revision)}, {"Cache-Control", "no-store"}}));
         }
     });
 }

@@ -13,20 +13,20 @@ namespace mesh::aggregator {
 
 namespace {
 
-constexpr std::string_view tenantProperty = "Oem/Bmcmesh/Tenant";
+constexpr std::string_view ownerProperty = "Oem/Bmcmesh/Tenant";
 constexpr std::string_view certificateProperty = "Oem/Bmcmesh/Certificate";
 
-constexpr std::array createRules{
+constexpr std::array sourceCreateRules{
     PropertyRule{"HostName", Takes::text, true}, PropertyRule{"UserName", Takes::text}, PropertyRule{"Password", Takes::secret},
-    PropertyRule{"Name", Takes::text},           PropertyRule{"Id", Takes::text},       PropertyRule{tenantProperty, Takes::text},
+    PropertyRule{"Name", Takes::text},           PropertyRule{"Id", Takes::text},       PropertyRule{ownerProperty, Takes::text},
     PropertyRule{certificateProperty, Takes::text}, PropertyRule{"AggregationType"},    PropertyRule{"Links"},
     PropertyRule{"SNMP"},
 };
-constexpr std::array patchRules{
+constexpr std::array sourcePatchRules{
     PropertyRule{"HostName", Takes::text},          PropertyRule{"UserName", Takes::text},
     PropertyRule{"Password", Takes::secret},        PropertyRule{certificateProperty, Takes::text},
     PropertyRule{"Name"},                           PropertyRule{"Id"},
-    PropertyRule{tenantProperty},                   PropertyRule{"AggregationType"},
+    PropertyRule{ownerProperty},                   PropertyRule{"AggregationType"},
     PropertyRule{"Links"},                          PropertyRule{"SNMP"},
 };
 
@@ -40,7 +40,7 @@ Answer missing(const std::string& name)
     return badRequest({{"PropertyMissing", {name}, "#/" + name}});
 }
 
-Answer exists(const std::string& property, const std::string& value)
+Answer alreadyExists(const std::string& property, const std::string& value)
 {
     return errorAnswer(400, {"ResourceAlreadyExists", {"AggregationSource", property, value}, "#/" + property});
 }
@@ -113,7 +113,7 @@ bool SourceResources::maySetUp(const CallPtr& call) const
 std::optional<std::string> SourceResources::tenantFor(const RequestBody& body) const
 {
     const std::set<std::string>& tenants = context.engine.state().registry.tenants();
-    if (const std::string* given = body.text(tenantProperty)) {
+    if (const std::string* given = body.text(ownerProperty)) {
         return *given;
     }
     return tenants.size() == 1 ? std::optional<std::string>(*tenants.begin()) : std::nullopt;
@@ -125,10 +125,10 @@ std::optional<Answer> SourceResources::place(const RequestBody& body, cluster::S
     const cluster::State& state = context.engine.state();
     const std::optional<std::string> tenant = tenantFor(body);
     if (!tenant) {
-        return missing(std::string(tenantProperty));
+        return missing(std::string(ownerProperty));
     }
     if (!state.registry.hasTenant(*tenant)) {
-        return badRequest({{"PropertyValueNotInList", {*tenant, "Tenant"}, "#/" + std::string(tenantProperty)}});
+        return badRequest({{"PropertyValueNotInList", {*tenant, "Tenant"}, "#/" + std::string(ownerProperty)}});
     }
     source.tenant = *tenant;
     source.connector = body.textOr("Name", nameFrom(source.hostName));
@@ -144,12 +144,12 @@ std::optional<Answer> SourceResources::place(const RequestBody& body, cluster::S
     const Result<std::string> prefix = tenants::choosePrefix(
         {id == nullptr ? "" : *id, "", source.tenant + "/" + source.hostName}, taken, [](std::string_view) { return false; });
     if (!prefix) {
-        return exists("Id", id == nullptr ? source.hostName : *id);
+        return alreadyExists("Id", id == nullptr ? source.hostName : *id);
     }
     source.id = *prefix;
     for (const auto& [otherId, other] : state.sources) {
         if (other.hostName == source.hostName) {
-            return exists("HostName", source.hostName);
+            return alreadyExists("HostName", source.hostName);
         }
     }
     return std::nullopt;
@@ -216,7 +216,7 @@ void SourceResources::create(const CallPtr& call) const
     if (!maySetUp(call)) {
         return;
     }
-    auto read = readBody(call->request, createRules);
+    auto read = readBody(call->request, sourceCreateRules);
     if (Answer* wrong = std::get_if<Answer>(&read)) {
         return call->answer(std::move(*wrong));
     }
@@ -237,7 +237,7 @@ void SourceResources::answerCreated(const CallPtr& call, const cluster::Source& 
                                     const cluster::Applied& applied) const
 {
     if (applied.error.code == Code::alreadyExists) {
-        return call->answer(exists("Name", source.connector));
+        return call->answer(alreadyExists("Name", source.connector));
     }
     if (!applied.ok()) {
         return call->answer(refusedChange(applied.error, call->request.path));
@@ -278,7 +278,7 @@ void SourceResources::patch(const CallPtr& call, std::size_t attemptsLeft) const
     if (known == nullptr) {
         return call->answer(notFound(call->request.path));
     }
-    auto read = readBody(call->request, patchRules);
+    auto read = readBody(call->request, sourcePatchRules);
     if (Answer* wrong = std::get_if<Answer>(&read)) {
         return call->answer(std::move(*wrong));
     }

@@ -6,8 +6,8 @@ namespace mesh::cluster {
 
 namespace {
 
-constexpr std::size_t entryHead = 8;      // [u32 format][u32 count]
-constexpr std::size_t snapshotHead = 16;  // [u64 format][u64 index]
+constexpr std::size_t entryHeadBytes = 8;      // [u32 format][u32 count]
+constexpr std::size_t snapshotHeadBytes = 16;  // [u64 format][u64 index]
 constexpr std::uint64_t snapshotFormatOfRaft = 1;
 
 Error newer(const char* what)
@@ -33,7 +33,7 @@ std::string encodeEntry(const std::vector<std::string>& operations)
 Result<std::vector<std::string_view>> decodeEntry(std::string_view entry)
 {
     const Error damaged{Code::corrupt, "an entry of the log is damaged"};
-    if (entry.size() < entryHead) {
+    if (entry.size() < entryHeadBytes) {
         return damaged;
     }
     if (getNumber(entry, 0, 4) != raftEntryFormat) {
@@ -41,7 +41,7 @@ Result<std::vector<std::string_view>> decodeEntry(std::string_view entry)
     }
     std::uint64_t count = getNumber(entry, 4, 4);
     std::vector<std::string_view> operations;
-    for (entry.remove_prefix(entryHead); count > 0; --count) {
+    for (entry.remove_prefix(entryHeadBytes); count > 0; --count) {
         const std::uint64_t length = entry.size() < entryOverhead ? UINT64_MAX : getNumber(entry, 0, entryOverhead);
         if (entry.size() < entryOverhead || length > entry.size() - entryOverhead) {
             return damaged;
@@ -55,7 +55,7 @@ Result<std::vector<std::string_view>> decodeEntry(std::string_view entry)
 std::string encodeRaftSnapshot(const RaftSnapshot& snapshot)
 {
     std::string out;
-    out.reserve(snapshotHead + snapshot.state.size());
+    out.reserve(snapshotHeadBytes + snapshot.state.size());
     putNumber(out, snapshotFormatOfRaft, 8);
     putNumber(out, snapshot.index, 8);
     return out += snapshot.state;
@@ -63,13 +63,13 @@ std::string encodeRaftSnapshot(const RaftSnapshot& snapshot)
 
 Result<RaftSnapshot> decodeRaftSnapshot(std::string_view bytes)
 {
-    if (bytes.size() < snapshotHead) {
+    if (bytes.size() < snapshotHeadBytes) {
         return Error{Code::corrupt, "a snapshot is damaged"};
     }
     if (getNumber(bytes, 0, 8) != snapshotFormatOfRaft) {
         return newer("a snapshot");
     }
-    return RaftSnapshot{getNumber(bytes, 8, 8), bytes.substr(snapshotHead)};
+    return RaftSnapshot{getNumber(bytes, 8, 8), bytes.substr(snapshotHeadBytes)};
 }
 
 }  // namespace mesh::cluster

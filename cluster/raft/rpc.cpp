@@ -26,7 +26,7 @@ enum RpcType : std::uint8_t {
 
 enum EntryType : std::uint8_t { commandEntry = 1, barrierEntry, changeEntry };
 
-Error malformed(const char* what)
+Error malformedRpc(const char* what)
 {
     return Error{Code::corrupt, std::string("not a message of raft: ") + what};
 }
@@ -119,12 +119,12 @@ Result<void> checkEntries(std::string_view header, std::string_view payload)
     for (std::uint64_t i = 0; i < countEntries(header); ++i) {
         const EntryHead entry = entryHead(header, i);
         if (entry.length == 0 || entry.length % 8 != 0 || entry.length > payload.size() - at) {
-            return malformed("an entry's length");
+            return malformedRpc("an entry's length");
         }
         const std::string_view bytes = payload.substr(at, entry.length);
         if (entry.type < commandEntry || entry.type > changeEntry ||
             (entry.type == changeEntry && !isConfiguration(bytes))) {
-            return malformed("an entry's type");
+            return malformedRpc("an entry's type");
         }
         at += entry.length;
     }
@@ -142,11 +142,11 @@ Result<std::size_t> rpcLength(std::string_view bytes)
     const std::uint64_t headerLength = getNumber(bytes, 8, 8);
     const bool shortType = shortestHeader(type) > 0;
     if (type < appendEntries || type > timeoutNow) {
-        return malformed("its type");
+        return malformedRpc("its type");
     }
     if (headerLength < std::max<std::size_t>(shortestHeader(type), 1) || headerLength > limits::maxRaftMessageBytes / 2 ||
         (shortType && headerLength > maxShortHeader)) {
-        return malformed("its header's length");
+        return malformedRpc("its header's length");
     }
     if (shortType) {
         return preambleBytes + static_cast<std::size_t>(headerLength);
@@ -156,7 +156,7 @@ Result<std::size_t> rpcLength(std::string_view bytes)
     }
     const std::size_t payload = payloadLength(type, bytes.substr(preambleBytes, headerLength));
     if (payload > limits::maxRaftMessageBytes - preambleBytes - headerLength) {
-        return malformed("its length");
+        return malformedRpc("its length");
     }
     return preambleBytes + static_cast<std::size_t>(headerLength) + payload;
 }
@@ -168,7 +168,7 @@ Result<void> checkRpc(std::string_view rpc)
         return length.error();
     }
     if (*length == 0 || *length != rpc.size()) {
-        return malformed("it is not whole");
+        return malformedRpc("it is not whole");
     }
     const auto type = static_cast<std::uint8_t>(rpc[0]);
     const std::string_view header = rpc.substr(preambleBytes, getNumber(rpc, 8, 8));
@@ -178,7 +178,7 @@ Result<void> checkRpc(std::string_view rpc)
     }
     if (type == installSnapshot &&
         (payload.empty() || !isConfiguration(header.substr(installBytes, getNumber(header, installBytes - 8, 8))))) {
-        return malformed("its snapshot");
+        return malformedRpc("its snapshot");
     }
     return {};
 }

@@ -15,7 +15,7 @@ using Addresses = std::vector<AggregatorAddress>;
 
 namespace {
 
-bool contains(const Addresses& list, const AggregatorAddress& address)
+bool isAmong(const Addresses& list, const AggregatorAddress& address)
 {
     return std::find(list.begin(), list.end(), address) != list.end();
 }
@@ -134,7 +134,7 @@ Contacts::Taken Contacts::take(const Aggregators& list)
 
 bool Contacts::isListed(const AggregatorAddress& address) const
 {
-    return contains(told.list, address);
+    return isAmong(told.list, address);
 }
 
 Addresses Contacts::toDial(bool reserve) const
@@ -144,7 +144,7 @@ Addresses Contacts::toDial(bool reserve) const
         return out;
     }
     for (const AggregatorAddress& entry : configured) {
-        if (!contains(out, entry) && !contains(forgotten, entry)) {
+        if (!isAmong(out, entry) && !isAmong(forgotten, entry)) {
             out.push_back(entry);
         }
     }

@@ -14,8 +14,8 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 // Outlives the Stream while operations are outstanding.
-struct Connection {
-    explicit Connection(tcp::socket connected) : socket(std::move(connected)) {}
+struct PlainConnection {
+    explicit PlainConnection(tcp::socket connected) : socket(std::move(connected)) {}
 
     tcp::socket socket;
     std::vector<const_buffer> writing;
@@ -23,7 +23,7 @@ struct Connection {
 
 class PlainStream final : public Stream {
 public:
-    explicit PlainStream(tcp::socket socket) : connection(std::make_shared<Connection>(std::move(socket))) {}
+    explicit PlainStream(tcp::socket socket) : connection(std::make_shared<PlainConnection>(std::move(socket))) {}
     ~PlainStream() override { closeSocket(); }
 
     void read(std::span<char> into, IoHandler handler) override
@@ -72,7 +72,7 @@ private:
         connection->socket.close(ignored);
     }
 
-    std::shared_ptr<Connection> connection;
+    std::shared_ptr<PlainConnection> connection;
 };
 
 }  // namespace

@@ -27,16 +27,16 @@ constexpr std::size_t recordBytes = SSL3_RT_MAX_PLAIN_LENGTH;
 
 // OpenSSL straight on the non-blocking socket, Asio only says when it is ready: no buffers of our own between them.
 // Outlives its Stream while operations are outstanding, each of which holds a shared_ptr to it.
-class Connection : public std::enable_shared_from_this<Connection> {
+class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
 public:
-    Connection(tcp::socket connected, std::shared_ptr<TlsContext> tls, std::string peerName)
+    TlsConnection(tcp::socket connected, std::shared_ptr<TlsContext> tls, std::string peerName)
         : socket(std::move(connected)), context(std::move(tls)), host(std::move(peerName))
     {
         error_code ignored;
         socket.non_blocking(true, ignored);
         ssl = context->open(socket.native_handle());
     }
-    ~Connection()
+    ~TlsConnection()
     {
         if (ssl) {
             // Otherwise OpenSSL takes the missing close_notify for an attack and forgets the session.
@@ -70,7 +70,7 @@ private:
     void advance(std::size_t size);
     error_code ioError(int sslError) const;
     // Calls `step` when the socket is ready for what OpenSSL wants.
-    void await(int sslError, void (Connection::*step)());
+    void await(int sslError, void (TlsConnection::*step)());
 
     tcp::socket socket;
     std::shared_ptr<TlsContext> context;
@@ -89,7 +89,7 @@ private:
 
 class TlsStream final : public Stream {
 public:
-    explicit TlsStream(std::shared_ptr<Connection> opened) : connection(std::move(opened)) {}
+    explicit TlsStream(std::shared_ptr<TlsConnection> opened) : connection(std::move(opened)) {}
     ~TlsStream() override { connection->close(); }
 
     void read(std::span<char> into, IoHandler handler) override { connection->read(into, std::move(handler)); }
@@ -102,29 +102,29 @@ public:
     void reset() override { connection->reset(); }
 
 private:
-    std::shared_ptr<Connection> connection;
+    std::shared_ptr<TlsConnection> connection;
 };
 
-void Connection::await(int sslError, void (Connection::*step)())
+void TlsConnection::await(int sslError, void (TlsConnection::*step)())
 {
     const auto what = sslError == SSL_ERROR_WANT_WRITE ? tcp::socket::wait_write : tcp::socket::wait_read;
     socket.async_wait(what, [self = shared_from_this(), step](error_code) { (self.get()->*step)(); });
 }
 
-void Connection::handshake(StreamHandler handler)
+void TlsConnection::handshake(StreamHandler handler)
 {
     onHandshake = std::move(handler);
     boost::asio::post(socket.get_executor(), [self = shared_from_this()] { self->handshakeStep(); });
 }
 
-void Connection::cancelHandshake()
+void TlsConnection::cancelHandshake()
 {
     if (onHandshake) {
         close();
     }
 }
 
-void Connection::handshakeStep()
+void TlsConnection::handshakeStep()
 {
     if (closed) {
         return handshakeDone(Error{Code::unavailable, "cancelled"});
@@ -136,20 +136,20 @@ void Connection::handshakeStep()
     }
     const int sslError = SSL_get_error(ssl.get(), result);
     if (sslError == SSL_ERROR_WANT_READ || sslError == SSL_ERROR_WANT_WRITE) {
-        return await(sslError, &Connection::handshakeStep);
+        return await(sslError, &TlsConnection::handshakeStep);
     }
     const Error error = handshakeError(sslError);
     close();
     handshakeDone(error);
 }
 
-void Connection::handshakeDone(Result<std::unique_ptr<Stream>> outcome)
+void TlsConnection::handshakeDone(Result<std::unique_ptr<Stream>> outcome)
 {
     const auto self = shared_from_this();
     std::exchange(onHandshake, nullptr)(std::move(outcome));
 }
 
-Error Connection::handshakeError(int sslError) const
+Error TlsConnection::handshakeError(int sslError) const
 {
     const bool client = SSL_is_server(ssl.get()) == 0;
     const long verified = SSL_get_verify_result(ssl.get());
@@ -166,7 +166,7 @@ Error Connection::handshakeError(int sslError) const
     return {client ? Code::notSent : Code::refused, "TLS handshake with " + host + ": " + reason};
 }
 
-void Connection::read(std::span<char> into, IoHandler handler)
+void TlsConnection::read(std::span<char> into, IoHandler handler)
 {
     readInto = into;
     onRead = std::move(handler);
@@ -174,10 +174,10 @@ void Connection::read(std::span<char> into, IoHandler handler)
         boost::asio::post(socket.get_executor(), [self = shared_from_this()] { self->readStep(); });
         return;
     }
-    await(SSL_ERROR_WANT_READ, &Connection::readStep);
+    await(SSL_ERROR_WANT_READ, &TlsConnection::readStep);
 }
 
-void Connection::readStep()
+void TlsConnection::readStep()
 {
     if (closed) {
         return readDone(errors::operation_aborted, 0);
@@ -190,17 +190,17 @@ void Connection::readStep()
     }
     const int sslError = SSL_get_error(ssl.get(), result);
     if (sslError == SSL_ERROR_WANT_READ || sslError == SSL_ERROR_WANT_WRITE) {
-        return await(sslError, &Connection::readStep);
+        return await(sslError, &TlsConnection::readStep);
     }
     readDone(ioError(sslError), 0);
 }
 
-void Connection::readDone(error_code error, std::size_t size)
+void TlsConnection::readDone(error_code error, std::size_t size)
 {
     std::exchange(onRead, nullptr)(error, size);
 }
 
-void Connection::write(std::span<const const_buffer> buffers, IoHandler handler)
+void TlsConnection::write(std::span<const const_buffer> buffers, IoHandler handler)
 {
     writing.assign(buffers.begin(), buffers.end());
     firstWriting = 0;
@@ -212,20 +212,20 @@ void Connection::write(std::span<const const_buffer> buffers, IoHandler handler)
         boost::asio::post(socket.get_executor(), [self = shared_from_this(), failure] { self->writeDone(failure); });
         return;
     }
-    await(wanted, &Connection::writeStep);
+    await(wanted, &TlsConnection::writeStep);
 }
 
-void Connection::writeStep()
+void TlsConnection::writeStep()
 {
     error_code failure;
     int wanted = 0;
     if (closed || writeSome(failure, wanted)) {
         return writeDone(failure);
     }
-    await(wanted, &Connection::writeStep);
+    await(wanted, &TlsConnection::writeStep);
 }
 
-bool Connection::writeSome(error_code& failure, int& wanted)
+bool TlsConnection::writeSome(error_code& failure, int& wanted)
 {
     std::array<char, recordBytes> scratch;
     while (firstWriting < writing.size()) {
@@ -251,7 +251,7 @@ bool Connection::writeSome(error_code& failure, int& wanted)
 
 // Small buffers are gathered, so that head and body share a record. The same position gives the same bytes: OpenSSL
 // wants that of a write repeated.
-const_buffer Connection::nextRecord(std::span<char> scratch) const
+const_buffer TlsConnection::nextRecord(std::span<char> scratch) const
 {
     const const_buffer& first = writing[firstWriting];
     if (firstWriting + 1 == writing.size() || first.size() >= scratch.size()) {
@@ -266,7 +266,7 @@ const_buffer Connection::nextRecord(std::span<char> scratch) const
     return {scratch.data(), filled};
 }
 
-void Connection::advance(std::size_t size)
+void TlsConnection::advance(std::size_t size)
 {
     written += size;
     while (firstWriting < writing.size() && size >= writing[firstWriting].size()) {
@@ -277,7 +277,7 @@ void Connection::advance(std::size_t size)
     }
 }
 
-void Connection::writeDone(error_code error)
+void TlsConnection::writeDone(error_code error)
 {
     if (closed) {
         error = errors::operation_aborted;
@@ -285,7 +285,7 @@ void Connection::writeDone(error_code error)
     std::exchange(onWrite, nullptr)(error, written);
 }
 
-void Connection::shutdown(std::function<void()> done)
+void TlsConnection::shutdown(std::function<void()> done)
 {
     error_code ignored;
     if (!closed) {
@@ -296,21 +296,21 @@ void Connection::shutdown(std::function<void()> done)
     boost::asio::post(socket.get_executor(), std::move(done));
 }
 
-void Connection::close()
+void TlsConnection::close()
 {
     error_code ignored;
     closed = true;
     socket.close(ignored);
 }
 
-void Connection::reset()
+void TlsConnection::reset()
 {
     error_code ignored;
     socket.set_option(tcp::socket::linger(true, 0), ignored);
     close();
 }
 
-error_code Connection::ioError(int sslError) const
+error_code TlsConnection::ioError(int sslError) const
 {
     const int systemError = errno;
     if (sslError == SSL_ERROR_ZERO_RETURN) {
@@ -328,7 +328,7 @@ error_code Connection::ioError(int sslError) const
     return make_error_code(boost::system::errc::protocol_error);
 }
 
-std::function<void()> begin(const std::shared_ptr<Connection>& connection, StreamHandler handler)
+std::function<void()> begin(const std::shared_ptr<TlsConnection>& connection, StreamHandler handler)
 {
     connection->handshake(std::move(handler));
     return [weak = std::weak_ptr(connection)] {
@@ -373,7 +373,7 @@ std::function<void()> startServerTls(tcp::socket socket, std::shared_ptr<ServerT
     const auto executor = socket.get_executor();
     error_code ignored;
     const auto remote = socket.remote_endpoint(ignored);
-    const auto connection = std::make_shared<Connection>(std::move(socket), tls, remote.address().to_string());
+    const auto connection = std::make_shared<TlsConnection>(std::move(socket), tls, remote.address().to_string());
     if (connection->handle() == nullptr) {
         refuse(executor, std::move(handler));
         return [] {};
@@ -386,7 +386,7 @@ std::function<void()> startClientTls(tcp::socket socket, std::shared_ptr<ClientT
                                      StreamHandler handler)
 {
     const auto executor = socket.get_executor();
-    const auto connection = std::make_shared<Connection>(std::move(socket), tls, host);
+    const auto connection = std::make_shared<TlsConnection>(std::move(socket), tls, host);
     SSL* ssl = connection->handle();
     if (ssl == nullptr) {
         refuse(executor, std::move(handler));

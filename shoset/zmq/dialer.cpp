@@ -1,6 +1,7 @@
 #include "shoset/zmq/dialer.hpp"
 
 #include "shoset/zmq/pump.hpp"
+#include "shoset/zmq/socket.hpp"
 
 #include <array>
 #include <boost/asio/steady_timer.hpp>
@@ -11,9 +12,6 @@
 
 namespace mesh::shoset {
 namespace {
-
-// What a queued frame costs beside its bytes.
-constexpr std::size_t queueEntryBytes = 64;
 
 constexpr std::size_t routingIdBytes = 16;
 

@@ -2,6 +2,7 @@
 
 #include "shoset/zmq/connection.hpp"
 #include "shoset/zmq/pump.hpp"
+#include "shoset/zmq/socket.hpp"
 
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
@@ -16,9 +17,6 @@ namespace {
 // zmq.h of 4.3.4 hides it among the drafts although every build has it. Without it a CURVE server whose ZAP handler is
 // missing admits everybody.
 constexpr int zapEnforceDomain = 93;
-
-// What a queued frame costs beside its bytes.
-constexpr std::size_t queueEntryBytes = 64;
 
 // Dead connections are swept out when the table has doubled, but not below this size.
 constexpr std::size_t smallestSweep = 64;

@@ -4,12 +4,16 @@
 #include "shoset/zmq/context.hpp"
 #include "shoset/zmq/keys.hpp"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <zmq.h>
 
 // Inner header of this module: libzmq's sockets and frames with an owner. Nothing here waits.
 namespace mesh::shoset {
+
+// What a frame that waits in a queue of ours costs beside its bytes.
+constexpr std::size_t queueEntryBytes = 64;
 
 // One frame.
 class Part {

@@ -1,6 +1,7 @@
 #include "aggregator/core/cluster_keeper.hpp"
 
 #include "aggregator/core/tests/fake_members.hpp"
+#include "aggregator/core/tests/keys.hpp"
 #include "cluster/core/feature_level.hpp"
 #include "cluster/core/memory_engine.hpp"
 #include "shoset/base/limits.hpp"
@@ -9,11 +10,6 @@
 
 namespace mesh::aggregator {
 namespace {
-
-std::string keyOf(char digit)
-{
-    return std::string(39, '0') + digit;
-}
 
 cluster::Node nodeOf(std::uint64_t id, const std::string& name)
 {

@@ -1,5 +1,6 @@
 #include "aggregator/core/enrolment.hpp"
 
+#include "aggregator/core/tests/keys.hpp"
 #include "cluster/core/enrolments.hpp"
 #include "cluster/core/feature_level.hpp"
 #include "cluster/core/memory_engine.hpp"
@@ -11,14 +12,7 @@
 namespace mesh::aggregator {
 namespace {
 
-std::string keyOf(char digit)
-{
-    std::string key(40, '0');
-    key.back() = digit;
-    return key;
-}
-
-cluster::Node nodeOf(const std::string& name, char digit)
+cluster::Node nodeNamed(const std::string& name, char digit)
 {
     cluster::Node node;
     node.name = name;
@@ -35,7 +29,7 @@ protected:
     {
         propose(cluster::RaiseFeatureLevel{cluster::clusterFeatureLevel});
         propose(cluster::PutTenant{"acme"});
-        propose(cluster::PutNode{nodeOf("agg-a", 'a')});
+        propose(cluster::PutNode{nodeNamed("agg-a", 'a')});
     }
 
     cluster::Applied propose(cluster::Operation operation)
@@ -191,7 +185,7 @@ TEST_F(EnrolmentTest, WhatIsNoQuestionIsSentAway)
 TEST_F(EnrolmentTest, NoSecretIsUsedUpWhileItIsNotKnownWhomToDial)
 {
     const std::string secret = makeSecret("sled07");
-    cluster::Node silent = nodeOf("agg-b", 'b');
+    cluster::Node silent = nodeNamed("agg-b", 'b');
     silent.meshEndpoint.clear();
     const std::string id = propose(cluster::PutNode{silent}).value;
     EXPECT_EQ(ask(keyOf('1'), secret).code, Code::unavailable);
@@ -233,11 +227,11 @@ TEST_F(EnrolmentTest, TheEndpointIsNotWantedForWhatWasCancelledOrHasExpired)
 
 TEST_F(EnrolmentTest, ConnectorsAreToldOfEveryAggregatorButWitnesses)
 {
-    cluster::Node witness = nodeOf("witness", 'c');
+    cluster::Node witness = nodeNamed("witness", 'c');
     witness.witness = true;
     witness.meshEndpoint.clear();
     propose(cluster::PutNode{witness});
-    propose(cluster::PutNode{nodeOf("agg-b", 'b')});
+    propose(cluster::PutNode{nodeNamed("agg-b", 'b')});
     const std::optional<shoset::Aggregators> list = aggregatorsOf(engine.state());
     ASSERT_TRUE(list.has_value());
     ASSERT_EQ(list->list.size(), 2u);
@@ -251,7 +245,7 @@ TEST_F(EnrolmentTest, ConnectorsAreToldOfEveryAggregatorButWitnesses)
 
 TEST_F(EnrolmentTest, ConnectorsAreToldNothingWhileAnAggregatorHasNotSaidWhereItIs)
 {
-    cluster::Node silent = nodeOf("agg-b", 'b');
+    cluster::Node silent = nodeNamed("agg-b", 'b');
     silent.meshEndpoint.clear();
     propose(cluster::PutNode{silent});
     EXPECT_FALSE(aggregatorsOf(engine.state()).has_value());

@@ -236,7 +236,7 @@ TEST_F(FacadeResourcesTest, ServiceDocumentListsTheRootAndItsChildren)
     const Asked root = get("", "/redfish/v1");
     for (const auto& [name, value] : root.body.items()) {
         if (value.is_object() && value.contains("@odata.id")) {
-            EXPECT_EQ(std::count(urls.begin(), urls.end(), value["@odata.id"]), 1) << name;
+            EXPECT_EQ(std::count(urls.begin(), urls.end(), std::string(value["@odata.id"])), 1) << name;
         }
     }
     EXPECT_EQ(urls.front(), "/redfish/v1/");

@@ -11,7 +11,7 @@
 namespace mesh::aggregator {
 namespace {
 
-std::string keyOf(const std::string& end)
+std::string paddedKey(const std::string& end)
 {
     return std::string(40 - end.size(), '0') + end;
 }
@@ -27,7 +27,7 @@ public:
         prepared = connector;
         waiting.push_back([this, connector, done] {
             done(fails ? Result<std::string>(Error{Code::ioError, "disk full"})
-                       : Result<std::string>(keyOf(keyPrefix + std::to_string(connector.assignment))));
+                       : Result<std::string>(paddedKey(keyPrefix + std::to_string(connector.assignment))));
         });
     }
     void run(const Hosted& hosted) override { asked.push_back("run " + name(hosted)); }
@@ -76,7 +76,7 @@ protected:
     {
         cluster::Node node;
         node.name = name;
-        node.key = keyOf(name);
+        node.key = paddedKey(name);
         node.peerEndpoint = "tcp://" + name + ":5671";
         node.meshEndpoint = "tcp://" + name + ":5670";
         node.featureLevel = cluster::clusterFeatureLevel;
@@ -167,7 +167,7 @@ TEST_F(HostingTest, ThePrimarySpreadsSourcesOverLiveNodesAndRunsItsOwn)
     EXPECT_EQ(hostOf("S4"), 1U);
     EXPECT_EQ(hosting->assigned(), 4U);
     const std::string assignment = std::to_string(connector("S1").assignment);
-    EXPECT_EQ(connector("S1").key, keyOf("a" + assignment));
+    EXPECT_EQ(connector("S1").key, paddedKey("a" + assignment));
     EXPECT_EQ(hosting->running(), 2U);
     EXPECT_EQ(cluster::findSource(engine.state(), "S1")->term, engine.status().term);
     pass(60s);
@@ -188,7 +188,7 @@ TEST_F(HostingTest, WhatIsRunIsWhatTheClusterSays)
     EXPECT_TRUE(ran.insecure);
     EXPECT_EQ(ran.sealedPassword, "a:pw");
     ASSERT_EQ(ran.aggregators.size(), 3U);
-    EXPECT_EQ(ran.aggregators[1], (shoset::AggregatorAddress{"b", "tcp://b:5670", keyOf("b")}));
+    EXPECT_EQ(ran.aggregators[1], (shoset::AggregatorAddress{"b", "tcp://b:5670", paddedKey("b")}));
 }
 
 TEST_F(HostingTest, AHostThatIsGoneIsReplacedAfterAWhileAndNotBefore)
@@ -244,7 +244,7 @@ TEST_F(HostingTest, AStandbyAssignsNothingAndRunsWhatIsItsOwn)
     addSource("S1");
     assignByHand("S1", 2);
     const std::uint64_t assignment = connector("S1").assignment;
-    change(cluster::RegisterHostKey{"acme", "bmc-S1", 2, assignment, keyOf("a" + std::to_string(assignment))});
+    change(cluster::RegisterHostKey{"acme", "bmc-S1", 2, assignment, paddedKey("a" + std::to_string(assignment))});
     addSource("S2");
     asStandby();
     settle();
@@ -352,7 +352,7 @@ TEST_F(HostingTest, ANodeThatCameLaterGetsACopyOfThePasswordFromTheHost)
     addNode("d");
     wake();
     settle();
-    EXPECT_EQ(cluster::findSource(engine.state(), "S1")->passwords.back(), (cluster::SealedPassword{4, keyOf("d") + ":pw"}));
+    EXPECT_EQ(cluster::findSource(engine.state(), "S1")->passwords.back(), (cluster::SealedPassword{4, paddedKey("d") + ":pw"}));
 }
 
 TEST_F(HostingTest, NothingStartsWhileNoPrimaryIsKnownNorAfterTheEnd)

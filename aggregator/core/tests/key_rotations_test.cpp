@@ -1,5 +1,6 @@
 #include "aggregator/core/key_rotations.hpp"
 
+#include "aggregator/core/tests/keys.hpp"
 #include "cluster/core/feature_level.hpp"
 #include "cluster/core/memory_engine.hpp"
 #include "shoset/base/limits.hpp"
@@ -16,11 +17,6 @@ namespace {
 
 using shoset::KeyStatus;
 using shoset::LinkId;
-
-std::string keyOf(char digit)
-{
-    return std::string(39, '0') + digit;
-}
 
 // A node with its state and the links of connectors that the test plays. Link 1 has the key in force of acme/sled1.
 class KeyRotationsTest : public testing::Test, protected shoset::FramePort, protected MeshEvents {

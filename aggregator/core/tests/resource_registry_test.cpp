@@ -1,16 +1,12 @@
 #include "aggregator/core/tests/facade_resources_fixture.hpp"
 
+#include "aggregator/core/tests/keys.hpp"
 #include "cluster/core/enrolments.hpp"
 #include "cluster/core/feature_level.hpp"
 #include "tenants/join_string.hpp"
 
 namespace mesh::aggregator {
 namespace {
-
-std::string keyOf(char digit)
-{
-    return std::string(39, '0') + digit;
-}
 
 class RegistryTest : public Resources {
 protected:

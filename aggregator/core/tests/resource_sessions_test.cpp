@@ -30,7 +30,7 @@ TEST_F(SessionsTest, LoginWithoutAuthenticationGivesAWholeSession)
         EXPECT_EQ(cluster::revisionOfToken(token), engine.state().revision);
         EXPECT_EQ(session.header("Cache-Control"), "no-store");
         EXPECT_EQ(session.header("Set-Cookie"), "");
-        EXPECT_EQ(session.header("Location"), session.body["@odata.id"]);
+        EXPECT_EQ(session.body["@odata.id"], session.header("Location"));
         EXPECT_EQ(session.body["@odata.id"], sessionsUri + "/" + std::string(session.body["Id"]));
         EXPECT_EQ(session.body["@odata.type"], "#Session.v1_8_0.Session");
         EXPECT_EQ(session.body["Name"], "User Session");

@@ -3,7 +3,7 @@
 namespace mesh::aggregator {
 namespace {
 
-const std::string get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+const std::string getRoot = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
 class Disconnect : public ServerTest {
 protected:
@@ -15,7 +15,7 @@ protected:
 TEST_F(Disconnect, ClientThatLeavesWhileWaitingAbortsTheExchange)
 {
     Client client = connect();
-    client.send(get);
+    client.send(getRoot);
     ASSERT_TRUE(arrived());
     client.close();
     ASSERT_TRUE(runUntil([&] { return only().aborted; }));
@@ -31,7 +31,7 @@ TEST_F(Disconnect, ClientThatLeavesWhileWaitingAbortsTheExchange)
 TEST_F(Disconnect, ClientThatLeavesALongAnswerAbortsTheExchange)
 {
     Client client = connect();
-    client.send(get);
+    client.send(getRoot);
     ASSERT_TRUE(arrived());
     respond(only().id, {200, {{"Content-Type", "text/event-stream"}}}, "data: 1\n\n", false);
     ASSERT_TRUE(runUntil([&] { return client.partialBody == 9; }));
@@ -59,7 +59,7 @@ TEST_F(Disconnect, ClientThatStopsReadingIsCutAfterTheIdleTime)
     start(options);
     Client client = connect();
     client.reading(false);
-    client.send(get);
+    client.send(getRoot);
     ASSERT_TRUE(arrived());
     respond(only().id, {200, {}}, std::string(50'000'000, 'x'), true);
     EXPECT_TRUE(runUntil([&] { return only().aborted; }));
@@ -89,7 +89,7 @@ TEST_F(Disconnect, AnswersThatContradictTheirLengthAreCut)
     for (const std::string piece : {"too much", "no"}) {
         recorder.exchanges.clear();
         Client client = connect();
-        client.send(get);
+        client.send(getRoot);
         ASSERT_TRUE(arrived());
         respond(only().id, {200, {{"Content-Length", "5"}}}, "ab", false);
         writeBody(only().id, piece, true);
@@ -105,13 +105,13 @@ TEST_F(Disconnect, OpenAnswerWithoutNewsOutlivesTheIdleTime)
     options.idleTimeout = 40ms;
     start(options);
     Client stream = connect();
-    stream.send(get);
+    stream.send(getRoot);
     ASSERT_TRUE(arrived());
     respond(only().id, {200, {}}, "data: 1\n\n", false);
     // An idle connection made later is closed for its idleness before: so that time has passed for both.
     recorder.handler = [this](Recorder::Exchange& exchange) { respond(exchange.id, {200, {}}); };
     Client idle = connect();
-    idle.send(get);
+    idle.send(getRoot);
     ASSERT_TRUE(runUntil([&] { return idle.ended.has_value(); }));
     EXPECT_FALSE(stream.ended);
     writeBody(only().id, "data: 2\n\n", true);

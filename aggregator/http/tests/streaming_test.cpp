@@ -10,7 +10,7 @@ constexpr std::size_t large = 50'000'000;
 // 0 under the sanitizers, which keep freed memory.
 std::size_t residentBytes()
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef MESH_SANITIZED
     return 0;
 #endif
     std::size_t pages = 0;

@@ -3,7 +3,7 @@
 namespace mesh::aggregator {
 namespace {
 
-const std::string get = "GET /redfish/v1?a=b HTTP/1.1\r\nHost: facade:8443\r\n\r\n";
+const std::string getOverTls = "GET /redfish/v1?a=b HTTP/1.1\r\nHost: facade:8443\r\n\r\n";
 
 class ServerTls : public ServerTest {
 protected:
@@ -24,7 +24,7 @@ TEST_F(ServerTls, ServesOverTlsWithKeepAlive)
     Client client(context, server->port(), trusting(certificate));
     ASSERT_TRUE(client.connected());
     for (std::size_t i = 1; i <= 3; ++i) {
-        client.send(get);
+        client.send(getOverTls);
         ASSERT_TRUE(runUntil([&] { return client.answers.size() == i; }));
     }
     EXPECT_EQ(client.answers[0].body, "secure");
@@ -43,7 +43,7 @@ TEST_F(ServerTls, ClosingAnswerEndsWithCloseNotify)
 TEST_F(ServerTls, PlainHttpIsRedirectedToHttps)
 {
     Client client = connect();
-    client.send(get);
+    client.send(getOverTls);
     ASSERT_TRUE(runUntil([&] { return client.ended.has_value(); }));
     ASSERT_EQ(client.answers.size(), 1u);
     EXPECT_EQ(client.answers[0].head.status, 308);
@@ -94,7 +94,7 @@ TEST_F(ServerTls, NewCertificateServesNewConnectionsAndOldOnesGoOn)
     ASSERT_TRUE(server->setCertificate(renewed.certificatePem, renewed.keyPem));
     EXPECT_FALSE(Client(context, server->port(), trusting(certificate)).connected());
     EXPECT_TRUE(Client(context, server->port(), trusting(renewed)).connected());
-    before.send(get);
+    before.send(getOverTls);
     EXPECT_TRUE(runUntil([&] { return before.answers.size() == 1; }));
     EXPECT_FALSE(server->setCertificate("nonsense", renewed.keyPem));
     EXPECT_TRUE(Client(context, server->port(), trusting(renewed)).connected()) << "a bad one changes nothing";
@@ -106,7 +106,7 @@ TEST_F(ServerTls, LargeAnswerPassesWhole)
         respond(exchange.id, {200, {}}, std::string(900'000, 'z'));
     };
     Client client(context, server->port(), trusting(certificate));
-    client.send(get);
+    client.send(getOverTls);
     ASSERT_TRUE(runUntil([&] { return client.answers.size() == 1; }));
     EXPECT_TRUE(client.answers[0].body == std::string(900'000, 'z'));
 }

@@ -206,7 +206,7 @@ TEST_F(StateFileTest, WhatIsNotAFileOfOursIsNamed)
 int failures = 0;  // how many of the next calls fail
 bool truncateFails = false;
 
-int failingSync(int fd)
+int brokenSync(int fd)
 {
     if (failures > 0) {
         --failures;
@@ -268,7 +268,7 @@ TEST_F(FailingDisk, AWriteThatFailsIsUndoneAndTheNextOneWorks)
 
 TEST_F(FailingDisk, AFailedSyncDemandsARewrite)
 {
-    auto file = open({::pwrite, failingSync, failingTruncate});
+    auto file = open({::pwrite, brokenSync, failingTruncate});
     ASSERT_TRUE((*file)->append({"kept"}).ok());
     failures = 1;
     EXPECT_EQ((*file)->append({"lost"}).error().code, Code::ioError);
@@ -287,7 +287,7 @@ TEST_F(FailingDisk, AFailedSyncDemandsARewrite)
 
 TEST_F(FailingDisk, WhatCannotBeUndoneIsOfUnknownOutcome)
 {
-    auto file = open({::pwrite, failingSync, failingTruncate});
+    auto file = open({::pwrite, brokenSync, failingTruncate});
     failures = 1;
     truncateFails = true;
     EXPECT_EQ((*file)->append({"perhaps"}).error().code, Code::outcomeUnknown);

@@ -7,12 +7,12 @@ namespace {
 
 using shoset::Fence;
 
-const std::string action = "/redfish/v1/Systems/P1_1/Actions/ComputerSystem.Reset";
+const std::string powerAction = "/redfish/v1/Systems/P1_1/Actions/ComputerSystem.Reset";
 
 struct FenceTest : ExecutorTest {
     shoset::Message ordered(const Fence& fence, const std::string& method = "POST")
     {
-        shoset::Message message = command(method, action);
+        shoset::Message message = command(method, powerAction);
         std::get<shoset::Command>(message.content).fence = fence;
         return message;
     }
@@ -151,7 +151,7 @@ TEST_F(FenceTest, WhatNoPrimaryOrderedIsNotChecked)
 {
     give(ordered({2, 7}));
     onDisk();
-    give(command("GET", action));
+    give(command("GET", powerAction));
     EXPECT_EQ(bmc.started.size(), 1U);
     EXPECT_EQ(executor.counters().refusedFence, 0U);
 }

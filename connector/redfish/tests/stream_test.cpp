@@ -10,7 +10,7 @@ constexpr std::size_t large = 50u << 20;
 // Anonymous memory of this process in KB. Means nothing under the sanitizers, which keep what was freed.
 std::size_t rssAnon()
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef MESH_SANITIZED
     return 0;
 #endif
     std::ifstream status("/proc/self/status");

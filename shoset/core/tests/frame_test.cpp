@@ -12,7 +12,7 @@ namespace {
 
 const Prelude somePrelude{Kind::command, flagLast, 3, 0x01020304, 0x1112131415161718};
 
-std::string frameOf(const Prelude& prelude, std::string_view header, std::string_view body)
+std::string frameOfParts(const Prelude& prelude, std::string_view header, std::string_view body)
 {
     std::string frame;
     appendRecord(frame, prelude, header, body);
@@ -42,7 +42,7 @@ void expectSame(const Prelude& a, const Prelude& b)
 
 TEST(Frame, LayoutIsTheDocumentedOne)
 {
-    const std::string frame = frameOf(somePrelude, "HEAD", "BODY!");
+    const std::string frame = frameOfParts(somePrelude, "HEAD", "BODY!");
     const std::string expected("\x01\x06\x01\x03"                  // version, kind, flags, hops
                                "\x04\x03\x02\x01"                  // remaining ms
                                "\x18\x17\x16\x15\x14\x13\x12\x11"  // stamp
@@ -54,7 +54,7 @@ TEST(Frame, LayoutIsTheDocumentedOne)
 
 TEST(Frame, ARecordComesBackAsItWasAppended)
 {
-    const std::string frame = frameOf(somePrelude, "header", "body");
+    const std::string frame = frameOfParts(somePrelude, "header", "body");
     FrameReader reader(frame);
     const auto record = reader.next();
     ASSERT_TRUE(record.ok() && record->has_value());
@@ -72,7 +72,7 @@ TEST(Frame, ExtremesOfEveryPreludeFieldSurvive)
     for (const std::int64_t stamp : {INT64_MIN, std::int64_t{-1}, std::int64_t{0}, INT64_MAX}) {
         for (const std::uint32_t remaining : {0u, 1u, 0x80000000u, noDeadline}) {
             const Prelude prelude{Kind::routes, 0xff, 0xff, remaining, stamp};
-            const std::string frame = frameOf(prelude, {}, {});
+            const std::string frame = frameOfParts(prelude, {}, {});
             const auto record = firstOf(frame);
             ASSERT_TRUE(record.ok() && record->has_value());
             expectSame((*record)->prelude, prelude);
@@ -112,7 +112,7 @@ TEST(Frame, HoldsSeveralRecordsInOrder)
 
 TEST(Frame, EveryTruncationIsCorruptAndNeverARecord)
 {
-    const std::string frame = frameOf(somePrelude, "some header", "some body");
+    const std::string frame = frameOfParts(somePrelude, "some header", "some body");
     for (std::size_t length = 1; length < frame.size(); ++length) {
         const auto record = firstOf(std::string_view(frame).substr(0, length));
         ASSERT_FALSE(record.ok()) << length;
@@ -122,7 +122,7 @@ TEST(Frame, EveryTruncationIsCorruptAndNeverARecord)
 
 TEST(Frame, RecordsBeforeATruncatedOneAreStillGiven)
 {
-    const std::string one = frameOf(somePrelude, "a", "b");
+    const std::string one = frameOfParts(somePrelude, "a", "b");
     for (std::size_t length = 1; length < one.size(); ++length) {
         const std::string frame = one + one.substr(0, length);
         FrameReader reader(frame);
@@ -135,7 +135,7 @@ TEST(Frame, RecordsBeforeATruncatedOneAreStillGiven)
 
 TEST(Frame, AnErrorEndsTheFrame)
 {
-    const std::string good = frameOf(somePrelude, "a", "b");
+    const std::string good = frameOfParts(somePrelude, "a", "b");
     std::string bad = good;
     bad[1] = 0;
     const std::string frame = bad + good;
@@ -146,7 +146,7 @@ TEST(Frame, AnErrorEndsTheFrame)
 
 TEST(Frame, EveryOtherVersionIsRefused)
 {
-    std::string frame = frameOf(somePrelude, "a", "b");
+    std::string frame = frameOfParts(somePrelude, "a", "b");
     for (int version = 0; version < 256; ++version) {
         frame[0] = static_cast<char>(version);
         const auto record = firstOf(frame);
@@ -159,7 +159,7 @@ TEST(Frame, EveryOtherVersionIsRefused)
 
 TEST(Frame, EveryUnknownKindIsRefused)
 {
-    std::string frame = frameOf(somePrelude, "a", "b");
+    std::string frame = frameOfParts(somePrelude, "a", "b");
     for (int kind = 0; kind < 256; ++kind) {
         frame[1] = static_cast<char>(kind);
         const auto record = firstOf(frame);
@@ -174,11 +174,11 @@ TEST(Frame, TakesTheLongestHeaderAndBodyAndNotOneByteMore)
 {
     const std::string header(limits::maxHeaderBytes, 'h');
     const std::string body(limits::inlineBodyBytes, 'b');
-    EXPECT_TRUE(firstOf(frameOf(somePrelude, header, body)).ok());
-    const auto longHeader = firstOf(frameOf(somePrelude, header + "h", body));
+    EXPECT_TRUE(firstOf(frameOfParts(somePrelude, header, body)).ok());
+    const auto longHeader = firstOf(frameOfParts(somePrelude, header + "h", body));
     ASSERT_FALSE(longHeader.ok());
     EXPECT_EQ(longHeader.error().code, Code::tooLarge);
-    const auto longBody = firstOf(frameOf(somePrelude, header, body + "b"));
+    const auto longBody = firstOf(frameOfParts(somePrelude, header, body + "b"));
     ASSERT_FALSE(longBody.ok());
     EXPECT_EQ(longBody.error().code, Code::tooLarge);
     static_assert(preludeBytes + limits::maxHeaderBytes + limits::inlineBodyBytes <= limits::maxFrameBytes);
@@ -186,7 +186,7 @@ TEST(Frame, TakesTheLongestHeaderAndBodyAndNotOneByteMore)
 
 TEST(Frame, LengthsThatLieAreRefused)
 {
-    const std::string frame = frameOf(somePrelude, "header", "body");
+    const std::string frame = frameOfParts(somePrelude, "header", "body");
     for (const std::uint32_t length : {7u, 11u, 1000u, 0x7fffffffu, 0x80000000u, 0xffffffffu}) {
         for (const std::size_t field : {std::size_t{16}, std::size_t{20}}) {
             std::string lie = frame;
@@ -202,7 +202,7 @@ TEST(Frame, LengthsThatLieAreRefused)
 
 TEST(Frame, ForwardingPatchesHopsRemainingTimeAndStampAndNothingElse)
 {
-    const std::string frame = frameOf(somePrelude, "header bytes", "body bytes");
+    const std::string frame = frameOfParts(somePrelude, "header bytes", "body bytes");
     const auto record = firstOf(frame);
     Prelude patched = (*record)->prelude;
     patched.hops = 2;

@@ -5,7 +5,7 @@
 namespace mesh::uri {
 namespace {
 
-const UriMap map("5B247A", {"bmc"});
+const UriMap headersMap("5B247A", {"bmc"});
 
 TEST(Headers, MapsLocationsAndLinksThereAndBack)
 {
@@ -25,27 +25,27 @@ TEST(Headers, MapsLocationsAndLinksThereAndBack)
         {"X-Other", "/redfish/v1/Systems/1"},
         {"ETag", "\"1\""}};
     Headers headers = satellite;
-    localiseHeaders(map, Direction::toFacade, Format::json, headers);
+    localiseHeaders(headersMap, Direction::toFacade, Format::json, headers);
     EXPECT_EQ(headers, facade);
-    localiseHeaders(map, Direction::toSatellite, Format::json, headers);
+    localiseHeaders(headersMap, Direction::toSatellite, Format::json, headers);
     EXPECT_EQ(headers, satellite);
 }
 
 TEST(Headers, MakesOwnAbsoluteUrlsPathsAndKeepsForeignOnes)
 {
     Headers headers{{"Location", "https://bmc/redfish/v1/Systems/1"}, {"Location", "https://x/redfish/v1/Systems/1"}};
-    localiseHeaders(map, Direction::toFacade, Format::json, headers);
+    localiseHeaders(headersMap, Direction::toFacade, Format::json, headers);
     EXPECT_EQ(headers[0].value, "/redfish/v1/Systems/5B247A_1");
     EXPECT_EQ(headers[1].value, "https://x/redfish/v1/Systems/1");
     Headers back{{"Location", "/redfish/v1/Systems/ABC_1"}};
-    localiseHeaders(map, Direction::toSatellite, Format::json, back);
+    localiseHeaders(headersMap, Direction::toSatellite, Format::json, back);
     EXPECT_EQ(back[0].value, "/redfish/v1/Systems/ABC_1");
 }
 
 TEST(Headers, ContentLocationOfAResourceIsTheUriItWasAskedFor)
 {
     Headers headers{{"Content-Location", "/redfish/v1/UpdateService"}, {"Location", "/redfish/v1/TaskService"}};
-    localiseHeaders(map, Direction::toFacade, Format::json, headers,
+    localiseHeaders(headersMap, Direction::toFacade, Format::json, headers,
                     {"/redfish/v1/UpdateService", "/redfish/v1/5B247A_UpdateService"});
     EXPECT_EQ(headers[0].value, "/redfish/v1/5B247A_UpdateService");
     EXPECT_EQ(headers[1].value, "/redfish/v1/TaskService");
@@ -55,9 +55,9 @@ TEST(Headers, RemovesWhatDescribesBytesOnlyWhereBytesMayChange)
 {
     const Headers original{{"Digest", "x"}, {"accept-ranges", "bytes"}, {"Content-MD5", "x"}, {"ETag", "\"1\""}};
     Headers headers = original;
-    localiseHeaders(map, Direction::toFacade, Format::passthrough, headers);
+    localiseHeaders(headersMap, Direction::toFacade, Format::passthrough, headers);
     EXPECT_EQ(headers, original);
-    localiseHeaders(map, Direction::toFacade, Format::json, headers);
+    localiseHeaders(headersMap, Direction::toFacade, Format::json, headers);
     EXPECT_EQ(headers, (Headers{{"ETag", "\"1\""}}));
 }
 
@@ -77,7 +77,7 @@ TEST(Query, MapsOwnUrisBackAlsoWhenEncoded)
           Row{"a=/redfish/v1/Systems/ABC_1", "a=/redfish/v1/Systems/ABC_1"},
           Row{"a=https://x/redfish/v1/Systems/5B247A_1", "a=https://x/redfish/v1/Systems/5B247A_1"},
           Row{"a=100%&b=%zz%2", "a=100%&b=%zz%2"}}) {
-        EXPECT_EQ(queryToSatellite(map, row.facade), row.satellite);
+        EXPECT_EQ(queryToSatellite(headersMap, row.facade), row.satellite);
     }
 }
 

@@ -9,7 +9,7 @@
 namespace mesh::uri {
 namespace {
 
-const UriMap map("5B247A");
+const UriMap multipartMap("5B247A");
 constexpr const char* type = "multipart/form-data; boundary=\"xYz\"";
 
 std::string part(const std::string& name, const std::string& body, const std::string& more = "")
@@ -31,7 +31,7 @@ struct Outcome {
 
 Outcome run(const std::string& body, std::size_t piece, const char* contentType = type)
 {
-    MultipartLocaliser localiser(map, contentType);
+    MultipartLocaliser localiser(multipartMap, contentType);
     Outcome result;
     for (std::size_t at = 0; at < body.size() && result.ok; at += piece) {
         result.ok = localiser.feed(std::string_view(body).substr(at, piece), result.out).ok();

@@ -12,7 +12,7 @@ using testing::Samples;
 using testing::localiseInPieces;
 using testing::randomCuts;
 
-const std::vector<Asked> askedFor{{},
+const std::vector<Asked> questions{{},
                                   {"/redfish/v1/Systems/system", "/redfish/v1/Systems/P_system"},
                                   {"/redfish/v1/Systems", "/redfish/v1/Systems"},
                                   {"/redfish/v1/Systems", "/redfish/v1/P_Systems"},
@@ -24,7 +24,7 @@ TEST(LocaliserProperty, AgreesWithTheReferenceAndIsUndoneByTheWayBack)
     SeededRng rng(1);
     Samples samples(rng, false);
     for (int i = 0; i < 20000; ++i) {
-        const Asked& asked = askedFor[rng.below(askedFor.size())];
+        const Asked& asked = questions[rng.below(questions.size())];
         const std::string body = samples.document();
         SCOPED_TRACE("document " + std::to_string(i) + " for " + asked.facadeUri + ": " + body);
         const auto there = localise(map, Direction::toFacade, Format::json, body, asked);
@@ -47,7 +47,7 @@ TEST(LocaliserProperty, AgreesWithTheReferenceOnOwnHosts)
     SeededRng rng(2);
     Samples samples(rng, true);
     for (int i = 0; i < 20000; ++i) {
-        const Asked& asked = askedFor[rng.below(3)];
+        const Asked& asked = questions[rng.below(3)];
         const std::string body = samples.document();
         SCOPED_TRACE("document " + std::to_string(i) + " for " + asked.facadeUri + ": " + body);
         const auto there = localise(map, Direction::toFacade, Format::json, body, asked);
@@ -65,7 +65,7 @@ TEST(LocaliserProperty, EveryCutOfAGeneratedBodyGivesTheSame)
     SeededRng rng(3);
     Samples samples(rng, true);
     for (int i = 0; i < 150; ++i) {
-        const Asked& asked = askedFor[rng.below(askedFor.size())];
+        const Asked& asked = questions[rng.below(questions.size())];
         const std::string body = samples.document();
         for (const Direction direction : {Direction::toFacade, Direction::toSatellite}) {
             const auto whole = localise(map, direction, Format::json, body, asked);

@@ -54,7 +54,7 @@ TEST(Registries, EverythingElseIsTheSatellitesOwn)
     EXPECT_EQ(publishedRegistry("/redfish/v1/Registries"), "");
 }
 
-const UriMap map("5B247A", {"bmc"});
+const UriMap registriesMap("5B247A", {"bmc"});
 const std::string bare = "/redfish/v1/Registries/Base.1.8.1";
 const std::string prefixed = "/redfish/v1/Registries/5B247A_Base.1.8.1";
 const std::string body = R"({"@odata.id":"/redfish/v1/Registries/Base.1.8.1","Id":"Base.1.8.1",)"
@@ -63,7 +63,7 @@ const std::string body = R"({"@odata.id":"/redfish/v1/Registries/Base.1.8.1","Id
 
 TEST(Registries, NamesItselfWithoutPrefixWhereItWasAskedForWithoutAndElseNothingChanges)
 {
-    EXPECT_EQ(*localise(map, Direction::toFacade, Format::json, body, {bare, bare}),
+    EXPECT_EQ(*localise(registriesMap, Direction::toFacade, Format::json, body, {bare, bare}),
               R"({"@odata.id":"/redfish/v1/Registries/Base.1.8.1","Id":"Base.1.8.1",)"
               R"("Location":[{"Uri":"/redfish/v1/Registries/5B247A_Base.1.8.1/en"}],"o":"/redfish/v1/Registries/Base.1.8.1",)"
               R"("other":"/redfish/v1/Registries/5B247A_Update.1.0.0"})");
@@ -71,7 +71,7 @@ TEST(Registries, NamesItselfWithoutPrefixWhereItWasAskedForWithoutAndElseNothing
 
 TEST(Registries, NamesItselfWithThePrefixWhereItWasAskedForWithIt)
 {
-    EXPECT_EQ(*localise(map, Direction::toFacade, Format::json, body, {bare, prefixed}),
+    EXPECT_EQ(*localise(registriesMap, Direction::toFacade, Format::json, body, {bare, prefixed}),
               R"({"@odata.id":"/redfish/v1/Registries/5B247A_Base.1.8.1","Id":"5B247A_Base.1.8.1",)"
               R"("Location":[{"Uri":"/redfish/v1/Registries/5B247A_Base.1.8.1/en"}],"o":"/redfish/v1/Registries/5B247A_Base.1.8.1",)"
               R"("other":"/redfish/v1/Registries/5B247A_Update.1.0.0"})");
@@ -81,7 +81,7 @@ TEST(Registries, ContentLocationFollowsWhatWasAskedFor)
 {
     for (const std::string& asked : {bare, prefixed}) {
         Headers headers{{"Content-Location", bare}};
-        localiseHeaders(map, Direction::toFacade, Format::json, headers, {bare, asked});
+        localiseHeaders(registriesMap, Direction::toFacade, Format::json, headers, {bare, asked});
         EXPECT_EQ(headers[0].value, asked);
     }
 }
