@@ -25,7 +25,7 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::s
     : loop(ownLoop), config(std::move(given)), configPath(std::move(configFile)), stateDirectory(std::move(state)),
       notify(std::move(systemd)), worker(loop.context()),
       cluster(loop, worker, config, stateDirectory, rng),
-      hooks(loop.context(), {config.onPrimary, config.onStandby}, config.name),
+      hooks(loop.context(), {config.onPrimary, config.onStandby, config.primaryTarget, config.systemctl}, config.name),
       hosts(loop.context(), worker, stateDirectory), turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { node->onTimer(loop.now()); }}),
       watchdog(loop, notify), stopTimer(loop.context()), enrolmentTimer(loop.context())
 {
@@ -270,7 +270,7 @@ void Daemon::checkStopped()
         return;
     }
     node->hosting().stop();
-    hosts.stop([this] { cluster.stop([this] { leave(); }); });
+    hosts.stop([this] { cluster.stop([this] { hooks.stop([this] { leave(); }); }); });
 }
 
 void Daemon::leave()

@@ -31,7 +31,7 @@ public:
     // Takes over a changed registry and certificate; anything wrong leaves all as it was.
     void reload();
     // Stops accepting, lets what is in flight end within a bound, ends the connectors that it runs, hands the primary's part
-    // over, says bye, stops the loop.
+    // over and has what follows it follow, says bye, stops the loop.
     void stop();
 
 private:

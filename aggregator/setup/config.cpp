@@ -4,6 +4,9 @@
 #include "shoset/config/reader.hpp"
 #include "shoset/zmq/keys.hpp"
 
+#include <algorithm>
+#include <string_view>
+
 namespace mesh::aggregator {
 
 namespace {
@@ -58,13 +61,37 @@ void readFacade(config::Reader& reader, config::Section facade, Config& out)
     out.maxBody = facade.bytes("max_body", limits::maxRequestBodyBytes);
 }
 
+// A unit's name as systemd has them, never one that could be taken for an option.
+bool isTargetName(const std::string& name)
+{
+    constexpr std::string_view suffix = ".target";
+    constexpr std::string_view others = ":_.\\@-";
+    return name.size() > suffix.size() && name.size() <= limits::maxUnitNameBytes && name.ends_with(suffix) && name.front() != '-' &&
+           std::all_of(name.begin(), name.end(), [others](char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || others.find(c) != others.npos;
+           });
+}
+
+void readFollowers(config::Reader& reader, config::Section cluster, Config& out)
+{
+    out.onPrimary = cluster.text("on_primary", "");
+    out.onStandby = cluster.text("on_standby", "");
+    out.primaryTarget = cluster.text("primary_target", "");
+    out.systemctl = cluster.text("systemctl", "/usr/bin/systemctl");
+    if (!out.primaryTarget.empty() && !isTargetName(out.primaryTarget)) {
+        reader.complain(cluster, "expected the name of a systemd unit that ends in '.target' for 'primary_target'");
+    }
+    if (!out.systemctl.starts_with('/')) {
+        reader.complain(cluster, "expected an absolute path for 'systemctl'");
+    }
+}
+
 void readCluster(config::Reader& reader, config::Section cluster, Config& out)
 {
     out.clusterDirectory = cluster.text("directory", "");
     out.electionTimeout = cluster.duration("election_timeout", limits::raftElection);
     out.clusterHeartbeat = cluster.duration("heartbeat", limits::raftHeartbeat);
-    out.onPrimary = cluster.text("on_primary", "");
-    out.onStandby = cluster.text("on_standby", "");
+    readFollowers(reader, cluster, out);
     out.witness = cluster.flag("witness", false);
     out.authorityLease = cluster.duration("authority_lease", limits::authorityLease);
     out.newestFeatureLevel = static_cast<std::uint32_t>(cluster.number("newest_feature_level", 0, maxFeatureLevel));
@@ -111,9 +138,9 @@ void readWitness(config::Reader& reader, config::Section root, Config& out)
     if (out.peersBind.empty()) {
         reader.complain(root, "expected 'bind' in peers for a witness, which is there for the other nodes alone");
     }
-    if (!out.onPrimary.empty() || !out.onStandby.empty()) {
-        reader.complain(root.section("cluster"), "expected neither on_primary nor on_standby for a witness, which is never what "
-                                                 "another service could follow");
+    if (!out.onPrimary.empty() || !out.onStandby.empty() || !out.primaryTarget.empty()) {
+        reader.complain(root.section("cluster"), "expected no on_primary, on_standby or primary_target for a witness, which is never "
+                                                 "what another service could follow");
     }
 }
 

@@ -42,6 +42,8 @@ struct Config {
     std::uint32_t newestFeatureLevel = 0;  // that this node behaves as if it knew; 0: what it does know
     std::string onPrimary;        // executables that follow this node's part; empty: none
     std::string onStandby;
+    std::string primaryTarget;    // unit of systemd that is active where the primary is; empty: none
+    std::string systemctl;        // the program that starts and stops it, an absolute path
     Duration authorityLease{};    // for writes to satellites, after the majority was lost
     bool witness = false;         // votes, and serves neither clients nor connectors
 };

@@ -206,6 +206,14 @@ class UnitRules(Planted):
         for what in ("Type=None", "WatchdogSec", "NoSuchSetting", "exposure 9"):
             self.assertTrue(any(what in problem for problem in found), (what, found))
 
+    def test_a_target_that_outlives_its_daemon_or_may_not_be_started_is_found(self):
+        service = self.plant("deploy/systemd/mesh-aggregatord.service", "[Service]\nExecStart=/usr/bin/a\nUser=mesh\n")
+        target = self.plant("deploy/systemd/a.target", "[Unit]\nAfter=mesh-aggregatord.service\nNoSuchSetting=1\n")
+        rules = self.plant("deploy/systemd/a.rules", 'action.lookup("unit") === "b.target" && subject.user === "root"\n')
+        found = [str(problem) for problem in unit_rules.check_target(target, service, rules)]
+        for what in ("BindsTo=None", "NoSuchSetting", 'lookup("unit") === "a.target"', 'subject.user === "mesh"'):
+            self.assertTrue(any(what in problem for problem in found), (what, found))
+
 
 if __name__ == "__main__":
     unittest.main()

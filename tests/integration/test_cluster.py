@@ -297,6 +297,29 @@ class BrokenGlass(unittest.TestCase):
                 status, _, err = run_program("meshctl", "cluster", "break-glass", *offline, "--minutes", "5")
                 self.assertEqual(status, 0, err)
                 mesh.process[last.name].signal(signal.SIGHUP)
+    def test_a_target_of_systemd_follows_the_primary(self):
+        mesh = Mesh([Sim("one")], aggregators=3)
+        written, systemctl = mesh.state / "written", mesh.state / "systemctl"
+        systemctl.write_text(f'#!/bin/sh\necho "$BMCMESH_NODE $*" >> {written}\n')
+        systemctl.chmod(0o755)
+        for member in mesh.aggregators:
+            member.extra = {"cluster": {"primary_target": "vip.target", "systemctl": str(systemctl)}}
+
+        def said(member, verb):
+            return f"{member.name} --no-ask-password --no-block {verb} -- vip.target" in self._lines(written, 1)
+        with mesh:
+            first = eventually(lambda: primary(mesh), "there is one primary")
+            others = [member for member in mesh.aggregators if member is not first]
+            eventually(lambda: said(first, "start") and all(said(member, "stop") for member in others), "each node has said what it is")
+            written.unlink()
+            self.assertEqual(meshctl(mesh, first, "cluster", "transfer", others[0].name)[0], 0)
+            eventually(lambda: said(others[0], "start") and said(first, "stop"), "it follows")
+            self.assertFalse(said(others[1], "start"))
+            with self.subTest("a primary that stops has stopped it when it has ended"):
+                written.unlink()
+                self.assertEqual(mesh.kill(others[0].name, signal.SIGTERM), 0)
+                self.assertTrue(said(others[0], "stop"), written.read_text())
+
                 eventually(lambda: tag(200), "the glass is broken")
                 self.assertIn("glass_broken", mesh.process[last.name].output())
                 run_program("meshctl", "cluster", "break-glass", *offline, "--minutes", "0")

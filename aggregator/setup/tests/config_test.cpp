@@ -9,14 +9,14 @@
 namespace mesh::aggregator {
 namespace {
 
-class WitnessConfig : public testing::Test {
+class ConfigFile : public testing::Test {
 protected:
-    WitnessConfig()
+    ConfigFile()
     {
         std::string pattern = (std::filesystem::temp_directory_path() / "mesh-config-XXXXXX").string();
         folder = ::mkdtemp(pattern.data());
     }
-    ~WitnessConfig() override { std::filesystem::remove_all(folder); }
+    ~ConfigFile() override { std::filesystem::remove_all(folder); }
 
     // The error's sentence; empty: it is taken.
     std::string read(const std::string& more, bool witness = true)
@@ -25,13 +25,17 @@ protected:
         EXPECT_TRUE(host::writeFileAtomic(file, "node: {name: w, key: w.key}\n" + more, 0600));
         const Result<Config> config = loadConfig(file, witness);
         isWitness = config && config->witness;
+        target = config ? config->primaryTarget : std::string();
         return config ? std::string() : config.error().message;
     }
 
     std::string folder;
     bool isWitness = false;
+    std::string target;
     const std::string peers = "peers: {bind: 'tcp://127.0.0.1:1'}\n";
 };
+
+class WitnessConfig : public ConfigFile {};
 
 TEST_F(WitnessConfig, TheFlagOrTheFileMakesAWitness)
 {
@@ -54,7 +58,32 @@ TEST_F(WitnessConfig, WhatItHasNoUseForIsRefusedWithFileAndLine)
         EXPECT_NE(said.find("aggregator.yaml:"), std::string::npos) << said;
     }
     EXPECT_NE(read(peers + "cluster: {on_primary: /bin/true}\n").find("on_primary"), std::string::npos);
+    EXPECT_NE(read(peers + "cluster: {primary_target: a.target}\n").find("primary_target"), std::string::npos);
     EXPECT_NE(read("").find("'bind' in peers"), std::string::npos);
+}
+
+class FollowersConfig : public ConfigFile {
+protected:
+    std::string cluster(const std::string& content) { return read("registry: cluster\ncluster: {" + content + "}\n", false); }
+};
+
+TEST_F(FollowersConfig, ATargetIsTheNameOfOne)
+{
+    for (const std::string name : {"bmcmesh-primary.target", "a@1.target", "My_vip:2.target"}) {
+        EXPECT_EQ(cluster("primary_target: '" + name + "'"), "");
+        EXPECT_EQ(target, name);
+    }
+    const std::string tooLong = std::string(249, 'a') + ".target";
+    for (const std::string& name : {std::string("vip.service"), std::string(".target"), std::string("-a.target"), std::string("a b.target"),
+                                    std::string("a;b.target"), std::string("../a.target"), std::string("a.target\n"), tooLong}) {
+        EXPECT_NE(cluster("primary_target: \"" + name + "\"").find("ends in '.target'"), std::string::npos) << name;
+    }
+}
+
+TEST_F(FollowersConfig, TheProgramThatStartsItIsAnAbsolutePath)
+{
+    EXPECT_EQ(cluster("primary_target: a.target, systemctl: /bin/systemctl"), "");
+    EXPECT_NE(cluster("primary_target: a.target, systemctl: systemctl").find("absolute path"), std::string::npos);
 }
 
 }  // namespace
