@@ -17,9 +17,11 @@ namespace {
 
 constexpr const char* asideSuffix = ".taken-over";
 // A message between nodes: what it is, the sender's storage id (ClusterHome), and the content: the engine's own, the
-// decimal id of the member that is to be the primary, or nothing: we do not know you with that storage.
+// decimal id of the member that is to be the primary, what the node says of itself, or nothing: we do not know you with that
+// storage. One of another kind is ignored, as a node of the release before does with reports.
 constexpr char ofEngine = 'e';
 constexpr char ofTransfer = 't';
+constexpr char ofReport = 's';
 constexpr char ofRefusal = 'r';
 
 cluster::Node nodeOf(const KnownNode& known)
@@ -116,6 +118,7 @@ Result<void> ClusterShell::readInheritance()
 Result<void> ClusterShell::openEngine(Environment around)
 {
     toNode = around.send;
+    onReport = around.report;
     if (knownLevel() < cluster::clusterFeatureLevel || knownLevel() > cluster::newestFeatureLevel) {
         return Error{Code::invalidArgument, "cluster.newest_feature_level is " + std::to_string(knownLevel()) + ", and this program knows " +
                                                 std::to_string(cluster::clusterFeatureLevel) + " to " +
@@ -262,6 +265,8 @@ void ClusterShell::receive(const std::string& node, std::string_view message)
     }
     if (message.front() == ofEngine) {
         raft->receive(found->id, std::string(content));
+    } else if (message.front() == ofReport) {
+        onReport(node, content);
     } else if (message.front() == ofTransfer) {
         std::uint64_t wanted = 0;
         const auto [end, error] = std::from_chars(content.begin(), content.end(), wanted);
@@ -269,6 +274,11 @@ void ClusterShell::receive(const std::string& node, std::string_view message)
             transferTo(wanted, [](const Result<void>&) {});
         }
     }
+}
+
+void ClusterShell::tell(const std::string& node, const std::string& report)
+{
+    toNode(node, ofReport + home.storage + report);
 }
 
 // It has lost its data: its votes would be those of somebody who has forgotten what he voted for.

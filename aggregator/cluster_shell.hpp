@@ -25,6 +25,7 @@ public:
     struct Environment {
         std::function<void(const std::string& node, const std::string& message)> send;  // it may be lost
         std::function<void()> turn;  // after each event of the engine
+        std::function<void(const std::string& node, std::string_view report)> report;  // what another node says of itself
     };
 
     ClusterShell(host::Loop& loop, host::BlockingWorker& worker, const Config& config, const std::string& stateDirectory,
@@ -51,6 +52,8 @@ public:
     // Blocks on the disk. See loadBrokenGlass().
     WallTime brokenGlass() const { return loadBrokenGlass(directory); }
     void receive(const std::string& node, std::string_view message);
+    // What this node says of itself, to another one; it may be lost.
+    void tell(const std::string& node, const std::string& report);
     // Hands the primary's part over where another can take it, then closes the log; `done` runs in the end, within a bound.
     void stop(std::function<void()> done);
 
@@ -82,6 +85,7 @@ private:
     std::set<std::string> refused;  // nodes that have lost their data, as far as it was logged
     std::string refusal;            // why the others do not listen to this node; empty: they do
     std::function<void(const std::string& node, const std::string& message)> toNode;
+    std::function<void(const std::string& node, std::string_view report)> onReport;
     std::unique_ptr<cluster::RaftEngine> raft;
 };
 

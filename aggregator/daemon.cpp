@@ -44,7 +44,8 @@ Result<void> Daemon::start()
     }
     hosts.setKeys(*keys);
     const auto send = [this](const std::string& to, const std::string& message) { links->sendClusterMessage(to, message); };
-    if (Result<void> opened = cluster.open(keys->publicKey, {send, [this] { endTurn(); }}); !opened) {
+    const auto report = [this](const std::string& from, std::string_view text) { node->onPeerReport(from, text); };
+    if (Result<void> opened = cluster.open(keys->publicKey, {send, [this] { endTurn(); }, report}); !opened) {
         return opened;
     }
     Result<tenants::Registry> registry = loadRegistry();
@@ -56,7 +57,8 @@ Result<void> Daemon::start()
     }
     const std::string software = "bmcmesh " MESH_VERSION;
     NodeSettings settings{config.name, software, cluster.keeperSettings("", MESH_VERSION), config.registryFile.empty(),
-                          config.collectionDeadline, config.authorityLease};
+                          config.collectionDeadline, config.authorityLease,
+                          [this](const std::string& to, const std::string& text) { cluster.tell(to, text); }};
     links = std::make_unique<Links>(loop.context(), config, *this,
                                     [this](std::string_view key) { return node->connectorOfKey(key); });
     node = std::make_unique<Node>(std::move(settings), *links, *server, cluster.engine(), cluster, *this, hosts, *this, rng);

@@ -9,8 +9,9 @@ namespace mesh::aggregator {
 
 namespace {
 
-void addKeyMetrics(const KeyRotationCounters& k, std::vector<Counter>& out)
+void addFurtherMetrics(const KeyRotationCounters& k, const PeerReports& reports, std::vector<Counter>& out)
 {
+    out.push_back({"bmcmesh_reports_malformed_total", "What other nodes said of themselves, dropped", reports.malformed(), false});
     out.push_back({"bmcmesh_keys_offered_total", "New keys of connectors proposed by this node", k.offered, false});
     out.push_back({"bmcmesh_keys_offered_refused_total", "Those refused: of a dead key, or taken already", k.refused, false});
     out.push_back({"bmcmesh_keys_offered_limited_total", "Those not proposed because another one just was", k.limited, false});
@@ -32,7 +33,10 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
       rotations(links, engine, rng),
       hosted({settings.cluster.self.id, [this](const std::string& node) { return links.hasDirectLink(node); },
               [this](Now now) { return front.orders().mayWrite(now).ok(); }},
-             engine, hosts, rng)
+             engine, hosts, rng),
+      reports({settings.name, [this] { return report(); }, [this](const std::string& node) { return links.hasDirectLink(node); },
+               settings.tellPeer},
+              engine)
 {
     front.setBroker(requests);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
@@ -69,6 +73,7 @@ void Node::onClusterStatus(Now now)
     front.orders().setPrimaryKnown(engine.status().leader != 0, now.mono);
     keeper.wake();
     hosted.wake();
+    reports.wake();
 }
 
 // What connectors dial follows the registered nodes.
@@ -92,6 +97,7 @@ void Node::onTimer(Now now)
     rotations.onTimer(now);
     logins.sessions().onTimer(now);
     hosted.onTimer(now);
+    reports.onTimer(now);
 }
 
 Instant Node::nextDeadline() const
@@ -100,7 +106,7 @@ Instant Node::nextDeadline() const
         return Instant{};
     }
     return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), keeper.nextDeadline(),
-                     rotations.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline()});
+                     rotations.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline(), reports.nextDeadline()});
 }
 
 void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
@@ -150,6 +156,7 @@ void Node::onServiceChange()
 void Node::onStateChange(const cluster::Change& change)
 {
     keeper.wake();
+    reports.onApplied();
     const bool ofHosts = change.kind == cluster::ChangeKind::source || change.kind == cluster::ChangeKind::connector ||
                          change.kind == cluster::ChangeKind::node || change.kind == cluster::ChangeKind::everything;
     if (ofHosts) {
@@ -189,6 +196,7 @@ void Node::onKeyOffer(const shoset::Address& connector, const std::string& linkK
 
 void Node::onLinkLost(shoset::LinkId link, Now now)
 {
+    reports.wake();
     requests.onLinkLost(link, now);
 }
 
@@ -197,6 +205,7 @@ void Node::onRoutesChanged(const std::vector<shoset::Address>& addresses, Now no
     for (const shoset::Address& address : addresses) {
         machines.setLinked(address, links.isReachable(address));
     }
+    reports.wake();
     requests.onRoutesChanged(addresses, now);
 }
 
@@ -221,12 +230,13 @@ std::string Node::notReady() const
     return removed ? "this node was removed from the cluster" : std::string();
 }
 
-std::vector<PeerStatus> Node::peers() const
+NodeReport Node::report() const
 {
-    std::vector<PeerStatus> out;
+    const cluster::EngineStatus status = engine.status();
+    NodeReport out{roleName(status.role), engine.state().generation, status.term, engine.state().revision, notReady(), {}};
     for (const auto& [id, node] : engine.state().nodes) {
-        if (id != settings.cluster.self.id) {
-            out.push_back({node.name, links.hasDirectLink(node.name)});
+        if (node.name != settings.name && links.hasDirectLink(node.name)) {
+            out.peers.push_back(node.name);
         }
     }
     return out;
@@ -297,7 +307,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_logins_flooded_total", "Logins refused because too many waited", c.flooded, false},
         {"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false},
     };
-    addKeyMetrics(rotations.counters(), out);
+    addFurtherMetrics(rotations.counters(), reports, out);
     for (Counter& counter : shell.shellMetrics()) {
         out.push_back(std::move(counter));
     }

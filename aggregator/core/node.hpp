@@ -15,7 +15,9 @@
 #include "shoset/base/limits.hpp"
 #include "tenants/registry.hpp"
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mesh::aggregator {
@@ -27,6 +29,8 @@ struct NodeSettings {
     bool registryInCluster = false;  // else it is given by setRegistry()
     Duration collectionDeadline = limits::collectionDeadline;
     Duration authorityLease = limits::authorityLease;
+    // Takes this node's report to another one; it may be lost.
+    std::function<void(const std::string& node, const std::string& report)> tellPeer = [](const std::string&, const std::string&) {};
 };
 
 // What only the shell can say of the node.
@@ -53,6 +57,8 @@ public:
     bool hasRecovered() const { return keeper.hasRecovered(); }
     // The engine's status or members have changed.
     void onClusterStatus(Now now);
+    // What another node, which is proved, says of itself.
+    void onPeerReport(const std::string& node, std::string_view text) { reports.onReport(node, text); }
     // The address that a connector's key stands for; empty: unknown.
     std::string connectorOfKey(std::string_view key) const;
 
@@ -83,7 +89,8 @@ public:
     std::string serviceUuid() const override;
     std::string software() const override { return settings.software; }
     std::string notReady() const override;
-    std::vector<PeerStatus> peers() const override;
+    NodeReport report() const override;
+    std::vector<PeerStatus> peers() const override { return reports.all(); }
     bool registryInCluster() const override { return settings.registryInCluster; }
     std::vector<Counter> metrics() const override;
 
@@ -112,6 +119,7 @@ private:
     Enrolment strangers;
     KeyRotations rotations;
     Hosting hosted;
+    PeerReports reports;
 };
 
 }  // namespace mesh::aggregator

@@ -1,18 +1,12 @@
 #pragma once
 
-#include "cluster/core/state_engine.hpp"
-#include "shoset/core/message.hpp"
+#include "aggregator/core/peer_reports.hpp"
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace mesh::aggregator {
-
-struct PeerStatus {
-    std::string name;
-    bool linked = false;
-};
 
 struct Counter {
     std::string name;  // "mesh_records_forwarded_total"
@@ -30,6 +24,9 @@ public:
     virtual std::string software() const = 0;
     // Empty when ready, else why not.
     virtual std::string notReady() const = 0;
+    // What it tells the other nodes of itself.
+    virtual NodeReport report() const = 0;
+    // The other nodes of the cluster.
     virtual std::vector<PeerStatus> peers() const = 0;
     // Tenants and connectors are kept in the cluster, not in a file.
     virtual bool registryInCluster() const = 0;

@@ -2,6 +2,7 @@
 
 #include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
+#include "aggregator/core/resource_oem_schemas.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "shoset/base/limits.hpp"
 
@@ -36,17 +37,52 @@ const cluster::Member* memberOf(const cluster::EngineStatus& status, const clust
     return found == status.members.end() ? nullptr : &*found;
 }
 
-// What this node can say of another: whether it is linked.
-json statusOf(const ResourceContext& context, const cluster::EngineStatus& status, const cluster::Node& node)
+// What this node knows of one, itself or another.
+PeerStatus knownOf(const ResourceContext& context, const cluster::Node& node)
 {
-    const std::vector<PeerStatus> peers = context.node.peers();
-    const bool linked = node.id == status.self || std::any_of(peers.begin(), peers.end(), [&node](const PeerStatus& peer) {
-                            return peer.name == node.name && peer.linked;
-                        });
-    if (!linked) {
-        return {{"State", "UnavailableOffline"}, {"Health", "Critical"}};
+    if (node.name == context.node.nodeName()) {
+        return {node.name, true, {}, context.node.report()};
     }
-    return {{"State", node.id == status.leader || node.witness ? "Enabled" : "StandbySpare"}, {"Health", "OK"}};
+    const std::vector<PeerStatus> peers = context.node.peers();
+    const auto peer = std::find_if(peers.begin(), peers.end(), [&node](const PeerStatus& each) { return each.name == node.name; });
+    return peer == peers.end() ? PeerStatus{node.name} : *peer;
+}
+
+json criticalCondition(const std::string& sentence, WallTime since)
+{
+    json condition = json::parse(messageJson({"GeneralError", {}, {}}));
+    return {{"MessageId", condition["MessageId"]}, {"Message", sentence}, {"Severity", "Critical"}, {"Timestamp", dateTime(since)}};
+}
+
+json statusOf(const cluster::EngineStatus& status, const cluster::Node& node, const PeerStatus& known, const std::string& here, Now now)
+{
+    if (!known.linked) {
+        return {{"State", "UnavailableOffline"},
+                {"Health", "Critical"},
+                {"Conditions", json::array({criticalCondition(here + " cannot reach it.", known.since)})}};
+    }
+    const char* state = node.id == status.leader || node.witness ? "Enabled" : "StandbySpare";
+    if (known.report && !known.report->notReady.empty()) {
+        return {{"State", state},
+                {"Health", "Critical"},
+                {"Conditions", json::array({criticalCondition("It is not ready: " + known.report->notReady, now.wall)})}};
+    }
+    return {{"State", state}, {"Health", "OK"}};
+}
+
+json oemOf(const NodeReport& report)
+{
+    json peers = json::array();
+    for (const std::string& name : report.peers) {
+        peers.push_back(managerLink(managerUri(name)));
+    }
+    return {{"@odata.type", oemTypeOf("Manager")},
+            {"Role", report.role},
+            {"Generation", report.generation},
+            {"Term", report.term},
+            {"Applied", report.applied},
+            {"NotReady", report.notReady},
+            {"Peers", std::move(peers)}};
 }
 
 json redundancyOf(const ResourceContext& context, const cluster::EngineStatus& status, const std::string& uri)
@@ -97,17 +133,21 @@ Answer ManagerResources::get(const Call& call) const
     const cluster::EngineStatus status = context.engine.status();
     const std::string uri = managerUri(node->name);
     const std::string type = typeOf("Manager");
+    const PeerStatus known = knownOf(context, *node);
     json body{{"@odata.id", uri},
               {"@odata.type", type},
               {"Id", node->name},
               {"Name", (node->witness ? "Witness " : "Aggregator ") + node->name},
               {"ManagerType", "Service"},
-              {"Status", statusOf(context, status, *node)},
+              {"Status", statusOf(status, *node, known, context.node.nodeName(), call.now)},
               {"Redundancy@odata.count", 1},
               {"Redundancy", redundancyOf(context, status, uri)},
               {"NetworkProtocol", managerLink(uri + "/NetworkProtocol")},
               {"Actions",
                {{"#Manager.ForceFailover", {{"target", uri + "/Actions/Manager.ForceFailover"}}}}}};
+    if (known.report) {
+        body["Oem"]["Bmcmesh"] = oemOf(*known.report);
+    }
     if (!node->software.empty()) {
         body["FirmwareVersion"] = node->software;
     }
@@ -157,7 +197,7 @@ void ManagerResources::forceFailover(const CallPtr& call) const
     }
     const cluster::Member* member = chosen == nullptr ? nullptr : memberOf(status, *chosen);
     if (member == nullptr || !member->voter || chosen->id == status.leader ||
-        statusOf(context, status, *chosen)["State"] == "UnavailableOffline") {
+        !knownOf(context, *chosen).linked) {
         return call->answer(errorAnswer(400, {"ActionParameterValueError", {"NewManager", "ForceFailover"}, {}},
                                         "NewManager must be the URI of another node of this service that is up and votes."));
     }

@@ -9,7 +9,8 @@
 namespace mesh::aggregator {
 
 // Managers of the facade itself: one per node of the cluster, each listing all of them as its redundancy, the primary
-// Enabled, the others StandbySpare. ForceFailover makes another node the primary. Seen by accounts of the system alone.
+// Enabled, the others StandbySpare; one that this node cannot reach UnavailableOffline. Oem.Bmcmesh has what the node said of
+// itself. ForceFailover makes another node the primary. Seen by accounts of the system alone.
 class ManagerResources {
 public:
     explicit ManagerResources(const ResourceContext& resources) : context(resources) {}

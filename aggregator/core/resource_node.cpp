@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace mesh::aggregator {
 
 namespace {
@@ -21,23 +23,34 @@ std::string escapeHelp(const std::string& text)
     return out;
 }
 
-const char* roleName(cluster::NodeRole role)
+void addReport(json& member, const NodeReport& report)
 {
-    switch (role) {
-    case cluster::NodeRole::stopped:
-        return "stopped";
-    case cluster::NodeRole::follower:
-        return "standby";
-    case cluster::NodeRole::candidate:
-        return "candidate";
-    case cluster::NodeRole::primary:
-        return "primary";
-    }
-    return "";
+    member["role"] = report.role;
+    member["generation"] = report.generation;
+    member["term"] = report.term;
+    member["applied"] = report.applied;
+    member["not_ready"] = report.notReady;
+    member["peers"] = report.peers;
 }
 
-json clusterStatus(const cluster::StateEngine& engine)
+// What this node knows of a member: of one that it cannot reach, that and since when.
+void addWhatIsKnown(json& member, const NodeView& node, const std::string& name)
 {
+    const std::vector<PeerStatus> peers = node.peers();
+    const auto peer = std::find_if(peers.begin(), peers.end(), [&name](const PeerStatus& each) { return each.name == name; });
+    member["reachable"] = peer == peers.end() ? name == node.nodeName() : peer->linked;
+    if (peer == peers.end() && name == node.nodeName()) {
+        addReport(member, node.report());
+    } else if (peer != peers.end() && !peer->linked) {
+        member["unreachable_since"] = dateTime(peer->since);
+    } else if (peer != peers.end() && peer->report) {
+        addReport(member, *peer->report);
+    }
+}
+
+json clusterStatus(const ResourceContext& context)
+{
+    const cluster::StateEngine& engine = context.engine;
     const cluster::EngineStatus status = engine.status();
     json members = json::array();
     std::string leader;
@@ -47,6 +60,7 @@ json clusterStatus(const cluster::StateEngine& engine)
                            {"voter", member.voter},
                            {"primary", member.id == status.leader},
                            {"self", member.id == status.self}});
+        addWhatIsKnown(members.back(), context.node, member.name);
         leader = member.id == status.leader ? member.name : leader;
     }
     return {{"role", roleName(status.role)},
@@ -101,7 +115,7 @@ Answer meshStatus(const Call& call, const ResourceContext& context)
                                 {"software", node.software()},
                                 {"not_ready", node.notReady()},
                                 {"service_uuid", node.serviceUuid()},
-                                {"cluster", clusterStatus(context.engine)},
+                                {"cluster", clusterStatus(context)},
                                 {"peers", std::move(peers)},
                                 {"satellites", std::move(machines)}}));
 }

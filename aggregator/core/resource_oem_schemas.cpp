@@ -28,8 +28,17 @@ constexpr std::array sourceProperties{
     OemProperty{"Certificate", "Of a BMC without an agent, how its certificate is judged: Authority, Unchecked, or its SHA-256 fingerprint.", false, true},
     OemProperty{"Host", "The aggregator that fronts a BMC without an agent; missing: none does."},
 };
+constexpr std::array managerProperties{
+    OemProperty{"Role", "The part of the aggregator in the cluster: primary, standby, candidate or stopped."},
+    OemProperty{"Generation", "The generation of the cluster's state that it has; recovery and restore raise it.", false, false, true},
+    OemProperty{"Term", "The term of the primary that it knows.", false, false, true},
+    OemProperty{"Applied", "The number of changes of the cluster's state that it has applied.", false, false, true},
+    OemProperty{"NotReady", "Why it is not ready; empty: it is."},
+    OemProperty{"Peers", "The aggregators that it is linked with.", true},
+};
 constexpr std::array schemasOfOem{
     OemSchema{"AggregationSource", "What an aggregator of bmcmesh knows of a satellite.", sourceProperties},
+    OemSchema{"Manager", "What an aggregator of bmcmesh says of itself.", managerProperties},
     OemSchema{"ManagerAccount", "What an account of bmcmesh has beyond the schema.", accountProperties},
 };
 
@@ -52,7 +61,7 @@ std::string description(std::string_view text, std::string_view indent)
 std::string propertyElement(const OemProperty& property)
 {
     const std::string element = property.links ? "NavigationProperty" : "Property";
-    const std::string type = property.links ? "Collection(Resource.Item)" : "Edm.String";
+    const std::string type = property.links ? "Collection(Resource.Item)" : property.number ? "Edm.Int64" : "Edm.String";
     return "        <" + element + " Name=\"" + std::string(property.name) + "\" Type=\"" + type + "\" Nullable=\"false\">\n" +
            "          <Annotation Term=\"OData.Permissions\" EnumMember=\"OData.Permission/" +
            (property.writable ? "ReadWrite" : "Read") + "\"/>\n" +
@@ -134,7 +143,8 @@ std::string oemJsonSchema(const OemSchema& schema, const std::string& uri)
     const std::string name(schema.extends);
     json properties{{"@odata.type", {{"type", "string"}, {"const", schema.type()}}}};
     for (const OemProperty& property : schema.properties) {
-        json one = property.links ? json{{"type", "array"}, {"items", {{"$ref", linkSchema}}}} : json{{"type", "string"}};
+        json one = property.links ? json{{"type", "array"}, {"items", {{"$ref", linkSchema}}}}
+                                  : json{{"type", property.number ? "integer" : "string"}};
         one["readonly"] = !property.writable;
         one["description"] = property.description;
         properties[std::string(property.name)] = std::move(one);

@@ -13,6 +13,7 @@ struct OemProperty {
     std::string_view description;
     bool links = false;  // an array of links to resources; else one string
     bool writable = false;
+    bool number = false;  // an integer in place of the string
 };
 
 struct OemSchema {

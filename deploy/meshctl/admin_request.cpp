@@ -27,6 +27,24 @@ Result<json> ask(Connection& connection, const std::string& method, const std::s
     return parsed;
 }
 
+std::string whatIsKnown(const nlohmann::json& member)
+{
+    if (!member.value("reachable", true)) {
+        return "unreachable since " + member.value("unreachable_since", "-");
+    }
+    if (!member.contains("applied")) {
+        return "-";  // it has not said anything yet, or it is of an older version
+    }
+    std::string out = member.value("role", "") + "  term " + std::to_string(member.value("term", 0ULL)) + "  applied " +
+                      std::to_string(member.value("applied", 0ULL)) + "  linked with ";
+    std::string peers;
+    for (const std::string& peer : member.value("peers", std::vector<std::string>())) {
+        peers += (peers.empty() ? "" : ",") + peer;
+    }
+    const std::string reason = member.value("not_ready", "");
+    return out + (peers.empty() ? "nobody" : peers) + "  " + (reason.empty() ? "ready" : "not ready: " + reason);
+}
+
 int done(const Result<void>& result, const std::string& sentence)
 {
     if (!result) {

@@ -13,6 +13,9 @@ namespace mesh::ctl {
 Result<nlohmann::json> ask(Connection& connection, const std::string& method, const std::string& target,
                            const nlohmann::json& body);
 
+// What a node knows of a member of the cluster (an entry of cluster.members in /mesh/v1/status), on one line.
+std::string whatIsKnown(const nlohmann::json& member);
+
 // The end of a command: the sentence on stdout, or the error on stderr; the exit status.
 int done(const Result<void>& result, const std::string& sentence);
 

@@ -70,14 +70,16 @@ int clusterMembers(Connection connection)
     }
     for (const json& node : registered->value("nodes", json::array())) {
         std::string part = "not a member";
+        std::string known = "-";
         for (const json& member : cluster.value("members", json::array())) {
             if (member.value("id", 0) == node.value("id", -1)) {
                 const std::string voting = node.value("witness", false) ? "witness" : "standby";
                 part = member.value("primary", false) ? "primary" : member.value("voter", false) ? voting : "spare";
+                known = whatIsKnown(member);
             }
         }
         std::cout << node.value("id", 0) << "  " << node.value("name", "") << "  " << part << "  "
-                  << node.value("peer_endpoint", "") << "  " << node.value("software", "") << '\n';
+                  << node.value("peer_endpoint", "") << "  " << node.value("software", "") << "  " << known << '\n';
     }
     return exitOk;
 }

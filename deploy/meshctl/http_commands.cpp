@@ -1,3 +1,4 @@
+#include "deploy/meshctl/admin_request.hpp"
 #include "deploy/meshctl/commands.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/host/files.hpp"
@@ -116,9 +117,10 @@ int status(Connection connection)
     std::cout << "cluster  " << cluster.value("role", "") << "  primary " << cluster.value("primary", "-") << "  generation "
               << cluster.value("generation", 0) << "  term " << cluster.value("term", 0) << "  applied "
               << cluster.value("applied", 0) << "  " << cluster.value("reason", "") << '\n';
-    for (const auto& peer : parsed.value("peers", nlohmann::json::array())) {
-        std::cout << "peer  " << peer.value("name", "") << "  " << (peer.value("linked", false) ? "linked" : "not linked")
-                  << '\n';
+    for (const auto& member : cluster.value("members", nlohmann::json::array())) {
+        if (!member.value("self", false)) {
+            std::cout << "peer  " << member.value("name", "") << "  " << whatIsKnown(member) << '\n';
+        }
     }
     int troubled = 0;
     for (const auto& satellite : parsed.value("satellites", nlohmann::json::array())) {

@@ -158,6 +158,35 @@ class Takeover(MeshTest):
         self.assertNotIn("handover_failed", self.mesh.process[first.name].output())
         self.restart(first)
 
+    def test_one_that_hangs_is_shown_as_unreachable_by_the_others_and_as_what_it_is_afterwards(self):
+        victim, left = standbys(self.mesh)[0], [eventually(lambda: primary(self.mesh), "there is one primary"), standbys(self.mesh)[1]]
+
+        def shown(member, name):
+            found = next(each for each in cluster_of(self.mesh, member)["members"] if each["name"] == name)
+            return found if found.get("reachable") is False or "applied" in found else None
+        for member in self.mesh.aggregators:
+            for other in self.mesh.aggregators:
+                seen = eventually(lambda: shown(member, other.name), f"{member.name} knows {other.name}")
+                self.assertEqual((seen["reachable"], seen["not_ready"]), (True, ""))
+                self.assertEqual(seen["role"], "primary" if other is left[0] else "standby")
+        self.mesh.process[victim.name].signal(signal.SIGSTOP)
+        try:
+            for member in left:
+                eventually(lambda: shown(member, victim.name)["reachable"] is False, f"{member.name} shows it as unreachable")
+                with self.mesh.client(member) as client:
+                    status = client.get(f"{ROOT}/Managers/{victim.name}").json()["Status"]
+                self.assertEqual((status["State"], status["Health"]), ("UnavailableOffline", "Critical"))
+                self.assertEqual(status["Conditions"][0]["Message"], f"{member.name} cannot reach it.")
+                self.assertRegex(meshctl(self.mesh, member, "cluster", "members")[1],
+                                 rf"{victim.name}  standby  tcp://.*  unreachable since 20")
+                self.assertRegex(meshctl(self.mesh, member, "status")[1], rf"peer  {victim.name}  unreachable since 20")
+        finally:
+            self.mesh.process[victim.name].signal(signal.SIGCONT)
+        for member in left:
+            eventually(lambda: "applied" in shown(member, victim.name), f"{member.name} knows it again")
+            self.assertRegex(meshctl(self.mesh, member, "cluster", "members")[1],
+                             rf"{victim.name}  standby  tcp://.*  standby  term \d+  applied \d+  linked with .*  ready")
+
     def test_without_a_majority_reads_go_on_and_writes_are_refused(self):
         victims = standbys(self.mesh)
         first = next(member for member in self.mesh.aggregators if member not in victims)
@@ -268,6 +297,29 @@ class Hooks(unittest.TestCase):
             eventually(lambda: f"{other.name} primary 1" in self._lines(written, 5), "both hooks ran")
             self.assertIn(f"{first.name} standby 1", self._lines(written, 5))
 
+    def test_a_target_of_systemd_follows_the_primary(self):
+        mesh = Mesh([Sim("one")], aggregators=3)
+        written, systemctl = mesh.state / "written", mesh.state / "systemctl"
+        systemctl.write_text(f'#!/bin/sh\necho "$BMCMESH_NODE $*" >> {written}\n')
+        systemctl.chmod(0o755)
+        for member in mesh.aggregators:
+            member.extra = {"cluster": {"primary_target": "vip.target", "systemctl": str(systemctl)}}
+
+        def said(member, verb):
+            return f"{member.name} --no-ask-password --no-block {verb} -- vip.target" in self._lines(written, 1)
+        with mesh:
+            first = eventually(lambda: primary(mesh), "there is one primary")
+            others = [member for member in mesh.aggregators if member is not first]
+            eventually(lambda: said(first, "start") and all(said(member, "stop") for member in others), "each node has said what it is")
+            written.unlink()
+            self.assertEqual(meshctl(mesh, first, "cluster", "transfer", others[0].name)[0], 0)
+            eventually(lambda: said(others[0], "start") and said(first, "stop"), "it follows")
+            self.assertFalse(said(others[1], "start"))
+            with self.subTest("a primary that stops has stopped it when it has ended"):
+                written.unlink()
+                self.assertEqual(mesh.kill(others[0].name, signal.SIGTERM), 0)
+                self.assertTrue(said(others[0], "stop"), written.read_text())
+
     @staticmethod
     def _lines(path, least):
         lines = path.read_text().splitlines() if path.exists() else []
@@ -297,29 +349,6 @@ class BrokenGlass(unittest.TestCase):
                 status, _, err = run_program("meshctl", "cluster", "break-glass", *offline, "--minutes", "5")
                 self.assertEqual(status, 0, err)
                 mesh.process[last.name].signal(signal.SIGHUP)
-    def test_a_target_of_systemd_follows_the_primary(self):
-        mesh = Mesh([Sim("one")], aggregators=3)
-        written, systemctl = mesh.state / "written", mesh.state / "systemctl"
-        systemctl.write_text(f'#!/bin/sh\necho "$BMCMESH_NODE $*" >> {written}\n')
-        systemctl.chmod(0o755)
-        for member in mesh.aggregators:
-            member.extra = {"cluster": {"primary_target": "vip.target", "systemctl": str(systemctl)}}
-
-        def said(member, verb):
-            return f"{member.name} --no-ask-password --no-block {verb} -- vip.target" in self._lines(written, 1)
-        with mesh:
-            first = eventually(lambda: primary(mesh), "there is one primary")
-            others = [member for member in mesh.aggregators if member is not first]
-            eventually(lambda: said(first, "start") and all(said(member, "stop") for member in others), "each node has said what it is")
-            written.unlink()
-            self.assertEqual(meshctl(mesh, first, "cluster", "transfer", others[0].name)[0], 0)
-            eventually(lambda: said(others[0], "start") and said(first, "stop"), "it follows")
-            self.assertFalse(said(others[1], "start"))
-            with self.subTest("a primary that stops has stopped it when it has ended"):
-                written.unlink()
-                self.assertEqual(mesh.kill(others[0].name, signal.SIGTERM), 0)
-                self.assertTrue(said(others[0], "stop"), written.read_text())
-
                 eventually(lambda: tag(200), "the glass is broken")
                 self.assertIn("glass_broken", mesh.process[last.name].output())
                 run_program("meshctl", "cluster", "break-glass", *offline, "--minutes", "0")

@@ -68,7 +68,8 @@ public:
     std::string serviceUuid() const override { return "7d7dd2a3-6a54-4d2b-8a22-3a3b0f1f8f10"; }
     std::string software() const override { return "bmcmesh 0.1.0"; }
     std::string notReady() const override { return reason; }
-    std::vector<PeerStatus> peers() const override { return {{"agg-b", true}}; }
+    NodeReport report() const override { return {"primary", 1, 4, 120, reason, {"agg-b"}}; }
+    std::vector<PeerStatus> peers() const override { return others; }
     bool registryInCluster() const override { return inCluster; }
     std::vector<Counter> metrics() const override
     {
@@ -76,6 +77,7 @@ public:
     }
 
     std::string reason;
+    std::vector<PeerStatus> others{{"agg-b", true}};
     bool inCluster = true;
 };
 
