@@ -272,12 +272,19 @@ void Daemon::checkStopped()
         return;
     }
     node->hosting().stop();
-    hosts.stop([this] { cluster.stop([this] { hooks.stop([this] { leave(); }); }); });
+    hosts.stop([this] { cluster.stop([this] { takeLeave(); }); });
+}
+
+// Others run our connectors from the bye on.
+void Daemon::takeLeave()
+{
+    node->mesh().bye("stopping", loop.now());
+    endTurn();
+    hooks.stop([this] { leave(); });
 }
 
 void Daemon::leave()
 {
-    node->mesh().bye("stopping", loop.now());
     server->closeAll();
     endTurn();
     stopTimer.expires_after(std::chrono::milliseconds(50));  // for the byes to leave

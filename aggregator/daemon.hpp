@@ -31,7 +31,7 @@ public:
     // Takes over a changed registry and certificate; anything wrong leaves all as it was.
     void reload();
     // Stops accepting, lets what is in flight end within a bound, ends the connectors that it runs, hands the primary's part
-    // over and has what follows it follow, says bye, stops the loop.
+    // over, says bye, has what follows the primary follow, stops the loop.
     void stop();
 
 private:
@@ -43,6 +43,7 @@ private:
     Result<void> startServer();
     Result<void> loadCertificate(std::string& certificate, std::string& key);
     void checkStopped();
+    void takeLeave();
     void leave();
 
     void onRequest(ExchangeId id, RequestInfo request) override;

@@ -94,6 +94,9 @@ void Hosting::watchNodes(Now now)
 bool Hosting::isAlive(const cluster::Node& node, Now now) const
 {
     const auto unlinked = unlinkedSince.find(node.id);
+    if (unlinked != unlinkedSince.end() && environment.hasLeft(node.name)) {
+        return false;
+    }
     return unlinked == unlinkedSince.end() || now.mono - unlinked->second < limits::hostPatience;
 }
 

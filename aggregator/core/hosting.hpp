@@ -57,7 +57,8 @@ public:
 // Keeps every BMC without an agent fronted by one node, by what the cluster has committed.
 //
 //   primary     assigns a source to the live node with the fewest of them when it has no host, or its host is gone: removed,
-//               or without a link to the primary for limits::hostPatience. An assignment that serves is left as it is
+//               or stopped in order, or without a link to the primary for limits::hostPatience. An assignment that serves
+//               is left as it is
 //   host        makes the files and a key for its assignment, registers the key, runs the connector while the assignment is
 //               in force and this node may order; seals the password to nodes that came later
 //
@@ -68,6 +69,8 @@ public:
         std::uint64_t self = 0;
         std::function<bool(const std::string& node)> isLinked;
         std::function<bool(Now)> mayOrder;  // not without a majority for too long
+        // It took its leave, after its connectors had ended, and has not come back.
+        std::function<bool(const std::string& node)> hasLeft = [](const std::string&) { return false; };
     };
     Hosting(Environment environment, cluster::StateEngine& engine, HostPort& port, Rng& rng);
 

@@ -199,6 +199,7 @@ void Mesh::onLinkUp(LinkId id, Now now)
 {
     dropOlderLinks(id, now);
     Link& link = *links.at(id);
+    departed.erase(link.peer());
     adaptHeartbeats();
     const shoset::RouteTable::Changed changed = routes.addNeighbour(id, link.peer());
     if (!shoset::isConnector(link.peer())) {
@@ -239,6 +240,13 @@ void Mesh::adaptHeartbeats()
 
 void Mesh::onLinkDown(LinkId id, const std::string&, Now now)
 {
+    const Link& link = *links.at(id);
+    if (link.saidBye() && !shoset::isConnector(link.peer()) && !hasDirectLink(link.peer())) {
+        if (departed.size() >= limits::maxAggregators) {  // names of former members: what it costs is patience
+            departed.clear();
+        }
+        departed.insert(link.peer());
+    }
     const shoset::RouteTable::Changed changed = routes.removeLink(id);
     advertise(changed, now);
     events.onLinkLost(id, now);

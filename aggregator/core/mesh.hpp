@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -81,6 +82,8 @@ public:
     bool leadsTo(shoset::LinkId link, const shoset::Address& address) const;
     bool hasDirectLink(const shoset::Address& address) const;
     std::vector<shoset::Address> reachable() const { return routes.addresses(); }
+    // A node that took its leave over its last link, and has not come back.
+    bool hasLeft(const shoset::Address& node) const { return departed.contains(node); }
     std::size_t linksUp() const;
     const MeshCounters& counters() const { return count; }
     // Of all links there ever were.
@@ -108,6 +111,7 @@ private:
     std::map<shoset::LinkId, std::unique_ptr<shoset::Link>> links;
     std::map<shoset::LinkId, std::string> keys;  // of accepted ones
     shoset::RouteTable routes;
+    std::set<shoset::Address> departed;  // nodes that said bye; as many as there can be
     shoset::Aggregators aggregators;  // as connectors are told; empty: nothing to tell yet
     MeshCounters count;
 };

@@ -32,7 +32,8 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
       keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng),
       rotations(links, engine, rng),
       hosted({settings.cluster.self.id, [this](const std::string& node) { return links.hasDirectLink(node); },
-              [this](Now now) { return front.orders().mayWrite(now).ok(); }},
+              [this](Now now) { return front.orders().mayWrite(now).ok(); },
+              [this](const std::string& node) { return links.hasLeft(node); }},
              engine, hosts, rng),
       reports({settings.name, [this] { return report(); }, [this](const std::string& node) { return links.hasDirectLink(node); },
                settings.tellPeer},
@@ -198,6 +199,7 @@ void Node::onLinkLost(shoset::LinkId link, Now now)
 {
     reports.wake();
     requests.onLinkLost(link, now);
+    hosted.wake();
 }
 
 void Node::onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now)

@@ -89,8 +89,9 @@ void Link::handleOwn(const Record& record, Now now)
         handle(*beat, now);
     } else if (const auto* echo = std::get_if<HeartbeatEcho>(&message->content)) {
         handle(*echo, now);
-    } else if (const auto* farewell = std::get_if<Bye>(&message->content)) {
-        goDown("the peer said bye: " + farewell->reason, now);
+    } else if (const auto* bye = std::get_if<Bye>(&message->content)) {
+        farewell = true;
+        goDown("the peer said bye: " + bye->reason, now);
     }
 }
 
@@ -344,6 +345,7 @@ void Link::sendHello(Now now)
             now);
     flush();
 }
+    farewell = false;
 
 void Link::sendHeartbeat(Now now)
 {

@@ -71,6 +71,8 @@ public:
     // Why it is not up, for people: what ended it last, or the peer's refusal. Empty while it is up and before.
     const std::string& downReason() const { return reasonDown; }
     // How often this link's dialler has to send; set by the listener's owner, told to the peer with the next echo. A
+    // The peer took its leave, and has not greeted since.
+    bool saidBye() const { return farewell; }
     // dialler obeys its peer and ignores it.
     void setHeartbeatInterval(Duration interval);
 
@@ -121,6 +123,7 @@ private:
     Duration toldInterval{0};  // listener: what the dialler was told last
     Instant lastHeard{};       // or when the greeting began
     Instant nextBeat = never;
+    bool farewell = false;
     std::int64_t greetedAt = 0;  // clock of the last hello
     ClockBound clock;
     std::int64_t echoClock = 0;    // peer's clock in the last echo

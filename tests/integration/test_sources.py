@@ -88,6 +88,9 @@ class SourcesTest(EnrolmentTest):
                 found.append(int(entry.parent.name))
         return found
 
+    def all_connectors(self):
+        return sum(len(self.connectors_of(member.name)) for member in self.mesh.aggregators)
+
     def executions(self, satellite):
         return [each for each in self.mesh.tell(satellite, "GET", "/executions") if "Reset" in each["path"]]
 
@@ -98,11 +101,17 @@ class SourcesTest(EnrolmentTest):
         except NO_ANSWER:
             return False
 
-    def take_host_away(self, take):
+    def make_primary(self, name):
+        with self.mesh.client(self.living()[0]) as client:
+            self.assertEqual(client.post("/mesh/v1/cluster/transfer", {"to": name}).status // 100, 2)
+            eventually(lambda: client.get("/mesh/v1/status").json()["cluster"]["primary"] == name, f"{name} is the primary")
+
+    def take_host_away(self, take, before=lambda host: None):
         """take(host) with an action under way; (URI, its system, the action's answer, the host)."""
         satellite = self.mesh.satellite("one")
         uri, system = self.bring_in(self.mesh.aggregators[0], satellite)
         host = self.host_of(uri)
+        before(host)
         asked = next(member for member in self.mesh.aggregators if member.name != host)
         self.mesh.tell(satellite, "DELETE", "/executions")
         self.mesh.fault(satellite, "hang", path="Actions/", execute=True)
@@ -125,6 +134,7 @@ class SourcesTest(EnrolmentTest):
         self.assertEqual(len(answers), 1)
         self.assertIn(self.host_of(uri, left[0]), [member.name for member in left])
         self.assertEqual(len(self.executions(satellite)), 1, "it was executed once")
+        self.seconds = seconds
         print(f"\nreads through both others {seconds:.2f} s after the host was taken away")
         return uri, system, answers[0], host
 
@@ -189,8 +199,48 @@ class Fronted(SourcesTest):
         folder = self.mesh.files.own_state(back) / "sources"
         eventually(lambda: not list(folder.glob("*")), "the files of the former assignment are gone", 30)
 
-    def test_where_the_host_stops_another_takes_over(self):
-        self.assertUnknown(self.take_host_away(lambda host: self.mesh.kill(host, signal.SIGTERM))[2])
+    def test_where_the_host_stops_another_takes_over_at_once_and_nothing_is_done_twice(self):
+        self.stop_host(lambda host: self.make_primary(next(m.name for m in self.mesh.aggregators if m.name != host)))
+
+    def test_where_the_host_that_stops_is_the_primary_it_is_the_same(self):
+        self.stop_host(self.make_primary)
+
+    def stop_host(self, before):
+        seen = []  # how many connectors of it ran, whenever one looked
+
+        def stop(host):
+            self.mesh.process[host].signal(signal.SIGTERM)
+            eventually(lambda: seen.append(self.all_connectors()) or self.mesh.process[host].status() is not None, "it has ended")
+        self.assertUnknown(self.take_host_away(stop, before)[2])
+        self.assertLessEqual(max(seen), 1, "the former host's connector ends before the next one starts")
+        self.assertLess(self.seconds, 1.6 * SLOW, "two seconds of silence were waited for")
+
+    def test_a_task_is_followed_after_its_host_is_gone(self):
+        satellite = self.mesh.satellite("one")
+        self.mesh.tell(satellite, "POST", "/options", {"satellite": "one", "hold_tasks": True})
+        self.addCleanup(self.mesh.tell, satellite, "POST", "/options", {"satellite": "one", "hold_tasks": False})
+        uri, system = self.bring_in(self.mesh.aggregators[0], satellite)
+        host = next(member for member in self.mesh.aggregators if member.name == self.host_of(uri))
+        with self.mesh.client(host) as client:
+            begun = client.post(system + "/Actions/Oem/OemSim.Blink", {"Times": 1})
+        self.assertEqual(begun.status, 202, begun.body)
+        monitor, task = begun.header("Location"), begun.json()["@odata.id"]
+        self.mesh.kill(host.name)
+        for member in self.living():
+            with self.mesh.client(member) as client:
+                waiting = eventually(lambda client=client: self.answered(client, monitor, 202), f"{member.name} follows it", 20)
+                self.assertEqual(waiting.header("Location"), monitor)
+                self.assertIn(task, self.members(client, ROOT + "/TaskService/Tasks"))
+        self.mesh.tell(satellite, "POST", "/finish-tasks", {"satellite": "one"})
+        for member in self.living():
+            with self.mesh.client(member) as client:
+                self.assertEqual(client.get(monitor).status, 200)
+                self.assertEqual(client.get(task).json()["TaskState"], "Completed")
+
+    @staticmethod
+    def answered(client, uri, status):
+        answer = client.get(uri)
+        return answer if answer.status == status else None
 
     def test_a_connector_that_dies_is_started_again_by_its_host(self):
         satellite = self.mesh.satellite("two")

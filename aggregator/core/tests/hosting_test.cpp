@@ -101,7 +101,8 @@ protected:
     std::unique_ptr<Hosting> hostingOf(std::uint64_t self)
     {
         return std::make_unique<Hosting>(Hosting::Environment{self, [this](const std::string& node) { return linked.contains(node); },
-                                                              [this](Now) { return mayOrder; }},
+                                                              [this](Now) { return mayOrder; },
+                                                              [this](const std::string& node) { return left.contains(node); }},
                                          engine, port, rng);
     }
     void wake()
@@ -151,6 +152,7 @@ protected:
     cluster::MemoryEngine engine;
     FakePrograms port;
     std::set<std::string> linked;
+    std::set<std::string> left;
     bool mayOrder = true;
     std::unique_ptr<Hosting> hosting = hostingOf(1);
 };
@@ -211,6 +213,27 @@ TEST_F(HostingTest, AHostThatIsGoneIsReplacedAfterAWhileAndNotBefore)
     EXPECT_EQ(hostOf("S1"), 1U);
     linked.insert("b");
     pass(10s);
+    EXPECT_EQ(hostOf("S2"), 3U) << "it does not go back";
+}
+
+TEST_F(HostingTest, AHostThatTookItsLeaveIsReplacedAtOnce)
+{
+    addSource("S1");
+    addSource("S2");
+    settle();
+    ASSERT_EQ(hostOf("S2"), 2U);
+    left.insert("b");
+    wake();
+    settle();
+    EXPECT_EQ(hostOf("S2"), 2U) << "its link is still up";
+    linked.erase("b");
+    wake();
+    settle();
+    EXPECT_EQ(hostOf("S2"), 3U);
+    left.erase("b");
+    linked.insert("b");
+    wake();
+    settle();
     EXPECT_EQ(hostOf("S2"), 3U) << "it does not go back";
 }
 

@@ -115,6 +115,28 @@ TEST_F(MeshTest, AConnectorThatGreetedIsReachable)
     EXPECT_EQ(mesh.linksUp(), 1U);
 }
 
+TEST_F(MeshTest, ANodeHasLeftFromItsByeUntilItComesBack)
+{
+    greet(1, "agg-a");
+    EXPECT_FALSE(mesh.hasLeft("agg-a"));
+    mesh.onFrame(1, frameOf({{}, "agg-a", "", shoset::Bye{"stopping"}}), now);
+    EXPECT_TRUE(mesh.hasLeft("agg-a"));
+    mesh.removeLink(1, now);
+    EXPECT_TRUE(mesh.hasLeft("agg-a"));
+    greet(2, "agg-a");
+    EXPECT_FALSE(mesh.hasLeft("agg-a"));
+    mesh.removeLink(2, now);
+    EXPECT_FALSE(mesh.hasLeft("agg-a")) << "it was cut off";
+}
+
+TEST_F(MeshTest, ANodeThatGreetedAnewHasNotLeftByTheByeOfItsOldLink)
+{
+    greet(1, "agg-a");
+    greet(2, "agg-a", 6);
+    mesh.onFrame(1, frameOf({{}, "agg-a", "", shoset::Bye{"stopping"}}), now);
+    EXPECT_FALSE(mesh.hasLeft("agg-a"));
+}
+
 TEST_F(MeshTest, AConnectorMayAnswerUnderItsOwnNameOnly)
 {
     greet(1, "acme/s1");
