@@ -13,9 +13,15 @@ namespace {
 
 constexpr Duration refreshPatience = 500ms;  // a write's answer waits no longer for the member lists
 
-// A POST creates in the collection it goes to, a DELETE or PATCH changes the member it goes to.
+constexpr std::string_view taskFolder = "TaskService/";
+
+// A POST creates in the collection it goes to, a DELETE or PATCH changes the member it goes to; one of a task's monitor, wherever
+// that stands, the task.
 std::vector<std::string> collectionsTouchedBy(std::string_view path)
 {
+    if (equalsIgnoreCase(path.substr(0, taskFolder.size()), taskFolder)) {
+        return {"TaskService/Tasks"};
+    }
     const uri::TopCollection* touched = uri::findTopCollection(path);
     if (touched == nullptr) {
         touched = uri::findTopCollection(path.substr(0, path.find_last_of('/')));
@@ -91,7 +97,7 @@ void Executor::answerOrHold(Execution& execution, Now now)
     std::vector<std::string> touched;
     if (!execution.safe && execution.head.status < 400) {
         touched = collectionsTouchedBy(relativePath(execution.request.head().target));
-        if (execution.head.status == 202) {
+        if (execution.head.status == 202 && (touched.empty() || touched.front() != "TaskService/Tasks")) {
             touched.emplace_back("TaskService/Tasks");
         }
     }

@@ -220,6 +220,19 @@ TEST_F(ExecutorTest, AWritesAnswerWaitsForTheCollectionThatItChanged)
     EXPECT_EQ(*findHeader(host.reply(0).http.headers, "Location"), "/redfish/v1/Systems/P1_9");
 }
 
+TEST_F(ExecutorTest, ATaskThatIsCancelledByItsMonitorChangesTheTasks)
+{
+    for (const char* monitor : {"/redfish/v1/TaskService/TaskMonitors/P1_7", "/redfish/v1/TaskService/Tasks/P1_7/Monitor",
+                                "/redfish/v1/TaskService/Tasks/P1_7"}) {
+        host.refreshed.clear();
+        give(command("DELETE", monitor));
+        executor.onPersisted(journal.tokens.back(), {}, now);
+        executor.onHead(bmc.last, {204, {}}, false, now);
+        EXPECT_EQ(host.refreshed, std::vector<std::string>{"TaskService/Tasks"}) << monitor;
+        executor.onRefreshed(host.refreshTicket, now);
+    }
+}
+
 TEST_F(ExecutorTest, AWritesAnswerDoesNotWaitLongForASlowBmc)
 {
     give(command("DELETE", system));
