@@ -152,12 +152,12 @@ Result<void> ClusterShell::openEngine(Environment around)
             send(found->address.name, ofEngine + home.storage + message);
         }
     };
+    environment.waits = [this] { tick(); };
     auto opened = cluster::RaftEngine::open(std::move(options), std::move(environment));
     if (!opened) {
         return opened.error();
     }
     raft = std::move(*opened);
-    tick();
     return {};
 }
 
@@ -304,12 +304,21 @@ void ClusterShell::stop(std::function<void()> done)
     raft->close(std::move(done));
 }
 
+// While something waits.
 void ClusterShell::tick()
 {
+    if (ticking) {
+        return;
+    }
+    ticking = true;
     ticker.expires_after(limits::clusterTick);
     ticker.async_wait([this](const boost::system::error_code& error) {
-        if (!error) {
-            raft->expire();
+        if (error) {
+            return;
+        }
+        ticking = false;
+        raft->expire();
+        if (raft->isWaiting()) {
             tick();
         }
     });

@@ -76,6 +76,7 @@ private:
     host::Loop& loop;
     host::BlockingWorker& worker;
     boost::asio::steady_timer ticker;
+    bool ticking = false;
     const Config& config;
     const std::string directory;
     Rng& rng;

@@ -25,7 +25,8 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
            MembershipPort& members, PasswordPort& passwords, HostPort& hosts, const ShellMetrics& shellMetrics, Rng& random)
     : settings(std::move(given)), engine(stateEngine), shell(shellMetrics), rng(random),
       machines(engine.state().serviceUuid),
-      links({settings.name, rng.next(), shoset::capabilityRedfish | shoset::capabilityStreams, settings.software}, frames,
+      links({settings.name, rng.next(), shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityCalm, settings.software},
+            frames,
             *this),
       catchUp(engine), logins(engine, catchUp, passwords, rng), resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
@@ -198,8 +199,8 @@ void Node::onKeyOffer(const shoset::Address& connector, const std::string& linkK
 void Node::onLinkLost(shoset::LinkId link, Now now)
 {
     reports.wake();
-    requests.onLinkLost(link, now);
     hosted.wake();
+    requests.onLinkLost(link, now);
 }
 
 void Node::onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now)

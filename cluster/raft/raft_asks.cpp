@@ -97,6 +97,7 @@ void RaftEngine::add(Ask ask)
         byRequest.emplace(ask.requestId, token);
     }
     asks.emplace(token, std::move(ask));
+    environment.waits();
     dispatch(token);
 }
 

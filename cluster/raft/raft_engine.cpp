@@ -310,6 +310,7 @@ void RaftEngine::change(RaftRequest request, Instant deadline, ChangeDone done, 
         });
     }
     changes.emplace(request.token, MemberChange{deadline, std::move(done), removes});
+    environment.waits();
 }
 
 void RaftEngine::addSpare(std::uint64_t id, const std::string& name, Instant deadline, ChangeDone done)

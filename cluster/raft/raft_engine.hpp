@@ -25,6 +25,7 @@ struct RaftCounters {
     std::uint64_t forwarded = 0, forwardedToUs = 0;
     std::uint64_t refusedFull = 0, refusedLate = 0, refusedInvalid = 0, unanswered = 0;
     std::uint64_t malformed = 0;  // messages from members, dropped
+    std::uint64_t deferred = 0;   // messages of raft's that told nothing new and waited for its tick
     std::uint64_t strangers = 0;  // messages from those who are no members, to a primary
     RaftHostCounters host;
 };
@@ -41,6 +42,8 @@ public:
         std::function<Instant()> now;
         // To another member, on the loop's thread; may lose it. One message, at most limits::maxRaftMessageBytes + 2.
         std::function<void(std::uint64_t to, std::string message)> send;
+        // Something waits: expire() is wanted, again and again until nothing does. On the loop's thread.
+        std::function<void()> waits = [] {};
     };
     struct Options {
         std::string directory;  // of log and snapshots; made with mode 0700
@@ -86,6 +89,7 @@ public:
 
     // Answers what is late. For the loop's tick; without it nothing ends by its deadline.
     void expire();
+    bool isWaiting() const { return !asks.empty() || !forwarded.empty() || !changes.empty(); }
     // Hands leadership over, closes the log, answers everything; `done` runs then.
     void close(std::function<void()> done);
 

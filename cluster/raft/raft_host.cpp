@@ -53,7 +53,7 @@ bool RaftHost::request(RaftRequest request)
     return true;
 }
 
-bool RaftHost::receive(std::uint64_t from, std::string rpc)
+bool RaftHost::receive(std::uint64_t from, std::string rpc, bool urgent)
 {
     const std::lock_guard lock(mutex);
     if (receivedBytes + rpc.size() > limits::raftQueueBytes || running == nullptr) {
@@ -62,7 +62,9 @@ bool RaftHost::receive(std::uint64_t from, std::string rpc)
     }
     receivedBytes += rpc.size();
     received.push_back({from, std::move(rpc)});
-    wake();
+    if (urgent) {
+        wake();
+    }
     return true;
 }
 

@@ -54,8 +54,8 @@ public:
     Result<void> start();
     // false: too much waits already; nothing comes of it.
     bool request(RaftRequest request);
-    // One checked message of raft's.
-    bool receive(std::uint64_t from, std::string rpc);
+    // One checked message of raft's. One that is not urgent waits for what wakes raft's thread next, its tick at the latest.
+    bool receive(std::uint64_t from, std::string rpc, bool urgent = true);
     std::vector<RaftEvent> take();
     // Hands leadership over and closes the log; HostEnded tells when.
     void close();

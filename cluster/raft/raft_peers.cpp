@@ -1,4 +1,5 @@
 #include "cluster/raft/raft_engine.hpp"
+#include "cluster/raft/rpc.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -38,7 +39,10 @@ void RaftEngine::receive(std::uint64_t from, std::string bytes)
 
 void RaftEngine::onMessage(std::uint64_t from, const RpcMessage& message)
 {
-    host->receive(from, std::string(message.rpc));
+    const auto known = std::find_if(reached.matches.begin(), reached.matches.end(), [from](const auto& each) { return each.first == from; });
+    const bool later = leads() && known != reached.matches.end() && tellsNothingNew(message.rpc, view.term, known->second);
+    count.deferred += later ? 1 : 0;
+    host->receive(from, std::string(message.rpc), !later);
 }
 
 void RaftEngine::onMessage(std::uint64_t from, const ProposeMessage& message)
@@ -70,6 +74,7 @@ void RaftEngine::takeForwarded(std::uint64_t from, std::uint64_t tag, std::uint3
     const std::uint64_t token = ++lastToken;
     const bool isBarrier = entry.empty();
     forwarded.emplace(token, Forwarded{from, tag, isBarrier, deadline});
+    environment.waits();
     toRaft(isBarrier ? RaftRequest::Kind::barrier : RaftRequest::Kind::propose, token, std::move(entry), deadline);
 }
 

@@ -120,29 +120,33 @@ void RaftHost::Thread::onDone(void* context, std::uint64_t token, int code, std:
 
 void RaftHost::Thread::onWoken(void* context)
 {
-    auto& self = *static_cast<Thread*>(context);
+    static_cast<Thread*>(context)->takeIn();
+}
+
+void RaftHost::Thread::takeIn()
+{
     std::vector<RaftRequest> requests;
     std::vector<Received> received;
     bool closing = false;
     bool abrupt = false;
     {
-        const std::lock_guard lock(self.host.mutex);
-        requests.swap(self.host.requests);
-        received.swap(self.host.received);
-        self.host.receivedBytes = 0;
-        closing = self.host.closing;
-        abrupt = self.host.abrupt;
+        const std::lock_guard lock(host.mutex);
+        requests.swap(host.requests);
+        received.swap(host.received);
+        host.receivedBytes = 0;
+        closing = host.closing;
+        abrupt = host.abrupt;
     }
     for (const Received& message : received) {
-        if (mesh_raft_receive(self.raft, message.from, message.rpc.data(), message.rpc.size()) == 0) {
-            ++self.count.droppedRpcs;
+        if (mesh_raft_receive(raft, message.from, message.rpc.data(), message.rpc.size()) == 0) {
+            ++count.droppedRpcs;
         }
     }
     for (RaftRequest& request : requests) {
-        self.begin(request);
+        begin(request);
     }
     if (closing) {
-        mesh_raft_close(self.raft, abrupt ? 0 : 1);
+        mesh_raft_close(raft, abrupt ? 0 : 1);
     }
 }
 
@@ -150,6 +154,7 @@ void RaftHost::Thread::onTurn(void* context)
 {
     auto& self = *static_cast<Thread*>(context);
     if (!self.over) {
+        self.takeIn();  // what was not urgent
         self.propose();
         self.look();
     }

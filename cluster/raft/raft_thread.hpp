@@ -34,6 +34,7 @@ private:
     bool open();
     void run();
     void pauseBefore(Duration delay);
+    void takeIn();
     void begin(RaftRequest& request);
     void propose();
     void refuse(std::uint64_t token, Code code, const std::string& why);

@@ -183,6 +183,16 @@ Result<void> checkRpc(std::string_view rpc)
     return {};
 }
 
+// [u64 term][u64 rejected][u64 last index], then version and features.
+bool tellsNothingNew(std::string_view rpc, std::uint64_t term, std::uint64_t match)
+{
+    if (rpc.size() < preambleBytes + shortestHeader(appendEntriesResult) || static_cast<std::uint8_t>(rpc[0]) != appendEntriesResult) {
+        return false;
+    }
+    return getNumber(rpc, preambleBytes, 8) == term && getNumber(rpc, preambleBytes + 8, 8) == 0 &&
+           getNumber(rpc, preambleBytes + 16, 8) <= match;
+}
+
 Result<void> RpcCutter::feed(std::string_view bytes, std::vector<std::string>& out)
 {
     held += bytes;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,10 @@ Result<std::size_t> rpcLength(std::string_view bytes);
 
 // Is this one whole message that libraft can decode? Code::corrupt with what is wrong.
 Result<void> checkRpc(std::string_view rpc);
+
+// Of a checked message: an answer of this term to AppendEntries which accepts it and acknowledges no more than `match`. A
+// primary needs it for nothing but to know that its follower lives.
+bool tellsNothingNew(std::string_view rpc, std::uint64_t term, std::uint64_t match);
 
 // Cuts the stream that raft writes to one member. Holds at most one message of limits::maxRaftMessageBytes.
 class RpcCutter {

@@ -20,7 +20,7 @@ Connector::Connector(ConnectorSettings given, ConnectorPort& port, BmcPort& bmc,
                      Rng& rng)
     : settings(std::move(given)),
       self{settings.name, rng.next(),
-           shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityAggregators, "bmcmesh"},
+           shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityAggregators | shoset::capabilityCalm, "bmcmesh"},
       shell(port), state(statePort), contacts(settings.aggregators),
       executor(settings.policy, settings.ownHosts, bmc, journal, statePort, *this, settings.assignment), watch(bmc, *this, rng)
 {

@@ -32,6 +32,8 @@ constexpr std::size_t maxRoutes = 16384;                 // addresses in one rou
 // Time.
 constexpr Duration heartbeatInterval = 100ms;            // of a link among few peers; grows with their number
 constexpr Duration heartbeatPerLink = 1ms;               // so that all links together beat 1000 times a second at most
+constexpr Duration calmAfter = 5s;                       // without a word but heartbeats, before a link's pace becomes
+constexpr Duration calmHeartbeat = 400ms;                // this; who is gone is noticed after three of them then
 constexpr Duration reconnectInitial = 100ms;
 constexpr Duration reconnectMax = 500ms;
 constexpr Duration linkRecovery = 2s;                    // a request whose last link died waits so long for another

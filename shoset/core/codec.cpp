@@ -92,11 +92,12 @@ void put(wire::Header& to, const Heartbeat& from)
     out.set_clock(from.clock);
     out.set_peer_clock(from.peerClock);
     out.set_peer_clock_at(from.peerClockAt);
+    out.set_next_ms(from.nextMs);
 }
 
 Heartbeat take(wire::Heartbeat& from)
 {
-    return {from.clock(), from.peer_clock(), from.peer_clock_at()};
+    return {from.clock(), from.peer_clock(), from.peer_clock_at(), from.next_ms()};
 }
 
 void put(wire::Header& to, const HeartbeatEcho& from)

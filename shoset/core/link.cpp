@@ -65,6 +65,7 @@ void Link::onFrame(std::string_view bytes, Now now)
         if (record.prelude.kind <= Kind::bye) {
             handleOwn(record, now);
         } else if (state == State::up) {
+            onTraffic(now);
             events.onRecord(id, record, now);
         } else {
             ++count.beforeHello;
@@ -167,6 +168,7 @@ void Link::handle(const Heartbeat& heartbeat, Now now)
     if (heartbeat.peerClock != 0) {
         clock.onRoundTrip(heartbeat.peerClock, toMicros(now.mono), heartbeat.peerClockAt);
     }
+    pace = std::clamp<Duration>(std::chrono::milliseconds(heartbeat.nextMs), Duration{}, limits::calmHeartbeat);
     toldInterval = interval;
     sendOwn(HeartbeatEcho{heartbeat.clock, toMicros(now.mono), static_cast<std::uint32_t>(toMillis(interval))}, now);
     flush();
@@ -183,14 +185,36 @@ void Link::handle(const HeartbeatEcho& echo, Now now)
     echoArrived = toMicros(now.mono);
     if (echo.heartbeatMs >= 10) {
         interval = std::chrono::milliseconds(echo.heartbeatMs);
-        nextBeat = std::min(nextBeat, now.mono + interval);
+        nextBeat = std::min(nextBeat, now.mono + std::max(interval, pace));
     }
 }
 
 // A dialler that was told a shorter interval may still be waiting for the longer one.
 Duration Link::patience() const
 {
-    return state == State::up ? std::max(interval, toldInterval) * missedBeats : limits::handshakeTimeout;
+    return state == State::up ? std::max({interval, toldInterval, pace}) * missedBeats : limits::handshakeTimeout;
+}
+
+// Both ends understand it, and there is something to be gained.
+bool Link::isCalm(Now now) const
+{
+    return (self.capabilities & capabilities & capabilityCalm) != 0 && interval < limits::calmHeartbeat &&
+           now.mono - lastTraffic >= limits::calmAfter;
+}
+
+// Who speaks, or is spoken to, on a calm link takes up the old pace: the dialler with a heartbeat, which leaves with what is
+// said or answered next; the listener expects that, and gives it time for the way.
+void Link::onTraffic(Now now)
+{
+    lastTraffic = now.mono;
+    if (pace <= interval) {
+        return;
+    }
+    pace = Duration{};
+    hastenedAt = now.mono + interval;
+    if (role == Role::dialer) {
+        putHeartbeat(now);
+    }
 }
 
 void Link::onTimer(Now now)
@@ -198,7 +222,7 @@ void Link::onTimer(Now now)
     if (state == State::down || now.mono < nextDeadline()) {
         return;
     }
-    if (now.mono - lastHeard >= patience()) {
+    if (now.mono - std::max(lastHeard, hastenedAt) >= patience()) {
         ++count.timeouts;
         goDown(state == State::up ? "three heartbeats missed" : "no answer to the greeting", now);
         port.resetLink(id);
@@ -211,7 +235,7 @@ void Link::onTimer(Now now)
 
 Instant Link::nextDeadline() const
 {
-    return state == State::down ? never : std::min(lastHeard + patience(), nextBeat);
+    return state == State::down ? never : std::min(std::max(lastHeard, hastenedAt) + patience(), nextBeat);
 }
 
 void Link::setHeartbeatInterval(Duration newInterval)
@@ -233,6 +257,7 @@ bool Link::append(const Message& message, std::string_view body, std::uint8_t fl
         ++count.tooLarge;
         return false;
     }
+    onTraffic(now);
     put({kindOf(message.content), flags, hops, remainingMs(deadline, now), toMicros(now.mono)}, header, body);
     return true;
 }
@@ -247,6 +272,7 @@ bool Link::forward(const Record& record, Instant deadline, Now now)
         ++count.hopLimit;
         return false;
     }
+    onTraffic(now);
     makeRoom(record.whole.size());
     const int hops = std::min<int>(record.prelude.hops, limits::maxHops) - 1;
     appendForwarded(frame, record,
@@ -315,7 +341,11 @@ void Link::goUp(std::uint64_t peerIncarnation, std::uint64_t peerCapabilities, N
     incarnation = peerIncarnation;
     capabilities = peerCapabilities;
     lastHeard = now.mono;
+    lastTraffic = now.mono;
+    hastenedAt = {};
+    pace = {};
     reasonDown.clear();
+    farewell = false;
 }
 
 void Link::goDown(const std::string& reason, Now now)
@@ -345,13 +375,18 @@ void Link::sendHello(Now now)
             now);
     flush();
 }
-    farewell = false;
 
 void Link::sendHeartbeat(Now now)
 {
-    nextBeat = now.mono + interval;
-    sendOwn(Heartbeat{toMicros(now.mono), echoClock, echoArrived}, now);
+    pace = isCalm(now) ? limits::calmHeartbeat : Duration{};
+    putHeartbeat(now);
     flush();
+}
+
+void Link::putHeartbeat(Now now)
+{
+    nextBeat = now.mono + std::max(interval, pace);
+    sendOwn(Heartbeat{toMicros(now.mono), echoClock, echoArrived, static_cast<std::uint32_t>(toMillis(pace))}, now);
 }
 
 void Link::sendOwn(Content content, Now now)

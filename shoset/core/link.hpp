@@ -46,7 +46,8 @@ struct LinkCounters {
 };
 
 // The session on one connection: hello with version and capabilities, heartbeats that also measure the clocks, bye, and
-// the coalescing of records into frames. `identity` is the address that the peer's CURVE key proves; a claimed name
+// the coalescing of records into frames. Heartbeats are fewer on a calm link, one without anything else for
+// limits::calmAfter, if both ends have the capability. `identity` is the address that the peer's CURVE key proves; a claimed name
 // that differs is refused. A refused dialler resets its connection after limits::handshakeTimeout, to try again.
 class Link {
 public:
@@ -70,9 +71,9 @@ public:
     std::uint64_t peerCapabilities() const { return capabilities; }
     // Why it is not up, for people: what ended it last, or the peer's refusal. Empty while it is up and before.
     const std::string& downReason() const { return reasonDown; }
-    // How often this link's dialler has to send; set by the listener's owner, told to the peer with the next echo. A
     // The peer took its leave, and has not greeted since.
     bool saidBye() const { return farewell; }
+    // How often this link's dialler has to send; set by the listener's owner, told to the peer with the next echo. A
     // dialler obeys its peer and ignores it.
     void setHeartbeatInterval(Duration interval);
 
@@ -93,6 +94,8 @@ public:
 private:
     enum class State { down, greeting, up };
     Duration patience() const;
+    bool isCalm(Now now) const;
+    void onTraffic(Now now);
     void goUp(std::uint64_t peerIncarnation, std::uint64_t peerCapabilities, Now now);
     void goDown(const std::string& reason, Now now);
     void sendHello(Now now);
@@ -103,6 +106,7 @@ private:
     void handle(const Heartbeat& heartbeat, Now now);
     void handle(const HeartbeatEcho& echo, Now now);
     void sendHeartbeat(Now now);
+    void putHeartbeat(Now now);
     void sendOwn(Content content, Now now);
     void makeRoom(std::size_t bytes);
     void put(const Prelude& prelude, std::string_view header, std::string_view body);
@@ -119,11 +123,14 @@ private:
     std::uint64_t incarnation = 0;
     std::uint64_t capabilities = 0;
     std::string reasonDown;
+    bool farewell = false;
     Duration interval;
     Duration toldInterval{0};  // listener: what the dialler was told last
     Instant lastHeard{};       // or when the greeting began
+    Duration pace{0};          // of the heartbeats, where it is longer than `interval` because the link is calm
+    Instant lastTraffic{};     // anything but heartbeats, either way
+    Instant hastenedAt{};      // until then, which may be ahead, a peer that is to take up its pace again is not missed
     Instant nextBeat = never;
-    bool farewell = false;
     std::int64_t greetedAt = 0;  // clock of the last hello
     ClockBound clock;
     std::int64_t echoClock = 0;    // peer's clock in the last echo

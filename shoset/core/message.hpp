@@ -52,6 +52,7 @@ enum Capability : std::uint64_t {
     capabilityStreams = 2,
     capabilityAggregators = 4,  // takes lists of aggregators
     capabilityKeys = 8,         // takes the status of its key, and changes it when that is asked for
+    capabilityCalm = 16,        // of a listener: lets a calm link's dialler beat more slowly, as that says
 };
 
 struct Hello {
@@ -82,6 +83,7 @@ struct Heartbeat {
     std::int64_t clock = 0;
     std::int64_t peerClock = 0;
     std::int64_t peerClockAt = 0;
+    std::uint32_t nextMs = 0;
 };
 
 struct HeartbeatEcho {

@@ -1,6 +1,6 @@
 """What a node of the quickstart costs while nobody asks: three aggregators, three connectors, simulated BMCs."""
 
-from lab import Satellite, cpu_seconds, memory_kb, settle, written_bytes
+from lab import Satellite, cpu_seconds, memory_kb, settle, switches, written_bytes
 from quickstart_lib.mesh import assign_prefixes
 from quickstart_lib.ready import Readiness, wait_until
 
@@ -24,17 +24,19 @@ def run(lab, figures):
             wait_until(lambda: readiness.missing(client), 30, f"{node.name} shows every satellite")
     settle(_CALM)
     pids = [lab.children[node.name].pid for node in nodes]
-    before = [(cpu_seconds(pid), written_bytes(pid)) for pid in pids]
+    before = [(cpu_seconds(pid), written_bytes(pid), switches(pid)) for pid in pids]
     settle(lab.length.idle)
-    after = [(cpu_seconds(pid), written_bytes(pid)) for pid in pids]
+    after = [(cpu_seconds(pid), written_bytes(pid), switches(pid)) for pid in pids]
     cpu = [(late[0] - early[0]) / lab.length.idle * 100 for early, late in zip(before, after)]
     written = [late[1] - early[1] for early, late in zip(before, after)]
+    woken = [(late[2] - early[2]) / lab.length.idle for early, late in zip(before, after)]
     rss = [memory_kb(pid, "VmRSS") / 1024 for pid in pids]
     figures.add("idle node of three: VmRSS", max(rss), "MB", "<= 20",
                 note=f"the worst of {_each(rss)}; RssAnon {max(memory_kb(pid, 'RssAnon') for pid in pids) / 1024:.1f} MB")
     figures.add(f"idle node of three: written to disk in {lab.length.idle} s", max(written), "bytes", "== 0",
                 note=f"the worst of {_each(written)}")
     figures.add("idle node of three: CPU", max(cpu), "% of a core", "<= 1", note=f"the worst of {_each(cpu)}")
+    figures.add("idle node of three: its threads wake up", max(woken), "times a second", note=f"the worst of {_each(woken)}")
 
 
 def _each(values):

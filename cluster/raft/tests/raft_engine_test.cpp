@@ -75,6 +75,23 @@ TEST_F(RaftEngineTest, ThreeMembersAgreeWhoeverIsAsked)
     EXPECT_EQ(engine(1).status().term, engine(2).status().term);
 }
 
+TEST_F(RaftEngineTest, AnIdlePrimaryIsNotWokenByAnswersThatTellNothingNew)
+{
+    start({1, 2, 3});
+    const std::uint64_t leader = waitForPrimary();
+    ASSERT_TRUE(propose(leader, command(account("user"))).ok());
+    waitForEqualStates();
+    runFor(200ms);  // until all that was acknowledged is known
+    const std::uint64_t term = engine(leader).status().term;
+    const std::uint64_t before = engine(leader).counters().deferred;
+    runFor(2s);
+    EXPECT_EQ(engine(leader).status().term, term);
+    EXPECT_EQ(engine(leader).status().role, NodeRole::primary) << "it hears its followers all the same";
+    EXPECT_GE(engine(leader).counters().deferred - before, 20U);
+    EXPECT_FALSE(engine(leader).isWaiting());
+    EXPECT_TRUE(propose(leader, command(account("other"))).ok());
+}
+
 TEST_F(RaftEngineTest, ABarrierOnAnyMemberShowsWhatWasAnsweredBefore)
 {
     start({1, 2, 3});

@@ -61,6 +61,27 @@ std::string installSnapshot(const std::string& members, const std::string& state
 
 const std::string eight(8, 'x');
 
+std::string appendResult(std::uint64_t term, std::uint64_t rejected, std::uint64_t lastIndex)
+{
+    std::string out = preamble(2, 32);
+    for (const std::uint64_t number : {term, rejected, lastIndex, std::uint64_t{1}}) {
+        putNumber(out, number, 8);
+    }
+    return out;
+}
+
+TEST(RaftRpc, OnlyAnAcceptanceOfThisTermThatAcknowledgesNothingMoreTellsNothingNew)
+{
+    EXPECT_TRUE(tellsNothingNew(appendResult(4, 0, 17), 4, 17));
+    EXPECT_TRUE(tellsNothingNew(appendResult(4, 0, 16), 4, 17));
+    EXPECT_FALSE(tellsNothingNew(appendResult(4, 0, 18), 4, 17)) << "it has more of the log";
+    EXPECT_FALSE(tellsNothingNew(appendResult(4, 9, 17), 4, 17)) << "it rejects";
+    EXPECT_FALSE(tellsNothingNew(appendResult(5, 0, 17), 4, 17)) << "there is a newer term";
+    EXPECT_FALSE(tellsNothingNew(appendResult(3, 0, 17), 4, 17));
+    EXPECT_FALSE(tellsNothingNew(appendEntries({}), 0x0101010101010101, UINT64_MAX));
+    EXPECT_FALSE(tellsNothingNew("", 0, 0));
+}
+
 TEST(RaftRpc, EachWholeMessageIsTakenAndNoPartOfIt)
 {
     for (const std::string& rpc :

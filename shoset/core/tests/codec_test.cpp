@@ -27,7 +27,7 @@ std::vector<Content> everyContent()
     return {
         Hello{2, 3, "acme/sled07", UINT64_MAX, 5, "bmcmesh 0.1", INT64_MAX},
         HelloAck{4, 5, "agg-a", UINT64_MAX - 1, 6, "bmcmesh 0.2", 7, INT64_MIN, 1000, "no", "acme/sled07"},
-        Heartbeat{1, 2, 3},
+        Heartbeat{1, 2, 3, 400},
         HeartbeatEcho{-1, INT64_MIN, UINT32_MAX},
         Bye{"maintenance"},
         Command{"redfish.request", "alice", "5B247A", {"PATCH", "/redfish/v1/x?y=" + rawBytes, someHeaders}, -1,
@@ -117,7 +117,7 @@ TEST(Codec, SessionRecordsKeepEveryField)
     EXPECT_EQ(std::tie(ack.clock, ack.heartbeatMs, ack.refusal), std::make_tuple(INT64_MIN, 1000u, "no"));
     EXPECT_EQ(ack.you, "acme/sled07");
     const Heartbeat beat = roundTrip<Heartbeat>(sample<Heartbeat>(all));
-    EXPECT_EQ(std::tie(beat.clock, beat.peerClock, beat.peerClockAt), std::make_tuple(1, 2, 3));
+    EXPECT_EQ(std::tie(beat.clock, beat.peerClock, beat.peerClockAt, beat.nextMs), std::make_tuple(1, 2, 3, 400u));
     const HeartbeatEcho echo = roundTrip<HeartbeatEcho>(sample<HeartbeatEcho>(all));
     EXPECT_EQ(std::tie(echo.echoedClock, echo.clock, echo.heartbeatMs), std::make_tuple(-1, INT64_MIN, UINT32_MAX));
     EXPECT_EQ(roundTrip<Bye>(sample<Bye>(all)).reason, "maintenance");
