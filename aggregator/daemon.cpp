@@ -26,7 +26,7 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::s
       notify(std::move(systemd)), worker(loop.context()),
       cluster(loop, worker, config, stateDirectory, rng),
       hooks(loop.context(), {config.onPrimary, config.onStandby, config.primaryTarget, config.systemctl}, config.name),
-      hosts(loop.context(), worker, stateDirectory), turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { node->onTimer(loop.now()); }}),
+      hosts(loop.context(), worker, stateDirectory), turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { onTimer(); }}),
       watchdog(loop, notify), stopTimer(loop.context()), enrolmentTimer(loop.context())
 {
 }
@@ -120,6 +120,15 @@ void Daemon::onClusterStatus(const cluster::EngineStatus& status)
     lastReason = status.reason;
     node->onClusterStatus(loop.now());
     endTurn();
+}
+
+void Daemon::onTimer()
+{
+    node->onTimer(loop.now());
+    if (!recoveryNoted && node->hasRecovered()) {  // no change of the state may come after it
+        recoveryNoted = true;
+        followCluster();
+    }
 }
 
 // The cluster's nodes are the peers.

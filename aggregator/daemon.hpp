@@ -37,6 +37,7 @@ public:
 private:
     void openEnrolment();
     void readBrokenGlass();
+    void onTimer();
     void followCluster();
     void onClusterStatus(const cluster::EngineStatus& status);
     Result<tenants::Registry> loadRegistry() const;
@@ -86,6 +87,7 @@ private:
     Instant stopBy = never;
     bool stopping = false;
     bool wasPrimary = false;
+    bool recoveryNoted = false;
     std::string lastReason;  // why the cluster cannot write, as it was logged last
 };
 

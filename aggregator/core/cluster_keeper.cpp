@@ -140,15 +140,33 @@ ClusterKeeper::Entry ClusterKeeper::foundingEntry() const
 
 std::optional<ClusterKeeper::Entry> ClusterKeeper::recoveringEntry() const
 {
-    if (!generationRaised) {
+    if (!lost) {
         return Entry{cluster::RaiseGeneration{}, Purpose::newGeneration};
     }
-    for (const auto& [id, node] : engine.state().nodes) {
-        if (id != settings.self.id) {
+    for (const std::uint64_t id : *lost) {
+        if (cluster::findNode(engine.state(), id) != nullptr) {
             return Entry{cluster::RemoveNode{id}};
         }
     }
     return std::nullopt;
+}
+
+bool ClusterKeeper::hasRecovered() const
+{
+    return lost && std::none_of(lost->begin(), lost->end(), [this](std::uint64_t id) {
+               return cluster::findNode(engine.state(), id) != nullptr;
+           });
+}
+
+// The ids of nodes are never used again: who joins from now on is none of these.
+void ClusterKeeper::noteLost()
+{
+    lost.emplace();
+    for (const auto& [id, node] : engine.state().nodes) {
+        if (id != settings.self.id) {
+            lost->insert(id);
+        }
+    }
 }
 
 // One step towards the members that the registered nodes make.
@@ -209,7 +227,9 @@ void ClusterKeeper::onApplied(Purpose purpose, const Result<cluster::Applied>& a
     if (applied && purpose == Purpose::inheritance) {
         ++inheritedSoFar;  // what the cluster refuses of it, it would refuse again
     }
-    generationRaised = generationRaised || (applied && purpose == Purpose::newGeneration);
+    if (applied && purpose == Purpose::newGeneration) {
+        noteLost();
+    }
     const Error refused = applied && purpose != Purpose::inheritance ? applied->error : Error{};
     finish("registering", applied ? refused : applied.error());
 }

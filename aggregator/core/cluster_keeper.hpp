@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,8 @@ struct KeeperSettings {
 //                              leaves it to whom it hands over to: it has nothing that could be taken over
 //   primary                    makes members of registered nodes, voters of those that have the log, removes members whose
 //                              registration is gone; raises the feature level once every node knows it
-//   recovered node             begins a new generation and forgets the lost nodes before anything else
+//   recovered node             begins a new generation and forgets the nodes that were lost before anything else; it keeps
+//                              those that join later, and may take nobody in until then (isRecovering())
 //   every node                 registers what it says of itself, where that has changed
 class ClusterKeeper {
 public:
@@ -55,8 +57,9 @@ public:
     void onTimer(Now now);
     Instant nextDeadline() const { return busy ? never : lookAt; }
 
-    // What this node once kept is in the cluster's state, or somebody else's is: the file is not needed any more.
-    bool hasRecovered() const { return generationRaised; }
+    // The new generation has begun and the lost nodes are forgotten; on the primary only.
+    bool hasRecovered() const;
+    bool isRecovering() const { return settings.recovered && !hasRecovered(); }
     bool isFounded() const { return !engine.state().serviceUuid.empty(); }
     const std::string& lastFailure() const { return failure; }
 
@@ -69,6 +72,7 @@ private:
     std::optional<Entry> nextEntry() const;
     Entry foundingEntry() const;
     std::optional<Entry> recoveringEntry() const;
+    void noteLost();
     void changeMembership(const cluster::EngineStatus& status);
     void propose(Entry entry, Now now);
     MembershipPort::Done step(std::string what);
@@ -78,7 +82,7 @@ private:
     const KeeperSettings settings;
     const std::vector<cluster::Operation> inheritance;
     std::size_t inheritedSoFar = 0;
-    bool generationRaised = false;
+    std::optional<std::set<std::uint64_t>> lost;  // of a recovery: who was registered when its generation began
     cluster::StateEngine& engine;
     MembershipPort& members;
     Rng& rng;

@@ -229,6 +229,9 @@ std::string Node::notReady() const
     if (!keeper.isFounded()) {
         return keeper.lastFailure().empty() ? "the cluster has no primary yet, or it has not told what it knows" : keeper.lastFailure();
     }
+    if (keeper.isRecovering()) {
+        return "a new generation is being begun after a recovery";
+    }
     const bool removed = cluster::findNode(engine.state(), status.self) == nullptr;
     return removed ? "this node was removed from the cluster" : std::string();
 }

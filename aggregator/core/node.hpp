@@ -53,7 +53,7 @@ public:
     // Who belongs to the mesh, where that is not kept in the cluster (the factory-provisioned registry); prefixes come from
     // the state. Again after a reload. An error, with the old registry in force: a prefix clash, named.
     Result<void> setRegistry(tenants::Registry registry);
-    // A recovery (see KeeperSettings) has begun its new generation.
+    // A recovery (see KeeperSettings) has begun its new generation and forgotten the lost nodes.
     bool hasRecovered() const { return keeper.hasRecovered(); }
     // The engine's status or members have changed.
     void onClusterStatus(Now now);

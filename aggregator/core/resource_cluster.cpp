@@ -51,6 +51,9 @@ Answer ClusterResources::list() const
 
 void ClusterResources::take(const CallPtr& call) const
 {
+    if (const std::string reason = context.node.notReady(); !reason.empty()) {
+        return call->answer(temporarilyUnavailable("This node takes nobody in now: " + reason + "."));
+    }
     auto read = readBody(call->request, memberRules);
     if (Answer* wrong = std::get_if<Answer>(&read)) {
         return call->answer(std::move(*wrong));

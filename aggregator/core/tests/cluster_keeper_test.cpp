@@ -212,6 +212,52 @@ TEST_F(ClusterKeeperTest, ARecoveredNodeBeginsAGenerationAndForgetsTheOthers)
     EXPECT_EQ(members.asked, std::vector<std::string>{}) << "the lost node is not added again";
 }
 
+TEST_F(ClusterKeeperTest, ARecoveredNodeKeepsThoseWhoJoinItAlsoUnderTheNamesOfTheLost)
+{
+    setMembers({{1, "agg-a", "", true}, {2, "agg-b", "", true}, {3, "agg-c", "", true}});
+    KeeperSettings settings = settingsOf({nodeOf(1, "agg-a"), nodeOf(2, "agg-b"), nodeOf(3, "agg-c")});
+    ClusterKeeper first(settings, engine, members, rng);
+    settle(first);
+    setMembers({{1, "agg-a", "", true}});
+    settings.recovered = true;
+    ClusterKeeper again(settings, engine, members, rng);
+    EXPECT_TRUE(again.isRecovering());
+    settle(again);
+    EXPECT_FALSE(again.isRecovering());
+    for (const auto& [name, key] : {std::pair("agg-b", keyOf('2')), std::pair("agg-d", keyOf('9'))}) {
+        cluster::Node joiner = nodeOf(1, name);
+        joiner.id = 0;
+        joiner.key = key;
+        joiner.featureLevel = cluster::newestFeatureLevel;
+        const cluster::Applied taken = propose(cluster::PutNode{joiner});
+        ASSERT_TRUE(taken.ok()) << taken.error.message;
+        again.wake();
+        settle(again);
+        ASSERT_NE(cluster::findNodeByName(engine.state(), name), nullptr) << name << " was thrown out";
+        EXPECT_EQ(members.asked.back(), "add " + taken.value + " " + name);
+        std::vector<cluster::Member> all = engine.status().members;
+        all.push_back({std::stoull(taken.value), name, "", true});
+        setMembers(all);
+        members.finish();
+        settle(again);
+    }
+    EXPECT_EQ(engine.state().generation, 2u);
+    EXPECT_EQ(engine.state().nodes.size(), 3u);
+}
+
+TEST_F(ClusterKeeperTest, OneWhoWasAloneIsRecoveredWithTheNewGeneration)
+{
+    setMembers({{1, "agg-a", "", true}});
+    KeeperSettings settings = settingsOf({nodeOf(1, "agg-a")});
+    ClusterKeeper first(settings, engine, members, rng);
+    settle(first);
+    EXPECT_FALSE(first.isRecovering());
+    settings.recovered = true;
+    ClusterKeeper again(settings, engine, members, rng);
+    settle(again);
+    EXPECT_TRUE(again.hasRecovered());
+}
+
 TEST_F(ClusterKeeperTest, ANodeSaysAnewWhatHasChangedAndDoesNotComeBackOnceRemoved)
 {
     setMembers({{1, "agg-a", "", true}, {2, "agg-b", "", true}});
