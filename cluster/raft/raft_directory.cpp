@@ -1,6 +1,7 @@
 #include "cluster/raft/raft_directory.hpp"
 
 #include "cluster/raft/bytes.hpp"
+#include "cluster/raft/entry.hpp"
 #include "cluster/raft/raft_shim.h"
 
 #include <fcntl.h>
@@ -22,6 +23,7 @@ namespace mesh::cluster {
 namespace {
 
 constexpr long jffs2Magic = 0x72b6;  // no direct writes, no asynchronous ones
+constexpr std::uint64_t firstIndex = 2;  // as mesh_raft_found() has it
 constexpr std::array<const char*, 2> metadataNames = {"metadata1", "metadata2"};
 
 Error failed(const std::string& path, const char* what)
@@ -135,6 +137,27 @@ Result<void> recoverRaftDirectory(const std::string& path, std::uint64_t self, c
     const int code = mesh_raft_recover(path.c_str(), self, name.c_str(), error);
     if (code != MESH_RAFT_OK) {
         return Error{code == MESH_RAFT_CORRUPT ? Code::corrupt : Code::ioError, path + ": " + error};
+    }
+    return {};
+}
+
+Result<void> foundRaftDirectory(const std::string& path, std::uint64_t self, const std::string& name, std::string_view state)
+{
+    auto directory = RaftDirectory::open(path, true);
+    if (!directory) {
+        return directory.error();
+    }
+    std::error_code ignored;
+    for (const char* file : metadataNames) {
+        if (directory->hasLog() || std::filesystem::exists(path + "/" + file, ignored)) {
+            return Error{Code::alreadyExists, path + " has a log already"};
+        }
+    }
+    const std::string snapshot = encodeRaftSnapshot({firstIndex, state});
+    char error[MESH_RAFT_ERROR_BYTES] = "";
+    const int code = mesh_raft_found(path.c_str(), self, name.c_str(), snapshot.data(), snapshot.size(), error);
+    if (code != MESH_RAFT_OK) {
+        return Error{Code::ioError, path + ": " + error};
     }
     return {};
 }

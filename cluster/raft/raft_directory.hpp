@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace mesh::cluster {
 
@@ -34,5 +35,10 @@ private:
 // in this log is taken for committed, and what only the lost members had is gone. Raise the generation afterwards
 // (RaiseGeneration), and start other members anew, with empty directories. notFound: there is no log.
 Result<void> recoverRaftDirectory(const std::string& directory, std::uint64_t self, const std::string& name);
+
+// Offline: makes a log in `directory`, itself made where it is missing, that begins with `state` (StateMachine::snapshot()) and
+// of which `self` is the only voter. alreadyExists: there is a log, or a vote was given. What is left after another error must
+// not be used.
+Result<void> foundRaftDirectory(const std::string& directory, std::uint64_t self, const std::string& name, std::string_view state);
 
 }  // namespace mesh::cluster

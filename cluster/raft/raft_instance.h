@@ -39,3 +39,11 @@ struct mesh_raft {
 
 /* Raft closes at once, and the loop ends when that is done. Not from inside a callback of raft's. */
 void mesh_raft_close_now(struct mesh_raft *m);
+
+/* Opens directory and transport, and nothing of the log. Not 0: an error of raft's, of which m->error tells; the loop has to
+ * run until everything is closed. */
+int mesh_raft_begin(struct mesh_raft *m, const struct mesh_raft_settings *settings);
+/* For raft_close(). */
+void mesh_raft_on_closed(struct raft *raft);
+/* What an error of raft's at the start means: an enum mesh_raft_code. */
+int mesh_raft_start_code(int status);

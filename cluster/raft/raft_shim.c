@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int start_code_of(int status)
+int mesh_raft_start_code(int status)
 {
     switch (status) {
         case RAFT_NOSPACE: return MESH_RAFT_NO_SPACE;
@@ -31,7 +31,7 @@ static void close_own_handles(struct mesh_raft *m)
     uv_close((uv_handle_t *)&m->ending, on_last_closed);
 }
 
-static void on_raft_closed(struct raft *raft)
+void mesh_raft_on_closed(struct raft *raft)
 {
     struct mesh_raft *m = raft->data;
     raft_uv_close(&m->io);
@@ -43,7 +43,7 @@ void mesh_raft_close_now(struct mesh_raft *m)
     if (!m->closing) {
         m->closing = 1;
         m->hooks.closing(m->hooks.context);
-        raft_close(&m->raft, on_raft_closed);
+        raft_close(&m->raft, mesh_raft_on_closed);
     }
 }
 
@@ -315,7 +315,7 @@ static int configure(struct mesh_raft *m, const struct mesh_raft_settings *setti
     return status == RAFT_CANTBOOTSTRAP ? 0 : status; /* it is not the first time */
 }
 
-static int begin(struct mesh_raft *m, const struct mesh_raft_settings *settings)
+int mesh_raft_begin(struct mesh_raft *m, const struct mesh_raft_settings *settings)
 {
     int status;
     uv_loop_init(&m->loop);
@@ -369,7 +369,7 @@ struct mesh_raft *mesh_raft_open(const struct mesh_raft_settings *settings, cons
     }
     m->hooks = *hooks;
     m->election_ms = settings->election_ms;
-    status = begin(m, settings);
+    status = mesh_raft_begin(m, settings);
     if (status == 0) {
         status = configure(m, settings);
         if (status == 0) {
@@ -382,9 +382,9 @@ struct mesh_raft *mesh_raft_open(const struct mesh_raft_settings *settings, cons
             snprintf(m->error, sizeof m->error, "%s", m->raft.errmsg[0] != '\0' ? m->raft.errmsg : m->io.errmsg);
         }
         m->closing = 1;
-        raft_close(&m->raft, on_raft_closed);
+        raft_close(&m->raft, mesh_raft_on_closed);
     }
-    *code = m->failure == MESH_RAFT_STOPPED ? MESH_RAFT_STOPPED : start_code_of(status);
+    *code = m->failure == MESH_RAFT_STOPPED ? MESH_RAFT_STOPPED : mesh_raft_start_code(status);
     snprintf(error, MESH_RAFT_ERROR_BYTES, "%s", m->error[0] != '\0' ? m->error : raft_strerror(status));
     uv_prepare_stop(&m->turn);
     uv_run(&m->loop, UV_RUN_DEFAULT);
@@ -413,36 +413,4 @@ void mesh_raft_wake(struct mesh_raft *m)
 void *mesh_raft_allocate(size_t length)
 {
     return raft_malloc(length);
-}
-
-int mesh_raft_recover(const char *directory, uint64_t self, const char *name, char *error)
-{
-    const struct mesh_raft_settings settings = {.directory = directory, .self = self, .name = name,
-                                                .segment_bytes = 512 * 1024, .write_queue_bytes = 0};
-    const struct mesh_raft_hooks hooks = {0};
-    struct mesh_raft *m = calloc(1, sizeof *m);
-    struct raft_configuration configuration;
-    int status;
-    if (m == NULL) {
-        snprintf(error, MESH_RAFT_ERROR_BYTES, "no memory");
-        return MESH_RAFT_IO;
-    }
-    m->hooks = hooks;
-    status = begin(m, &settings);
-    uv_prepare_stop(&m->turn);
-    if (status == 0) {
-        raft_configuration_init(&configuration);
-        status = raft_configuration_add(&configuration, self, name, RAFT_VOTER);
-        if (status == 0) {
-            status = raft_recover(&m->raft, &configuration);
-        }
-        raft_configuration_close(&configuration);
-        snprintf(m->error, sizeof m->error, "%s", m->io.errmsg);
-        m->closing = 1;
-        raft_close(&m->raft, on_raft_closed);
-    }
-    snprintf(error, MESH_RAFT_ERROR_BYTES, "%s", m->error[0] != '\0' ? m->error : raft_strerror(status));
-    uv_run(&m->loop, UV_RUN_DEFAULT);
-    mesh_raft_free(m);
-    return status == 0 ? MESH_RAFT_OK : start_code_of(status);
 }

@@ -106,6 +106,8 @@ void *mesh_raft_allocate(size_t length);
 
 /* Offline, nobody else using the directory: appends a configuration in which `self` is alone. */
 int mesh_raft_recover(const char *directory, uint64_t self, const char *name, char *error);
+/* Offline, in an empty directory: a log that begins with this snapshot, of which `self` is the only voter. */
+int mesh_raft_found(const char *directory, uint64_t self, const char *name, const void *snapshot, size_t length, char *error);
 
 #ifdef __cplusplus
 }

@@ -236,5 +236,55 @@ TEST_F(RaftMembersTest, WhenTheMajorityIsLostForGoodOneGoesOnAlone)
     waitForEqualStates();
 }
 
+// A state that could not have come from the log, so that whoever has it got it as a snapshot.
+std::string stateFromElsewhere(SeededRng& rng)
+{
+    StateMachine other;
+    std::vector<Change> changes;
+    for (const Operation& operation : {Operation(account("alice")), Operation(RaiseGeneration{}), Operation(PutTenant{"acme"})}) {
+        EXPECT_TRUE(other.apply(*encodeCommand({MessageId::make(at(0), rng), at(0), operation}), changes)->ok());
+    }
+    return other.snapshot();
+}
+
+TEST_F(RaftMembersTest, ALogBeginsWithAStateFromElsewhereAndEveryMemberGetsIt)
+{
+    const std::string state = stateFromElsewhere(rng);
+    const auto founded = foundRaftDirectory(directoryOf(7), 7, nameOf(7), state);
+    ASSERT_TRUE(founded.ok()) << founded.error().message;
+    EXPECT_EQ(foundRaftDirectory(directoryOf(7), 7, nameOf(7), state).error().code, Code::alreadyExists);
+    ASSERT_TRUE(open(7, optionsFor(7, {})).ok());
+    EXPECT_EQ(foundRaftDirectory(directoryOf(7), 7, nameOf(7), state).error().code, Code::unavailable) << "while it runs";
+    EXPECT_EQ(waitForPrimary(), 7U);
+    EXPECT_EQ(engine(7).status().members, (std::vector<Member>{{7, "agg-7", "", true}}));
+    EXPECT_EQ(engine(7).state().generation, 2U);
+    EXPECT_NE(findAccountByName(engine(7).state(), "alice"), nullptr);
+    ASSERT_TRUE(propose(7, command(account("bob"))).ok());
+    kill(7);
+    restart(7);
+    waitForPrimary();
+    runUntil([&] { return findAccountByName(engine(7).state(), "bob") != nullptr; });
+    join(7, 8);
+    join(7, 9);
+    waitForEqualStates();
+    EXPECT_NE(findAccountByName(engine(9).state(), "alice"), nullptr);
+    kill(7);
+    nodes.erase(7);
+    EXPECT_NE(waitForPrimary(), 0U) << "the others vote";
+}
+
+TEST_F(RaftMembersTest, AStateFromElsewhereIsNotPutOverAVote)
+{
+    start({1});
+    waitForPrimary();
+    kill(1);
+    for (const auto& entry : std::filesystem::directory_iterator(directoryOf(1))) {
+        if (!entry.path().filename().string().starts_with("metadata")) {
+            std::filesystem::remove(entry.path());
+        }
+    }
+    EXPECT_EQ(foundRaftDirectory(directoryOf(1), 1, nameOf(1), stateFromElsewhere(rng)).error().code, Code::alreadyExists);
+}
+
 }  // namespace
 }  // namespace mesh::cluster
