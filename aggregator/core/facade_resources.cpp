@@ -169,6 +169,8 @@ std::span<const FacadeResources::Route> FacadeResources::adminRoutes()
          About::other, Needs::systemManager},
         {"mesh/v1/cluster/transfer", createOnly, [](R& all, const CallPtr& call) { all.cluster.transfer(call); }, nullptr, {},
          About::other, Needs::systemManager},
+        {"mesh/v1/cluster/backup", "GET", [](R& all, const CallPtr& call) { all.cluster.backup(call); }, nullptr, {}, About::other,
+         Needs::systemManager},
         {"mesh/v1/tenants", withCreate,
          [](R& all, const CallPtr& call) { call->reads() ? call->answer(all.registry.tenants()) : all.registry.createTenant(call); },
          nullptr, {}, About::other, Needs::systemManager},

@@ -1,7 +1,9 @@
 #include "aggregator/core/resource_cluster.hpp"
 
+#include "aggregator/core/catch_up.hpp"
 #include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
+#include "cluster/core/backup.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -115,6 +117,18 @@ void ClusterResources::transfer(const CallPtr& call) const
     }
     context.members.transferTo(node->id, [call](const Result<void>& done) {
         call->answer(done ? documentAnswer(202, "application/json", "{}") : adminRefusal(done.error()));
+    });
+}
+
+void ClusterResources::backup(const CallPtr& call) const
+{
+    context.catchUp.run(call->now.mono, [this, call](const Result<void>& caughtUp) {
+        if (!caughtUp || context.engine.state().serviceUuid.empty()) {
+            return call->answer(temporarilyUnavailable(
+                "What the nodes agree on is not known here: " + (caughtUp ? "the cluster has not begun" : caughtUp.error().message) + "."));
+        }
+        call->answer(documentAnswer(200, "application/octet-stream",
+                                    cluster::makeBackup(context.engine.state(), {context.node.nodeName(), context.node.software(), call->now.wall})));
     });
 }
 

@@ -12,6 +12,8 @@ namespace mesh::aggregator {
 //                                  same name and key until it has started
 //   DELETE members/{name}          a node that is gone for good, or leaves
 //   POST   transfer                {to?}: another node is to be the primary; 202, the status tells when it is
+//   GET    backup                  what the nodes agree on, as a file (cluster/core/backup.hpp), with all that was acknowledged
+//                                  before the request. It has the hashes of passwords
 class ClusterResources {
 public:
     explicit ClusterResources(const ResourceContext& resources) : context(resources) {}
@@ -20,6 +22,7 @@ public:
     void take(const CallPtr& call) const;
     void remove(const CallPtr& call) const;
     void transfer(const CallPtr& call) const;
+    void backup(const CallPtr& call) const;
 
 private:
     ResourceContext context;

@@ -13,7 +13,7 @@ _meshctl() {
         --role)
             mapfile -t COMPREPLY < <(compgen -W "Administrator Operator ReadOnly" -- "$word")
             return ;;
-        --url | --user | --context | --tenant | --prefix | --minutes | --host | --uri | --as | --content-type | -H | --header)
+        --url | --user | --context | --tenant | --prefix | --minutes | --generation | --host | --uri | --as | --content-type | -H | --header)
             return ;;
     esac
 
@@ -44,10 +44,14 @@ _meshctl() {
             esac ;;
         cluster)
             case $sub in
-                "") options="members transfer remove join init break-glass recover" ;;
+                "") options="members transfer remove join init break-glass recover backup restore" ;;
                 members | transfer | remove) options="$common" ;;
                 break-glass) options="--config --state --witness --minutes --help" ;;
                 recover) options="--config --state --witness --yes --help" ;;
+                backup) mapfile -t COMPREPLY < <(compgen -f -W "$common --force" -- "$word"); return ;;
+                restore)
+                    mapfile -t COMPREPLY < <(compgen -f -W "--config --state --force --generation --json --help" -- "$word")
+                    return ;;
                 *) options="$common --config --state --witness" ;;
             esac ;;
         tenant)

@@ -8,6 +8,17 @@ namespace mesh::ctl {
 
 using json = nlohmann::json;
 
+namespace {
+
+Error refusalOf(const std::string& method, const std::string& target, int status, const json& parsed)
+{
+    const json error = parsed.is_object() ? parsed.value("error", json::object()) : json::object();
+    return {Code::refused, method + " " + target + " was answered " + std::to_string(status) + ": " +
+                               error.value("message", "no reason was given")};
+}
+
+}  // namespace
+
 Result<json> ask(Connection& connection, const std::string& method, const std::string& target, const json& body)
 {
     if (Result<void> complete = completeConnection(connection); !complete) {
@@ -20,9 +31,7 @@ Result<json> ask(Connection& connection, const std::string& method, const std::s
     }
     json parsed = reply->body.empty() ? json::object() : json::parse(reply->body, nullptr, false);
     if (reply->status >= 300 || !parsed.is_object()) {
-        const json error = parsed.is_object() ? parsed.value("error", json::object()) : json::object();
-        return Error{Code::refused, method + " " + target + " was answered " + std::to_string(reply->status) + ": " +
-                                        error.value("message", "no reason was given")};
+        return refusalOf(method, target, reply->status, parsed);
     }
     return parsed;
 }
@@ -43,6 +52,21 @@ std::string whatIsKnown(const nlohmann::json& member)
     }
     const std::string reason = member.value("not_ready", "");
     return out + (peers.empty() ? "nobody" : peers) + "  " + (reason.empty() ? "ready" : "not ready: " + reason);
+}
+
+Result<std::string> download(Connection& connection, const std::string& target)
+{
+    if (Result<void> complete = completeConnection(connection); !complete) {
+        return complete.error();
+    }
+    Result<Reply> reply = request(connection, "GET", target, "", {});
+    if (!reply) {
+        return reply.error();
+    }
+    if (reply->status != 200) {
+        return refusalOf("GET", target, reply->status, json::parse(reply->body, nullptr, false));
+    }
+    return std::move(reply->body);
 }
 
 int done(const Result<void>& result, const std::string& sentence)

@@ -16,6 +16,9 @@ Result<nlohmann::json> ask(Connection& connection, const std::string& method, co
 // What a node knows of a member of the cluster (an entry of cluster.members in /mesh/v1/status), on one line.
 std::string whatIsKnown(const nlohmann::json& member);
 
+// The body of a 200, whatever it is; errors as of ask().
+Result<std::string> download(Connection& connection, const std::string& target);
+
 // The end of a command: the sentence on stdout, or the error on stderr; the exit status.
 int done(const Result<void>& result, const std::string& sentence);
 

@@ -1,11 +1,10 @@
 #include "aggregator/setup/cluster_home.hpp"
-#include "aggregator/setup/config.hpp"
 #include "cluster/raft/raft_directory.hpp"
 #include "deploy/meshctl/admin_request.hpp"
 #include "deploy/meshctl/commands.hpp"
+#include "deploy/meshctl/offline_node.hpp"
 #include "shoset/host/loop.hpp"
 #include "shoset/host/system_rng.hpp"
-#include "shoset/zmq/keys.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -22,37 +21,6 @@ using json = nlohmann::json;
 constexpr auto transferPatience = std::chrono::seconds(10);
 constexpr auto transferPoll = std::chrono::milliseconds(100);
 constexpr const char* membersUri = "/mesh/v1/cluster/members";
-
-// A node that is not running: its configuration, its key, where its cluster's files are.
-struct OfflineNode {
-    aggregator::Config config;
-    std::string publicKey;
-    std::string directory;
-};
-
-Result<OfflineNode> readNode(const ClusterOptions& options)
-{
-    Result<aggregator::Config> config = aggregator::loadConfig(options.config, options.witness);
-    if (!config) {
-        return config.error();
-    }
-    Result<shoset::KeyPair> keys = shoset::loadKeyFile(config->keyFile);
-    if (!keys) {
-        return keys.error();
-    }
-    const std::string directory = config->clusterDirectory.empty() ? options.state + "/cluster" : config->clusterDirectory;
-    return OfflineNode{std::move(*config), keys->publicKey, directory};
-}
-
-Result<void> requirePristine(const OfflineNode& node)
-{
-    const Result<aggregator::ClusterHome> home = aggregator::loadClusterHome(node.directory);
-    if (!home && home.error().code == Code::notFound) {
-        return {};
-    }
-    return Error{Code::alreadyExists, node.directory + " belongs to a member of a cluster already. To start anew, remove the "
-                                                       "node from that cluster and empty the directory"};
-}
 
 }  // namespace
 

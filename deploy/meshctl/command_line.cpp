@@ -115,6 +115,17 @@ void addCluster(CLI::App& app, Arguments& args, Actions& actions)
                             [&args] { return clusterRecover(args.cluster); });
     offline(recover);
     recover->add_flag("--yes", args.cluster.yes, "The other nodes will never run again with their data");
+    CLI::App* backup = add("backup", "Write what the nodes agree on into a file, a secret: it has the hashes of passwords",
+                           [&args] { return clusterBackup(args.connection, args.cluster); });
+    CLI::App* restore = add("restore", "On this node's machine: begin a cluster of one with a backup",
+                            [&args] { return clusterRestore(args.cluster, args.connection.json); });
+    backup->add_option("file", args.cluster.file, "A new file, mode 0600; - for standard output")->required();
+    backup->add_flag("--force", args.cluster.force, "Replace a file that is there");
+    restore->add_option("file", args.cluster.file, "Of 'meshctl cluster backup', mode 0600; - for standard input")->required();
+    offline(restore);
+    restore->add_flag("--force", args.cluster.force, "The node belongs to a cluster already: move its data aside");
+    restore->add_option("--generation", args.cluster.generation, "Of the new cluster, higher than any that connectors have seen; "
+                                                                 "by default the time in milliseconds");
 }
 
 void addTenant(CLI::App& app, Arguments& args, Actions& actions)

@@ -2,6 +2,7 @@
 
 #include "deploy/meshctl/session.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,9 @@ struct ClusterOptions {
     bool yes = false;
     bool witness = false;  // the node will run with --witness
     unsigned minutes = 0;  // of broken glass; 0 ends it
+    std::string file;      // of a backup; "-" for standard output or input
+    bool force = false;
+    std::uint64_t generation = 0;  // of a restored cluster; 0: by the clock
 };
 int clusterMembers(Connection connection);
 // Asks, and waits until it is the primary.
@@ -67,6 +71,9 @@ int clusterJoin(Connection connection, const ClusterOptions& options);
 int clusterInit(const ClusterOptions& options);
 int clusterBreakGlass(const ClusterOptions& options);
 int clusterRecover(const ClusterOptions& options);
+int clusterBackup(Connection connection, const ClusterOptions& options);
+// Beside a node that does not run: makes it a cluster of one that begins with the backup.
+int clusterRestore(const ClusterOptions& options, bool asJson);
 
 struct RegistryOptions {
     std::string tenant;

@@ -115,8 +115,8 @@ int status(Connection connection)
               << (reason.empty() ? "ready" : "not ready: " + reason) << "\n\n";
     const auto cluster = parsed.value("cluster", nlohmann::json::object());
     std::cout << "cluster  " << cluster.value("role", "") << "  primary " << cluster.value("primary", "-") << "  generation "
-              << cluster.value("generation", 0) << "  term " << cluster.value("term", 0) << "  applied "
-              << cluster.value("applied", 0) << "  " << cluster.value("reason", "") << '\n';
+              << cluster.value("generation", std::uint64_t{0}) << "  term " << cluster.value("term", std::uint64_t{0}) << "  applied "
+              << cluster.value("applied", std::uint64_t{0}) << "  " << cluster.value("reason", "") << '\n';
     for (const auto& member : cluster.value("members", nlohmann::json::array())) {
         if (!member.value("self", false)) {
             std::cout << "peer  " << member.value("name", "") << "  " << whatIsKnown(member) << '\n';
