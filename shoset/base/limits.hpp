@@ -62,6 +62,16 @@ constexpr std::size_t maxGetFollowers = 64;              // waiting for the answ
 constexpr std::size_t maxGathers = 8;                    // collections that are being fetched from satellites
 constexpr std::size_t maxGatheredBytes = 8 * 1024 * 1024;  // of one of them, what all satellites answered together
 
+// Commands to workers. What a connector announces of them fits one record's header.
+constexpr std::size_t maxOffers = 32;                    // connector types and versions that one connector's workers have
+constexpr std::size_t maxOfferedCommands = 256;          // of all of them together
+constexpr std::size_t maxPayloadBytes = inlineBodyBytes; // of a command, and of each reply
+constexpr std::size_t maxPayloadDepth = 64;              // arrays and objects inside each other
+constexpr std::size_t maxReplyTextBytes = 1024;          // of a worker: what it is doing, or why it failed
+constexpr std::size_t maxFailureCodeBytes = 64;
+constexpr Duration progressInterval = 200ms;             // a connector passes on the newest ON_GOING of a command so often
+static_assert(maxOfferedCommands * 112 + maxOffers * 96 <= maxHeaderBytes / 2 + maxHeaderBytes / 4);
+
 // HTTP, both sides.
 constexpr std::size_t maxHttpHeaderBytes = 32 * 1024;
 constexpr std::size_t maxHttpTargetBytes = 8 * 1024;

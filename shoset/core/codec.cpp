@@ -1,6 +1,6 @@
-// The only file that knows the generated protobuf classes.
+// With codec_commands.cpp, all that knows the generated protobuf classes.
 #include "shoset/base/limits.hpp"
-#include "shoset/core/message.hpp"
+#include "shoset/core/codec_parts.hpp"
 
 #include "proto/mesh.pb.h"
 
@@ -13,27 +13,6 @@
 namespace mesh::shoset {
 
 namespace {
-
-using google::protobuf::RepeatedPtrField;
-
-void putHeaders(const Headers& from, RepeatedPtrField<wire::HttpHeader>& to)
-{
-    for (const Header& header : from) {
-        wire::HttpHeader* out = to.Add();
-        out->set_name(header.name);
-        out->set_value(header.value);
-    }
-}
-
-Headers takeHeaders(RepeatedPtrField<wire::HttpHeader>& from)
-{
-    Headers out;
-    out.reserve(static_cast<std::size_t>(from.size()));
-    for (wire::HttpHeader& header : from) {
-        out.push_back({std::move(*header.mutable_name()), std::move(*header.mutable_value())});
-    }
-    return out;
-}
 
 template <class Strings>
 std::vector<std::string> takeStrings(Strings& from)
@@ -120,79 +99,6 @@ void put(wire::Header& to, const Bye& from)
 Bye take(wire::Bye& from)
 {
     return {std::move(*from.mutable_reason())};
-}
-
-void put(wire::Header& to, const Command& from)
-{
-    wire::Command& out = *to.mutable_command();
-    out.set_name(from.name);
-    out.set_user(from.user);
-    out.set_prefix(from.prefix);
-    out.set_method(from.http.method);
-    out.set_target(from.http.target);
-    putHeaders(from.http.headers, *out.mutable_headers());
-    out.set_body_length(from.bodyLength);
-    out.mutable_hosts()->Add(from.hosts.begin(), from.hosts.end());
-    if (from.fence.isSet()) {
-        out.mutable_fence()->set_generation(from.fence.generation);
-        out.mutable_fence()->set_term(from.fence.term);
-    }
-    out.set_assignment(from.assignment);
-}
-
-Result<Command> take(wire::Command& from)
-{
-    if (from.body_length() < -1) {
-        return Error{Code::corrupt, "a body length of " + std::to_string(from.body_length())};
-    }
-    Command out;
-    out.name = std::move(*from.mutable_name());
-    out.user = std::move(*from.mutable_user());
-    out.prefix = std::move(*from.mutable_prefix());
-    out.http = {std::move(*from.mutable_method()), std::move(*from.mutable_target()),
-                takeHeaders(*from.mutable_headers())};
-    out.bodyLength = from.body_length();
-    out.hosts = takeStrings(*from.mutable_hosts());
-    out.fence = {from.fence().generation(), from.fence().term()};
-    out.assignment = from.assignment();
-    return out;
-}
-
-void put(wire::Header& to, const Reply& from)
-{
-    wire::Reply& out = *to.mutable_reply();
-    out.set_state(static_cast<std::uint32_t>(from.state));
-    out.set_code(static_cast<std::uint32_t>(from.code));
-    out.set_message(from.message);
-    out.set_status(static_cast<std::uint32_t>(from.http.status));
-    out.set_undisturbed(from.undisturbed);
-    putHeaders(from.http.headers, *out.mutable_headers());
-}
-
-Result<Code> codeFrom(std::uint32_t value)
-{
-    if (value > static_cast<std::uint32_t>(Code::unsupported)) {
-        return Error{Code::corrupt, "an unknown error code"};
-    }
-    return static_cast<Code>(value);
-}
-
-Result<Reply> take(wire::Reply& from)
-{
-    const Result<Code> code = codeFrom(from.code());
-    if (!code) {
-        return code.error();
-    }
-    if (from.state() < 1 || from.state() > 3) {
-        return Error{Code::corrupt, "an unknown reply state"};
-    }
-    const auto state = static_cast<ReplyState>(from.state());
-    const bool lacksStatus = from.status() == 0 && state != ReplyState::success;
-    if (!lacksStatus && (from.status() < 100 || from.status() > 599)) {
-        return Error{Code::corrupt, "an HTTP status of " + std::to_string(from.status())};
-    }
-    return Reply{state, *code, std::move(*from.mutable_message()),
-                 ResponseHead{static_cast<int>(from.status()), takeHeaders(*from.mutable_headers())}, from.undisturbed()};
 }
 
 void put(wire::Header& to, const Chunk& from)
@@ -411,8 +317,8 @@ Result<Content> takeContent(Kind kind, wire::Header& from)
         case Kind::heartbeat: return asContent(take(*from.mutable_heartbeat()));
         case Kind::heartbeatEcho: return asContent(take(*from.mutable_heartbeat_echo()));
         case Kind::bye: return asContent(take(*from.mutable_bye()));
-        case Kind::command: return asContent(take(*from.mutable_command()));
-        case Kind::reply: return asContent(take(*from.mutable_reply()));
+        case Kind::command: return asContent(takeCommand(*from.mutable_command()));
+        case Kind::reply: return asContent(takeReply(*from.mutable_reply()));
         case Kind::chunk: return asContent(take(*from.mutable_chunk()));
         case Kind::credit: return asContent(take(*from.mutable_credit()));
         case Kind::cancel: return Content{Cancel{}};
@@ -423,6 +329,7 @@ Result<Content> takeContent(Kind kind, wire::Header& from)
         case Kind::enrolled: return asContent(take(*from.mutable_enrolled()));
         case Kind::keyStatus: return asContent(take(*from.mutable_key_status()));
         case Kind::keyOffer: return asContent(take(*from.mutable_key_offer()));
+        case Kind::offers: return asContent(takeOffers(*from.mutable_offers()));
     }
     return Error{Code::unsupported, "record kind"};
 }
@@ -446,7 +353,7 @@ bool contentFits(Kind kind, const wire::Header& header)
         Case::CONTENT_NOT_SET, Case::kHello,    Case::kHelloAck, Case::kHeartbeat,   Case::kHeartbeatEcho, Case::kBye,
         Case::kCommand,        Case::kReply,    Case::kChunk,    Case::kCredit,      Case::CONTENT_NOT_SET,
         Case::kAnnounce,       Case::kRoutes,   Case::kAggregators, Case::kEnrol,    Case::kEnrolled,
-        Case::kKeyStatus,      Case::kKeyOffer,
+        Case::kKeyStatus,      Case::kKeyOffer, Case::kOffers,
     };
     return header.content_case() == fits[static_cast<std::size_t>(kind)];
 }

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <tuple>
 
 namespace mesh::shoset {
 
 namespace {
+
+constexpr std::size_t schemaDigestBytes = 32;
 
 bool isHostCharacter(char c)
 {
@@ -68,6 +71,7 @@ const char* kindName(Kind kind)
         case Kind::enrolled: return "enrolled";
         case Kind::keyStatus: return "key_status";
         case Kind::keyOffer: return "key_offer";
+        case Kind::offers: return "offers";
     }
     return "unknown";
 }
@@ -84,7 +88,7 @@ Kind kindOf(const Content& content)
 {
     static_assert(std::variant_size_v<Contents> == lastKind + 1);
     static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::command), Contents>, Command>);
-    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::keyOffer), Contents>, KeyOffer>);
+    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::offers), Contents>, Offers>);
     return static_cast<Kind>(content.index());
 }
 
@@ -122,6 +126,35 @@ Result<void> checkAggregators(const std::vector<AggregatorAddress>& list)
         if (!names.insert(entry.name).second || !keys.insert(entry.key).second) {
             return Error{Code::invalidArgument, entry.name + " or its key stands there twice"};
         }
+    }
+    return {};
+}
+
+Result<void> checkOffers(const std::vector<Offer>& offers)
+{
+    std::set<std::tuple<std::string_view, std::uint32_t, std::uint32_t>> versions;
+    std::size_t commands = 0;
+    for (const Offer& offer : offers) {
+        if (!isValidName(offer.type) || offer.major == 0) {
+            return Error{Code::invalidArgument, "expected a connector type's name and a version from 1.0"};
+        }
+        if (!versions.emplace(offer.type, offer.major, offer.minor).second) {
+            return Error{Code::invalidArgument, offer.type + " is offered twice in one version"};
+        }
+        std::set<std::string_view> names;
+        for (const OfferedCommand& command : offer.commands) {
+            if (!isValidName(command.name) || (!command.schema.empty() && command.schema.size() != schemaDigestBytes)) {
+                return Error{Code::invalidArgument, "a command of " + offer.type + " whose name or schema is none"};
+            }
+            if (!names.insert(command.name).second) {
+                return Error{Code::invalidArgument, command.name + " is offered twice by " + offer.type};
+            }
+        }
+        commands += offer.commands.size();
+    }
+    if (offers.size() > limits::maxOffers || commands > limits::maxOfferedCommands) {
+        return Error{Code::tooLarge, "expected at most " + std::to_string(limits::maxOffers) + " types and versions and " +
+                                         std::to_string(limits::maxOfferedCommands) + " commands"};
     }
     return {};
 }

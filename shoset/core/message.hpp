@@ -42,8 +42,9 @@ enum class Kind : std::uint8_t {
     enrolled = 15,
     keyStatus = 16,
     keyOffer = 17,
+    offers = 18,
 };
-constexpr std::uint8_t lastKind = 17;
+constexpr std::uint8_t lastKind = 18;
 const char* kindName(Kind kind);
 
 // Capability bits of hello and helloAck.
@@ -53,6 +54,7 @@ enum Capability : std::uint64_t {
     capabilityAggregators = 4,  // takes lists of aggregators
     capabilityKeys = 8,         // takes the status of its key, and changes it when that is asked for
     capabilityCalm = 16,        // of a listener: lets a calm link's dialler beat more slowly, as that says
+    capabilityOffers = 32,      // knows what workers offer: a connector tells it, an aggregator takes it and passes it on
 };
 
 struct Hello {
@@ -106,7 +108,18 @@ struct Fence {
     auto operator<=>(const Fence&) const = default;
 };
 
-// A Redfish request on its way to a satellite.
+// Within the tenant of whoever asks: one connector by its logical name, or a connector type.
+struct Target {
+    std::string name;
+    std::string type;
+    bool all = false;  // of the type: all that offer the command, else any one of them
+    bool operator==(const Target&) const = default;
+};
+
+constexpr std::string_view redfishRequest = "redfish.request";
+
+// A Redfish request on its way to a satellite, or, by any other name, a command on its way to a worker. The latter has its
+// payload as the body, which comes whole with it.
 struct Command {
     std::string name;
     std::string user;
@@ -116,6 +129,10 @@ struct Command {
     std::vector<std::string> hosts;
     Fence fence = {};
     std::uint64_t assignment = 0;  // of a connector that a node runs, as the sender knows it; 0: its BMC's own agent
+    std::string type = {};         // connector type whose worker is asked; empty: whichever offers the command
+    std::uint32_t major = 0;       // version that the worker has to be of; 0: any
+    std::uint32_t minor = 0;       // and at least of this minor one
+    Target to = {};                // of one that a connector asks an aggregator for
 };
 
 enum class ReplyState : std::uint8_t { onGoing = 1, success = 2, fail = 3 };
@@ -128,6 +145,8 @@ struct Reply {
     // Of a GET: no write to the BMC began or ended at the connector between the moment when it turned to the BMC and this
     // reply. False also where that is not known.
     bool undisturbed = false;
+    std::uint32_t progress = 0;  // percent, of a worker's ON_GOING
+    std::string failure = {};    // of a FAIL that a worker reported: its own code. Empty: the mesh says it
 };
 
 struct Chunk {
@@ -167,6 +186,28 @@ struct Announce {
     // one was overtaken on another way, and is in it.
     std::uint64_t sequence = 0;
     bool operator==(const Announce&) const = default;
+};
+
+struct OfferedCommand {
+    std::string name;
+    std::string schema;  // SHA-256 of its payload's JSON Schema, 32 bytes; empty: it has none
+    bool operator==(const OfferedCommand&) const = default;
+};
+
+struct Offer {
+    std::string type;  // connector type
+    std::uint32_t major = 1;
+    std::uint32_t minor = 0;
+    std::vector<OfferedCommand> commands;
+    bool operator==(const Offer&) const = default;
+};
+
+// All that the workers of a connector offer now.
+struct Offers {
+    std::uint64_t incarnation = 0;  // of the connector
+    std::uint64_t sequence = 0;     // grows with each of them
+    std::vector<Offer> offers;
+    bool operator==(const Offers&) const = default;
 };
 
 struct Route {
@@ -223,7 +264,7 @@ struct KeyOffer {
 };
 
 using Contents = std::variant<std::monostate, Hello, HelloAck, Heartbeat, HeartbeatEcho, Bye, Command, Reply, Chunk,
-                              Credit, Cancel, Announce, Routes, Aggregators, Enrol, Enrolled, KeyStatus, KeyOffer>;
+                              Credit, Cancel, Announce, Routes, Aggregators, Enrol, Enrolled, KeyStatus, KeyOffer, Offers>;
 
 // One of them. Copying, moving and destroying are compiled once, in message.cpp, not in every file that names a message.
 struct Content : Contents {
@@ -251,6 +292,9 @@ bool isTcpEndpoint(std::string_view endpoint);
 // Whether somebody can be dialled by it: 1 to limits::maxAggregators entries, each well-formed, no name or key twice. The
 // error names the entry.
 Result<void> checkAggregators(const std::vector<AggregatorAddress>& list);
+// Whether it may be announced: names that are names, versions from 1, no type in one version twice, no command twice in
+// one offer, all within limits::maxOffers and maxOfferedCommands. The error says what is wrong.
+Result<void> checkOffers(const std::vector<Offer>& offers);
 
 // The protobuf header of a record (proto/mesh.proto). decode checks the kind against the prelude's and every bound;
 // an error is Code::corrupt with a sentence.

@@ -103,6 +103,7 @@ class IncludeRules(Planted):
 
     def test_protobuf_in_two_codecs_is_found(self):
         self.include("shoset/core/codec.cpp", '"proto/mesh.pb.h"')
+        self.include("shoset/core/codec_commands.cpp", '"proto/mesh.pb.h"')
         self.assertClean(include_rules)
         self.include("cluster/core/codec.cpp", '"proto/mesh.pb.h"')
         self.assertFinds(include_rules, "shoset/core/codec.cpp:2:", "one file")

@@ -47,6 +47,8 @@ std::vector<Content> everyContent()
         Enrolled{Code::refused, "no " + rawBytes, "acme", "sled07", {1, 2, {{"agg-a", "tcp://a:1", someKey}}}},
         KeyStatus{2, UINT64_MAX, someKey, std::string(40, '0'), true},
         KeyOffer{someKey},
+        Offers{8, UINT64_MAX, {{"power-controller", 1, 2, {{"power.cycle", std::string(32, '\x80')}, {"power.state", ""}}},
+                               {"power-controller", 2, 0, {{"power.cycle", ""}}}}},
     };
 }
 
