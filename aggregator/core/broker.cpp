@@ -22,6 +22,7 @@ struct Broker::Request {
     std::optional<LinkId> link;  // over which it was last sent
     unsigned attempts = 0;
     bool started = false;  // the answer's head has come
+    CommandEvents* asker = nullptr;  // of a command to a worker
 
     shoset::SendWindow outgoing{0, limits::inlineBodyBytes};
     std::string waiting;  // of the request's body, for credit
@@ -36,35 +37,69 @@ Broker::Broker(Mesh& meshOfNode, BrokerEvents& asker, const Satellites& known, R
 
 Broker::~Broker() = default;
 
-void Broker::start(Ticket ticket, SatelliteRequest given, Now now)
+bool Broker::isFull(const shoset::Address& connector)
 {
     ++count.started;
-    if (requests.size() >= limits::maxPendingRequests ||
-        perConnector[given.connector] >= limits::maxPendingPerConnector) {
-        ++count.refusedFull;
+    const auto load = perConnector.find(connector);
+    const bool full = requests.size() >= limits::maxPendingRequests ||
+                      (load != perConnector.end() && load->second >= limits::maxPendingPerConnector);
+    count.refusedFull += full ? 1 : 0;
+    return full;
+}
+
+Broker::Request& Broker::add(Ticket ticket, const MessageId& id, shoset::Address connector)
+{
+    auto owned = std::make_unique<Request>();
+    Request& request = *owned;
+    request.id = id;
+    request.ticket = ticket;
+    request.connector = std::move(connector);
+    ++perConnector[request.connector];
+    byTicket.emplace(ticket, request.id);
+    requests.emplace(request.id, std::move(owned));
+    return request;
+}
+
+void Broker::sendFirst(Request& request, Now now)
+{
+    request.command.assignment = assignmentOf(request.connector);
+    request.begun = now.mono;
+    if (!trySend(request, now)) {
+        fail(request, {Code::notSent, "no link to it"}, now);
+    }
+}
+
+void Broker::start(Ticket ticket, SatelliteRequest given, Now now)
+{
+    if (isFull(given.connector)) {
         events.onAnswerFailed(ticket, {Code::full, "too many requests are in flight; not sent"}, false, now);
         return;
     }
-    auto owned = std::make_unique<Request>();
-    Request& request = *owned;
-    request.id = MessageId::make(now.wall, rng);
-    request.ticket = ticket;
-    request.connector = std::move(given.connector);
-    request.command = {"redfish.request", std::move(given.user), std::move(given.connectorPrefix), std::move(given.http),
+    Request& request = add(ticket, MessageId::make(now.wall, rng), std::move(given.connector));
+    request.command = {std::string(shoset::redfishRequest), std::move(given.user), std::move(given.connectorPrefix), std::move(given.http),
                        given.bodyLength, std::move(given.hosts)};
-    request.command.assignment = assignmentOf(request.connector);
-    request.begun = now.mono;
     request.deadline = given.deadline;
     request.body = std::move(given.body);
     request.bodyFollows = given.bodyFollows;
     request.bodyComplete = !given.bodyFollows;
     request.outgoing.sent = request.body.size();
-    ++perConnector[request.connector];
-    byTicket.emplace(ticket, request.id);
-    requests.emplace(request.id, std::move(owned));
-    if (!trySend(request, now)) {
-        fail(request, {Code::notSent, "no link to it"}, now);
+    sendFirst(request, now);
+}
+
+void Broker::startCommand(Ticket ticket, WorkerRequest given, CommandEvents& asker, Now now)
+{
+    if (isFull(given.connector)) {
+        asker.onCommandFailed(ticket, {Code::full, "too many requests are in flight; not sent"}, now);
+        return;
     }
+    Request& request = add(ticket, given.id, std::move(given.connector));
+    request.asker = &asker;
+    request.command = std::move(given.command);
+    request.deadline = given.deadline;
+    request.body = std::move(given.payload);
+    request.bodyComplete = true;
+    request.outgoing.sent = request.body.size();
+    sendFirst(request, now);
 }
 
 // A share of the time that is left for each way: silence may be the way's fault, not the satellite's.
@@ -205,12 +240,16 @@ void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::R
 {
     const bool notPassedOn = reply.state == shoset::ReplyState::fail && reply.code == Code::notSent;
     Request* request = findFrom(from, id, notPassedOn);
-    if (request == nullptr || request->started || reply.state == shoset::ReplyState::onGoing) {
+    if (request == nullptr || request->started || (reply.state == shoset::ReplyState::onGoing && request->asker == nullptr)) {
         return;
     }
     // That one way was closed proves nothing while the request may have arrived over another.
     if (notPassedOn && request->attempts > 1) {
         awaitWay(*request, now);
+        return;
+    }
+    if (request->asker != nullptr) {
+        onWorkerReply(*request, std::move(reply), body, last, now);
         return;
     }
     if (reply.state == shoset::ReplyState::fail) {
@@ -229,6 +268,27 @@ void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::R
         schedule(*request, never);
     }
     events.onAnswer(ticket, std::move(reply.http), std::string(body), last, asOf, now);
+}
+
+// A worker at work may be silent up to the deadline; its replies come whole.
+void Broker::onWorkerReply(Request& request, shoset::Reply reply, std::string_view body, bool last, Now now)
+{
+    const Ticket ticket = request.ticket;
+    CommandEvents& asker = *request.asker;
+    if (!last) {
+        ++count.brokenStream;
+        tellCancel(request, now);
+        fail(request, {Code::corrupt, "its answer came in pieces"}, now);
+        return;
+    }
+    if (reply.state == shoset::ReplyState::onGoing) {
+        request.retryAt = never;
+        schedule(request, request.deadline);
+    } else {
+        ++(reply.state == shoset::ReplyState::success ? count.answered : count.failed);
+        erase(request);
+    }
+    asker.onCommandReply(ticket, std::move(reply), std::string(body), now);
 }
 
 void Broker::onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk, std::string_view body,
@@ -368,8 +428,13 @@ void Broker::fail(Request& request, Error error, Now now)
     ++count.failed;
     const Ticket ticket = request.ticket;
     const bool started = request.started;
+    CommandEvents* const asker = request.asker;
     erase(request);
-    events.onAnswerFailed(ticket, std::move(error), started, now);
+    if (asker != nullptr) {
+        asker->onCommandFailed(ticket, std::move(error), now);
+    } else {
+        events.onAnswerFailed(ticket, std::move(error), started, now);
+    }
 }
 
 void Broker::erase(Request& request)

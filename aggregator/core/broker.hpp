@@ -31,6 +31,24 @@ struct SatelliteRequest {
     Instant deadline = never;
 };
 
+// A command for a worker on its way: its id is its for life, and nobody else's.
+struct WorkerRequest {
+    MessageId id;
+    shoset::Address connector;
+    shoset::Command command;  // its assignment is set by the broker
+    std::string payload;      // at most limits::maxPayloadBytes
+    Instant deadline = never;
+};
+
+// The same for commands to workers: any number of onCommandReply with ON_GOING, then exactly one with SUCCESS or FAIL or one
+// onCommandFailed, whose code says what is known, as below.
+class CommandEvents {
+public:
+    virtual ~CommandEvents() = default;
+    virtual void onCommandReply(Ticket ticket, shoset::Reply reply, std::string payload, Now now) = 0;
+    virtual void onCommandFailed(Ticket ticket, Error error, Now now) = 0;
+};
+
 // What the broker tells the asker, during a call into the broker. A request ends with a last onAnswer/onAnswerBody or
 // with onAnswerFailed, exactly once, unless it was cancelled.
 class BrokerEvents {
@@ -51,7 +69,7 @@ struct BrokerCounters {
                   wrongSource = 0, brokenStream = 0, cancelled = 0, overtaken = 0;
 };
 
-// Requests to satellites in flight: each has one command id for life, is sent again under it over another way to the
+// Requests to satellites, and commands to workers there, in flight: each has one command id for life, is sent again under it over another way to the
 // same connector when a link dies or stays silent, and ends by its deadline in an answer or in what is known. Where another
 // node has come to run the connector meanwhile, only what is safe to repeat is: the new one does not know what the old one did.
 class Broker {
@@ -60,6 +78,8 @@ public:
     ~Broker();
 
     void start(Ticket ticket, SatelliteRequest request, Now now);
+    // Tickets of both kinds are of one set. `asker` outlives the command.
+    void startCommand(Ticket ticket, WorkerRequest request, CommandEvents& asker, Now now);
     void sendBody(Ticket ticket, std::string piece, bool last, Now now);
     // The asker has passed on `bytes` of the answer's body: as many more may come.
     void consumed(Ticket ticket, std::size_t bytes, Now now);
@@ -80,6 +100,10 @@ public:
 
 private:
     struct Request;
+    bool isFull(const shoset::Address& connector);
+    Request& add(Ticket ticket, const MessageId& id, shoset::Address connector);
+    void sendFirst(Request& request, Now now);
+    void onWorkerReply(Request& request, shoset::Reply reply, std::string_view body, bool last, Now now);
     bool trySend(Request& request, Now now);
     std::uint64_t assignmentOf(const shoset::Address& connector) const;
     bool isOvertaken(Request& request, Now now);

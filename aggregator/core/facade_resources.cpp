@@ -19,7 +19,7 @@ using tenants::Privilege;
 enum class About : std::uint8_t { other, account, session };
 
 // What is needed beyond the privilege registry's word on a path below the root.
-enum class Needs : std::uint8_t { registry, login, systemManager };
+enum class Needs : std::uint8_t { registry, login, componentManager, systemManager };
 
 constexpr std::string_view tree = "/redfish/v1";
 
@@ -157,6 +157,25 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
     return table;
 }
 
+std::span<const FacadeResources::Route> FacadeResources::workerRoutes()
+{
+    using R = FacadeResources;
+    static constexpr Route table[] = {
+        {"mesh/v1/workers", readOnly, [](R& all, const CallPtr& call) { call->answer(all.commands.workers(*call)); }, nullptr,
+         {}, About::other, Needs::login},
+        {"mesh/v1/commands", createOnly, [](R& all, const CallPtr& call) { all.commands.create(call); }, nullptr,
+         {}, About::other, Needs::componentManager},
+        {"mesh/v1/commands/{}", readOnly, [](R& all, const CallPtr& call) { all.commands.read(call); }, nullptr,
+         {}, About::other, Needs::componentManager},
+        {"mesh/v1/policies", withCreate,
+         [](R& all, const CallPtr& call) { call->reads() ? call->answer(all.policies.list()) : all.policies.grant(call); }, nullptr,
+         {}, About::other, Needs::systemManager},
+        {"mesh/v1/policies/{}", "DELETE", [](R& all, const CallPtr& call) { all.policies.revoke(call); }, nullptr,
+         {}, About::other, Needs::systemManager},
+    };
+    return table;
+}
+
 // For who runs the whole system.
 std::span<const FacadeResources::Route> FacadeResources::adminRoutes()
 {
@@ -200,7 +219,7 @@ std::span<const FacadeResources::Route> FacadeResources::adminRoutes()
 
 const FacadeResources::Route* FacadeResources::routeOf(std::string_view path, std::string& id)
 {
-    for (const std::span<const Route> table : {routes(), adminRoutes()}) {
+    for (const std::span<const Route> table : {routes(), workerRoutes(), adminRoutes()}) {
         for (const Route& route : table) {
             if (matches(route.pattern, path, id)) {
                 return &route;
@@ -214,7 +233,7 @@ FacadeResources::FacadeResources(cluster::StateEngine& engine, CatchUp& catchUp,
                                  Credentials& credentials, PasswordPort& passwords, HostPort& hosts, const Satellites& satellites,
                                  const NodeView& node, Rng& rng)
     : context{engine, catchUp, members, credentials, passwords, hosts, satellites, node, rng}, services(context), accounts(context), roles(context),
-      sessions(context, services), aggregation(context), sources(context, aggregation), cluster(context), managers(context), registry(context)
+      sessions(context, services), aggregation(context), sources(context, aggregation), cluster(context), managers(context), registry(context), commands(context), policies(context)
 {
 }
 
@@ -244,7 +263,7 @@ bool FacadeResources::namesWhatIsMade(std::string_view path)
 {
     std::string id;
     const std::string_view bare = uri::withoutTrailingSlashes(path);
-    for (const std::span<const Route> table : {routes(), adminRoutes()}) {
+    for (const std::span<const Route> table : {routes(), workerRoutes(), adminRoutes()}) {
         for (const Route& route : table) {
             if (bare.size() > 1 && route.pattern.find("{}") != std::string_view::npos && matches(route.pattern, bare.substr(1), id)) {
                 return true;
@@ -296,6 +315,8 @@ std::optional<Answer> FacadeResources::refuse(Call& call, const Found& found) co
     tenants::Requirement requirement{{{Privilege::login}}};
     if (needs == Needs::systemManager) {
         requirement = {{{Privilege::configureManager}}};
+    } else if (needs == Needs::componentManager) {
+        requirement = {{{Privilege::configureComponents}}};
     } else if (needs == Needs::registry) {
         requirement = tenants::requiredPrivilege(tenants::Owner::facade, method, belowRoot(call.request.path));
     }

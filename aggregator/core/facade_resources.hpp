@@ -4,7 +4,9 @@
 #include "aggregator/core/resource_aggregation.hpp"
 #include "aggregator/core/resource_call.hpp"
 #include "aggregator/core/resource_cluster.hpp"
+#include "aggregator/core/resource_commands.hpp"
 #include "aggregator/core/resource_managers.hpp"
+#include "aggregator/core/resource_policies.hpp"
 #include "aggregator/core/resource_registry.hpp"
 #include "aggregator/core/resource_roles.hpp"
 #include "aggregator/core/resource_services.hpp"
@@ -27,6 +29,9 @@ public:
     FacadeResources(const FacadeResources&) = delete;
     FacadeResources& operator=(const FacadeResources&) = delete;
 
+    // What carries commands to workers, and what these offer; both outlive this. Set once before the first request.
+    void setCommands(Commands& carrier, const OfferBook& book) { commands.set(carrier, book); }
+
     bool isOpen(const std::string& method, const std::string& path) const override;
     bool ownsCollection(const std::string& collection) const override;
     void handle(OwnRequest request, Now now, Done done) override;
@@ -37,6 +42,7 @@ private:
     struct Route;
     struct Found;
     static std::span<const Route> routes();
+    static std::span<const Route> workerRoutes();
     static std::span<const Route> adminRoutes();
     // The first whose pattern is the path (without its first slash), and what stands for {}.
     static const Route* routeOf(std::string_view path, std::string& id);
@@ -55,6 +61,8 @@ private:
     ClusterResources cluster;
     ManagerResources managers;
     RegistryResources registry;
+    CommandResources commands;
+    PolicyResources policies;
 };
 
 }  // namespace mesh::aggregator

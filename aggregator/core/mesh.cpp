@@ -15,13 +15,19 @@ namespace {
 bool connectorMaySend(Kind kind)
 {
     return kind == Kind::reply || kind == Kind::chunk || kind == Kind::credit || kind == Kind::announce ||
-           kind == Kind::keyOffer;
+           kind == Kind::keyOffer || kind == Kind::offers || kind == Kind::command;
 }
 
 bool isRouted(Kind kind)
 {
     return kind == Kind::command || kind == Kind::reply || kind == Kind::chunk || kind == Kind::credit ||
-           kind == Kind::cancel || kind == Kind::announce;
+           kind == Kind::cancel || kind == Kind::announce || kind == Kind::offers;
+}
+
+// An older program gives up a frame with a kind that it does not know.
+bool understands(const Link& link, Kind kind)
+{
+    return kind != Kind::offers || (link.peerCapabilities() & shoset::capabilityOffers) != 0;
 }
 
 }  // namespace
@@ -323,6 +329,10 @@ void Mesh::deliver(LinkId id, const shoset::Record& record, Now now)
         events.onCredit(from, message->id, credit->total, now);
     } else if (auto* announce = std::get_if<shoset::Announce>(&message->content)) {
         events.onAnnounce(from, std::move(*announce), now);
+    } else if (auto* offers = std::get_if<shoset::Offers>(&message->content); offers != nullptr && shoset::isConnector(from)) {
+        events.onOffers(from, std::move(*offers));
+    } else if (auto* command = std::get_if<shoset::Command>(&message->content); command != nullptr && shoset::isConnector(from) && last) {
+        events.onCommandAsked(from, message->id, std::move(*command), record.body, links.at(id)->deadlineOf(record.prelude, now), now);
     } else if (const auto* offer = std::get_if<shoset::KeyOffer>(&message->content);
                offer != nullptr && shoset::isConnector(from) && from == links.at(id)->peer()) {
         events.onKeyOffer(from, keys[id], *offer, now);
@@ -352,7 +362,7 @@ void Mesh::forward(LinkId from, const shoset::Record& record, const shoset::Enve
     }
     for (const LinkId way : routes.nextHops(shoset::Address(envelope.destination))) {
         Link* link = way == from ? nullptr : find(way);
-        if (link != nullptr && link->forward(record, *deadline, now)) {
+        if (link != nullptr && understands(*link, record.prelude.kind) && link->forward(record, *deadline, now)) {
             ++count.forwarded;
             return;
         }

@@ -32,6 +32,10 @@ public:
     virtual void onConnectorUp(const shoset::Address& connector, const std::string& key, Now now) = 0;
     // Over its own link, whose key is `linkKey`.
     virtual void onKeyOffer(const shoset::Address& connector, const std::string& linkKey, const shoset::KeyOffer& offer, Now now) = 0;
+    virtual void onOffers(const shoset::Address& from, shoset::Offers offers) = 0;
+    // A connector asks for a command. `deadline` on our clock; nullopt: it cannot be told.
+    virtual void onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
+                                std::optional<Instant> deadline, Now now) = 0;
     virtual void onLinkLost(shoset::LinkId link, Now now) = 0;
     // There is now another way to these addresses, or none.
     virtual void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now) = 0;
@@ -42,9 +46,8 @@ struct MeshCounters {
                   expired = 0, clockUnknown = 0, replacedLinks = 0;
 };
 
-// Links, routes and forwarding of one aggregator. A connector may answer, announce, grant credit and offer a key, and
-// nothing else;
-// its messages bear its own name or are dropped.
+// Links, routes and forwarding of one aggregator. A connector may answer, announce, grant credit, offer a key
+// and ask an aggregator for a command, and nothing else; its messages bear its own name or are dropped.
 class Mesh final : public shoset::LinkEvents {
 public:
     Mesh(shoset::LinkSelf self, shoset::FramePort& frames, MeshEvents& events);

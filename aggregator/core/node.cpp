@@ -1,5 +1,7 @@
 #include "aggregator/core/node.hpp"
 
+#include "aggregator/core/command_policies.hpp"
+
 #include "cluster/core/state.hpp"
 #include "shoset/base/limits.hpp"
 
@@ -19,17 +21,40 @@ void addFurtherMetrics(const KeyRotationCounters& k, const PeerReports& reports,
     out.push_back({"bmcmesh_keys_change_repeated_total", "Attempts at that which led to nothing yet", k.repeated, false});
 }
 
+void addCommandMetrics(const Commands& commands, const OfferBook& offers, std::vector<Counter>& out)
+{
+    const CommandCounters& c = commands.counters();
+    out.push_back({"bmcmesh_worker_commands_in_flight", "Commands to workers under way", commands.running(), true});
+    out.push_back({"bmcmesh_worker_commands_remembered", "Commands to workers that can be asked for", commands.remembered(), true});
+    out.push_back({"bmcmesh_worker_commands_started_total", "Commands to workers", c.started, false});
+    out.push_back({"bmcmesh_worker_commands_succeeded_total", "Connectors whose worker told SUCCESS", c.succeeded, false});
+    out.push_back({"bmcmesh_worker_commands_failed_total", "Connectors that failed, or did not execute it", c.failed, false});
+    out.push_back({"bmcmesh_worker_commands_unknown_total", "Connectors of which nobody knows whether they executed it", c.unknown, false});
+    out.push_back({"bmcmesh_worker_commands_refused_total", "Commands refused before anything was sent", c.refused, false});
+    out.push_back({"bmcmesh_worker_commands_refused_full_total", "Those because too many were under way", c.refusedFull, false});
+    out.push_back({"bmcmesh_worker_commands_rechosen_total", "Times that another connector of the type got it", c.rechosen, false});
+    out.push_back({"bmcmesh_worker_commands_asked_total", "Commands that connectors asked for", c.asked, false});
+    out.push_back({"bmcmesh_worker_commands_asked_again_total", "Those that were asked for before", c.askedAgain, false});
+    out.push_back({"bmcmesh_worker_commands_denied_total", "Those that no policy allows", c.denied, false});
+    out.push_back({"bmcmesh_worker_commands_forgotten_total", "Ended commands forgotten before their time", c.forgotten, false});
+    out.push_back({"bmcmesh_worker_payloads_dropped_total", "Payloads of replies that were too much to keep", c.payloadsDropped, false});
+    out.push_back({"bmcmesh_worker_waiters_refused_total", "Requests that did not wait, as too many did", c.waitersRefused, false});
+    out.push_back({"bmcmesh_offers_overtaken_total", "Offers that a later one had overtaken on another way", offers.overtaken(), false});
+}
+
 }  // namespace
 
 Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& stateEngine,
            MembershipPort& members, PasswordPort& passwords, HostPort& hosts, const ShellMetrics& shellMetrics, Rng& random)
     : settings(std::move(given)), engine(stateEngine), shell(shellMetrics), rng(random),
       machines(engine.state().serviceUuid),
-      links({settings.name, rng.next(), shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityCalm, settings.software},
+      links({settings.name, rng.next(),
+             shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityCalm | shoset::capabilityOffers, settings.software},
             frames,
             *this),
       catchUp(engine), logins(engine, catchUp, passwords, rng), resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
+      carried(links, requests, machines, offered, grants, [this](Now now) { return front.orders().mayWrite(now); }, rng),
       keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng),
       rotations(links, engine, rng),
       hosted({settings.cluster.self.id, [this](const std::string& node) { return links.hasDirectLink(node); },
@@ -40,7 +65,9 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
                settings.tellPeer},
               engine)
 {
+    grants = policyOf(engine.state());
     front.setBroker(requests);
+    resources.setCommands(carried, offered);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
 }
 
@@ -58,6 +85,7 @@ Result<void> Node::setRegistry(tenants::Registry fresh)
     configured = std::move(fresh);
     registry = std::move(assigned);
     machines.setRegistry(registry);
+    offered.keep([this](const shoset::Address& address) { return machines.find(address) != nullptr; });
     for (const auto& [address, satellite] : machines.all()) {
         machines.setLinked(address, links.isReachable(address));
     }
@@ -95,6 +123,7 @@ void Node::onTimer(Now now)
     links.onTimer(now);
     front.onTimer(now);
     requests.onTimer(now);
+    carried.onTimer(now);
     keeper.onTimer(now);
     rotations.onTimer(now);
     logins.sessions().onTimer(now);
@@ -107,7 +136,7 @@ Instant Node::nextDeadline() const
     if (aggregatorsChanged) {
         return Instant{};
     }
-    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), keeper.nextDeadline(),
+    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), carried.nextDeadline(), keeper.nextDeadline(),
                      rotations.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline(), reports.nextDeadline()});
 }
 
@@ -138,7 +167,23 @@ void Node::onAnnounce(const shoset::Address& from, shoset::Announce announce, No
     if (connector->prefix.empty() && announce.bmcReachable) {
         assignPrefix(*connector, announce.uuid, now);
     }
+    offered.onIncarnation(from, announce.incarnation);
     machines.onAnnounce(from, std::move(announce));
+}
+
+void Node::onOffers(const shoset::Address& from, shoset::Offers offers)
+{
+    if (machines.find(from) != nullptr) {
+        offered.onOffers(from, std::move(offers));
+    }
+}
+
+void Node::onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
+                          std::optional<Instant> deadline, Now now)
+{
+    if (machines.find(from) != nullptr) {
+        carried.onAsked(from, id, std::move(command), payload, deadline, now);
+    }
 }
 
 // Once and for life; the state machine answers a second request for the same connector with the first prefix.
@@ -168,6 +213,9 @@ void Node::onStateChange(const cluster::Change& change)
                          change.kind == cluster::ChangeKind::service || change.kind == cluster::ChangeKind::everything;
     if (change.kind == cluster::ChangeKind::service || change.kind == cluster::ChangeKind::everything) {
         onServiceChange();
+    }
+    if (change.kind == cluster::ChangeKind::document || change.kind == cluster::ChangeKind::everything) {
+        grants = policyOf(engine.state());
     }
     if (settings.registryInCluster &&
         (change.kind == cluster::ChangeKind::connector || change.kind == cluster::ChangeKind::everything)) {
@@ -314,9 +362,9 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false},
     };
     addFurtherMetrics(rotations.counters(), reports, out);
-    for (Counter& counter : shell.shellMetrics()) {
-        out.push_back(std::move(counter));
-    }
+    addCommandMetrics(carried, offered, out);
+    const std::vector<Counter> ofShell = shell.shellMetrics();
+    out.insert(out.end(), ofShell.begin(), ofShell.end());
     return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include "aggregator/core/broker.hpp"
 #include "aggregator/core/cluster_keeper.hpp"
+#include "aggregator/core/commands.hpp"
 #include "aggregator/core/credentials.hpp"
 #include "aggregator/core/enrolment.hpp"
 #include "aggregator/core/facade.hpp"
@@ -82,6 +83,9 @@ public:
     void onAnnounce(const shoset::Address& from, shoset::Announce announce, Now now) override;
     void onConnectorUp(const shoset::Address& connector, const std::string& key, Now now) override;
     void onKeyOffer(const shoset::Address& connector, const std::string& linkKey, const shoset::KeyOffer& offer, Now now) override;
+    void onOffers(const shoset::Address& from, shoset::Offers offers) override;
+    void onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
+                        std::optional<Instant> deadline, Now now) override;
     void onLinkLost(shoset::LinkId link, Now now) override;
     void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now) override;
 
@@ -115,6 +119,9 @@ private:
     FacadeResources resources;
     Facade front;
     Broker requests;
+    OfferBook offered;
+    tenants::Policy grants;  // what connectors may ask each other for
+    Commands carried;
     ClusterKeeper keeper;
     Enrolment strangers;
     KeyRotations rotations;

@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_body.hpp"
 
+#include "aggregator/core/json_depth.hpp"
 #include "aggregator/core/json_text.hpp"
 #include "shoset/base/limits.hpp"
 
@@ -44,6 +45,7 @@ std::optional<PropertyValue> take(const json& value, Takes takes)
             }
             return value.get<std::vector<std::string>>();
         }
+        case Takes::json: return value.dump(-1, ' ', false, json::error_handler_t::replace);
         case Takes::nothing: return std::nullopt;
     }
     return std::nullopt;
@@ -162,6 +164,10 @@ std::variant<RequestBody, Answer> readBody(const OwnRequest& request, std::span<
 {
     if (std::optional<Answer> refused = checkMediaType(request)) {
         return std::move(*refused);
+    }
+    if (nestsDeeperThan(request.body, limits::maxOwnBodyDepth)) {
+        return errorAnswer(400, {"UnrecognizedRequestBody", {}, {}},
+                           "Arrays and objects of a body stand at most " + std::to_string(limits::maxOwnBodyDepth) + " deep inside each other.");
     }
     const json parsed = json::parse(request.body, nullptr, false);
     if (parsed.is_discarded()) {

@@ -13,8 +13,8 @@
 namespace mesh::aggregator {
 
 // What a property of a resource takes from clients. A secret is a text that no answer repeats, and null is none given;
-// `nothing`: it is there, but read-only.
-enum class Takes : std::uint8_t { text, secret, flag, integer, texts, nothing };
+// `json`: any value, kept as its text; `nothing`: it is there, but read-only.
+enum class Takes : std::uint8_t { text, secret, flag, integer, texts, json, nothing };
 
 // Which properties a request's body may have. Nested ones are named with slashes: "Oem/Bmcmesh/Tenant".
 struct PropertyRule {
@@ -40,7 +40,7 @@ struct RequestBody {
 };
 
 // Reads the JSON body of a POST or PATCH (DSP0266, "PATCH (update)" and "POST (create)"). Refused with 400: what is no JSON
-// object, a value of another type, a missing required property, and a body of which nothing can be taken: annotations alone
+// object or nests deeper than limits::maxOwnBodyDepth, a value of another type, a missing required property, and a body of which nothing can be taken: annotations alone
 // are NoOperation, unknown or read-only properties are named. Where something can be taken the others are in `ignored`.
 // 415 for a media type other than JSON, and for a browser's body without one: such a request needs no leave of its page's
 // origin.

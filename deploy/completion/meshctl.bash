@@ -2,7 +2,7 @@
 
 _meshctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command="" sub="" index
-    local commands="keygen status get post patch delete map localise account cluster tenant connector"
+    local commands="keygen status get post patch delete map localise account cluster tenant connector send workers policy"
     local common="--url --user --password-file --cacert --context --json --help"
     COMPREPLY=()
 
@@ -13,7 +13,7 @@ _meshctl() {
         --role)
             mapfile -t COMPREPLY < <(compgen -W "Administrator Operator ReadOnly" -- "$word")
             return ;;
-        --url | --user | --context | --tenant | --prefix | --minutes | --generation | --host | --uri | --as | --content-type | -H | --header)
+        --url | --user | --context | --tenant | --prefix | --minutes | --generation | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header)
             return ;;
     esac
 
@@ -22,7 +22,7 @@ _meshctl() {
             -*) ;;
             *)
                 case ${COMP_WORDS[index-1]} in
-                    --url | --user | --context | --password-file | --cacert) continue ;;
+                    --url | --user | --context | --password-file | --cacert | --payload | --tenant | --version | --timeout) continue ;;
                 esac
                 if [ -z "$command" ]; then command=${COMP_WORDS[index]}; else sub=${COMP_WORDS[index]}; break; fi ;;
         esac
@@ -66,6 +66,14 @@ _meshctl() {
                 rotate) options="$common --tenant --cancel" ;;
                 import) mapfile -t COMPREPLY < <(compgen -f -W "$common" -- "$word"); return ;;
                 *) options="$common" ;;
+            esac ;;
+        send) options="$common --payload --tenant --version --type --all --wait --no-wait --timeout" ;;
+        workers) options=$common ;;
+        policy)
+            case $sub in
+                "") options="allow revoke list" ;;
+                list) options=$common ;;
+                *) options="$common --tenant" ;;
             esac ;;
         get | post | patch | delete) options="$common --header --include /redfish/v1/" ;;
     esac

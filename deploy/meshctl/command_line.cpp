@@ -177,6 +177,44 @@ void addConnector(CLI::App& app, Arguments& args, Actions& actions)
     }
 }
 
+void addSend(CLI::App& app, Arguments& args, Actions& actions)
+{
+    SendOptions& options = args.send;
+    CLI::App* command = app.add_subcommand("send", "Send a command to a worker and wait for its outcome");
+    command->add_option("target", options.target, "NAME or TENANT/NAME of a connector; with --type a connector type")->required();
+    command->add_option("command", options.command, "Such as power.cycle")->required();
+    command->add_option("--payload", options.payload, "JSON, @file, or - for standard input");
+    command->add_option("--tenant", options.tenant, "Its tenant; none: your own, or the only one there is");
+    command->add_option("--version", options.version, "Of the worker: 1, or 1.2 for at least that");
+    command->add_flag("--type", options.ofType, "To any one connector of the type that is linked and offers the command");
+    command->add_flag("--all", options.all, "With --type: to all that offer it");
+    command->add_flag("--wait,!--no-wait", options.wait, "Until it has ended (default), or just print its id");
+    command->add_option("--timeout", options.timeout, "Seconds in which it has to be done")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 600));
+    actions[command] = [&args] { return send(args.connection, args.send); };
+    CLI::App* list = app.add_subcommand("workers", "What the workers of each connector offer");
+    actions[list] = [&args] { return workers(args.connection); };
+}
+
+void addPolicy(CLI::App& app, Arguments& args, Actions& actions)
+{
+    CLI::App* policy = app.add_subcommand("policy", "Which connector may send which command to which other one");
+    policy->require_subcommand(1);
+    CLI::App* allow = policy->add_subcommand("allow", "Let one send a command to another");
+    CLI::App* revoke = policy->add_subcommand("revoke", "Not any more");
+    CLI::App* list = policy->add_subcommand("list", "Tenant, sender, command and target, one a line");
+    for (CLI::App* command : {allow, revoke}) {
+        command->add_option("--tenant", args.policy.tenant, "Of both")->required();
+        command->add_option("sender", args.policy.sender, "Name of the connector that sends")->required();
+        command->add_option("command", args.policy.command, "Such as power.cycle")->required();
+        command->add_option("target", args.policy.target, "Name of the connector that executes")->required();
+    }
+    actions[allow] = [&args] { return policyAllow(args.connection, args.policy); };
+    actions[revoke] = [&args] { return policyRevoke(args.connection, args.policy); };
+    actions[list] = [&args] { return policyList(args.connection, args.policy); };
+}
+
 }  // namespace
 
 void addCommands(CLI::App& app, Arguments& args, Actions& actions)
@@ -191,6 +229,8 @@ void addCommands(CLI::App& app, Arguments& args, Actions& actions)
     addCluster(app, args, actions);
     addTenant(app, args, actions);
     addConnector(app, args, actions);
+    addSend(app, args, actions);
+    addPolicy(app, args, actions);
 }
 
 }  // namespace mesh::ctl

@@ -19,6 +19,8 @@ struct Arguments {
     AccountOptions account;
     ClusterOptions cluster;
     RegistryOptions registry;
+    SendOptions send;
+    PolicyOptions policy;
 };
 
 // What each subcommand does.

@@ -75,6 +75,32 @@ int clusterBackup(Connection connection, const ClusterOptions& options);
 // Beside a node that does not run: makes it a cluster of one that begins with the backup.
 int clusterRestore(const ClusterOptions& options, bool asJson);
 
+struct SendOptions {
+    std::string target;  // NAME, TENANT/NAME, or a connector type
+    std::string command;
+    std::string payload;  // JSON, @file, or "-" for stdin; empty: none
+    std::string tenant;
+    std::string version;  // "1" or "1.2"; empty: any
+    bool ofType = false;  // `target` is a connector type
+    bool all = false;     // to all of the type, else to any one
+    bool wait = true;     // until it has ended; else prints its id
+    unsigned timeout = 30;  // seconds
+};
+// A command to workers: the outcome of each connector, one a line. Partly: some of them have not done it.
+int send(Connection connection, const SendOptions& options);
+// What the workers of each connector offer.
+int workers(Connection connection);
+
+struct PolicyOptions {
+    std::string tenant;
+    std::string sender;   // a connector
+    std::string command;
+    std::string target;   // another one
+};
+int policyAllow(Connection connection, const PolicyOptions& options);
+int policyRevoke(Connection connection, const PolicyOptions& options);
+int policyList(Connection connection, const PolicyOptions& options);
+
 struct RegistryOptions {
     std::string tenant;
     std::string name;       // of a tenant, or of a connector

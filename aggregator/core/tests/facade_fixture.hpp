@@ -33,6 +33,7 @@ protected:
     struct Sent {
         MessageId id;
         shoset::Command command;
+        std::string body = {};
     };
 
     void SetUp() override
@@ -89,7 +90,7 @@ protected:
             for (auto record = reader.next(); record && record->has_value(); record = reader.next()) {
                 const auto message = shoset::decodeHeader((*record)->prelude.kind, (*record)->header);
                 if (message && (*record)->prelude.kind == shoset::Kind::command) {
-                    arrived[link].push_back({message->id, std::get<shoset::Command>(message->content)});
+                    arrived[link].push_back({message->id, std::get<shoset::Command>(message->content), std::string((*record)->body)});
                 } else if (message && (*record)->prelude.kind == shoset::Kind::cancel) {
                     cancelled.push_back(message->id);
                 }
@@ -127,7 +128,17 @@ protected:
         said.message = why;
         say(link, {to.id, name(link), "agg", said}, {}, true);
     }
+    void say(shoset::LinkId link, const shoset::Message& message, const std::string& body, bool last)
+    {
+        std::string frame;
+        const std::uint8_t flags = last ? static_cast<std::uint8_t>(shoset::flagLast) : std::uint8_t{0};
+        shoset::appendRecord(frame, {shoset::kindOf(message.content), flags, 3,
+                                     shoset::noDeadline, toMicros(now.mono - underWay)},
+                             shoset::encodeHeader(message), body);
+        mesh.onFrame(link, frame, now);
+    }
     void link(shoset::LinkId link) { greet(link); }
+    std::vector<std::string>& sentTo(shoset::LinkId link) { return frames[link]; }  // frames that commands() has not taken
     void pass(Duration time)
     {
         now.mono += time;
@@ -150,15 +161,6 @@ protected:
     Duration underWay{};      // how long what connectors say takes to arrive
 
 private:
-    void say(shoset::LinkId link, const shoset::Message& message, const std::string& body, bool last)
-    {
-        std::string frame;
-        const std::uint8_t flags = last ? static_cast<std::uint8_t>(shoset::flagLast) : std::uint8_t{0};
-        shoset::appendRecord(frame, {shoset::kindOf(message.content), flags, 3,
-                                     shoset::noDeadline, toMicros(now.mono - underWay)},
-                             shoset::encodeHeader(message), body);
-        mesh.onFrame(link, frame, now);
-    }
     void greet(shoset::LinkId link)
     {
         mesh.addAccepted(link, name(link));
@@ -220,6 +222,8 @@ private:
     void onAnnounce(const shoset::Address&, shoset::Announce, Now) override {}
     void onConnectorUp(const shoset::Address&, const std::string&, Now) override {}
     void onKeyOffer(const shoset::Address&, const std::string&, const shoset::KeyOffer&, Now) override {}
+    void onOffers(const shoset::Address&, shoset::Offers) override {}
+    void onCommandAsked(const shoset::Address&, const MessageId&, shoset::Command, std::string_view, std::optional<Instant>, Now) override {}
     void onLinkLost(shoset::LinkId, Now) override {}
     void onRoutesChanged(const std::vector<shoset::Address>&, Now) override {}
 

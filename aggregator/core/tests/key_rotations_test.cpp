@@ -102,6 +102,8 @@ protected:
     {
         rotations.onOffer(who, linkKey, said.key, at);
     }
+    void onOffers(const shoset::Address&, shoset::Offers) override {}
+    void onCommandAsked(const shoset::Address&, const MessageId&, shoset::Command, std::string_view, std::optional<Instant>, Now) override {}
     void onLinkLost(LinkId, Now) override {}
     void onRoutesChanged(const std::vector<shoset::Address>&, Now) override {}
 

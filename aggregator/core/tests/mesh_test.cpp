@@ -35,12 +35,17 @@ struct Heard final : MeshEvents {
     {
         offers.emplace_back(connector + " " + linkKey, offer.key);
     }
+    void onOffers(const shoset::Address& from, shoset::Offers) override { offerers.push_back(from); }
+    void onCommandAsked(const shoset::Address& from, const MessageId&, shoset::Command, std::string_view, std::optional<Instant>, Now) override
+    {
+        askers.push_back(from);
+    }
     void onLinkLost(LinkId link, Now) override { lost.push_back(link); }
     void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now) override
     {
         changed.insert(changed.end(), addresses.begin(), addresses.end());
     }
-    std::vector<shoset::Address> replies, announces, changed;
+    std::vector<shoset::Address> replies, announces, changed, offerers, askers;
     std::vector<Instant> sent;  // of the replies
     std::vector<LinkId> lost;
     std::vector<std::pair<std::string, std::string>> connectors, offers;
@@ -162,6 +167,26 @@ TEST_F(MeshTest, WhenAReplyLeftIsKnownOfItsSourcesOwnLinkOnceTheClocksWereCompar
     EXPECT_GT(heard.sent[0], stamp - 1ms);
     EXPECT_EQ(heard.sent[1], Instant::min());
     EXPECT_EQ(heard.sent[2], Instant::min());
+}
+
+TEST_F(MeshTest, AConnectorOffersToAggregatorsThatKnowSuchRecordsAndAsksThemForCommands)
+{
+    greet(1, "acme/s1");
+    greet(2, "agg-a");
+    greet(3, "agg-c", 5, shoset::capabilityOffers);
+    const shoset::Offers said{5, 1, {{"power-controller", 1, 0, {{"power.cycle", ""}}}}};
+    for (const char* aggregator : {"agg-b", "agg-a", "agg-c"}) {
+        mesh.onFrame(1, frameOf({{}, "acme/s1", aggregator, said}), now);
+    }
+    EXPECT_EQ(heard.offerers, std::vector<shoset::Address>{"acme/s1"});
+    EXPECT_EQ(framesTo(2), 0U) << "it would give up the frame";
+    EXPECT_EQ(framesTo(3), 1U);
+    mesh.onFrame(1, frameOf({id(), "acme/s1", "agg-b", shoset::Command{}}, 1000), now);
+    mesh.onFrame(2, frameOf({id(), "agg-a", "agg-b", shoset::Command{}}, 1000), now);
+    mesh.onFrame(2, frameOf({{}, "agg-a", "agg-b", said}), now);
+    EXPECT_EQ(heard.askers, std::vector<shoset::Address>{"acme/s1"});
+    EXPECT_EQ(heard.offerers.size(), 1U);
+    EXPECT_EQ(mesh.counters().notAllowed, 2U);
 }
 
 TEST_F(MeshTest, AConnectorMayNotCommandCancelOrTeachRoutes)

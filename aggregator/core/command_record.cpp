@@ -1,0 +1,126 @@
+#include "aggregator/core/command_record.hpp"
+
+#include "aggregator/core/json_depth.hpp"
+#include "aggregator/core/resource_answer.hpp"
+#include "shoset/base/limits.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace mesh::aggregator {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using shoset::ReplyState;
+
+// What a worker wrote, as JSON if it is some.
+json payloadOf(const std::string& text)
+{
+    if (!nestsDeeperThan(text, limits::maxPayloadDepth)) {
+        json parsed = json::parse(text, nullptr, false);
+        if (!parsed.is_discarded()) {
+            return parsed;
+        }
+    }
+    return text;
+}
+
+// "yes", "no", "unknown".
+const char* executed(const CommandPart& part)
+{
+    if (part.state == ReplyState::success || !part.failure.empty()) {
+        return "yes";
+    }
+    return part.state == ReplyState::fail && provesNotExecuted(part.code) ? "no" : "unknown";
+}
+
+json partDocument(const CommandPart& part, bool withPayload)
+{
+    json out{{"connector", std::string(shoset::nameOf(part.connector))},
+             {"state", stateName(part.state)},
+             {"progress", part.progress},
+             {"text", part.text}};
+    if (part.state == ReplyState::fail) {
+        out["code"] = codeName(part.code);
+        out["failure"] = part.failure;
+    }
+    if (part.state != ReplyState::onGoing) {
+        out["executed"] = executed(part);
+    }
+    if (withPayload && !part.payload.empty()) {
+        out["payload"] = payloadOf(part.payload);
+    } else if (part.payloadDropped || !part.payload.empty()) {
+        out["payload_dropped"] = true;
+    }
+    for (const shoset::Address& before : part.tried) {
+        out["not_executed_by"].push_back(std::string(shoset::nameOf(before)));
+    }
+    return out;
+}
+
+json target(const shoset::Target& to)
+{
+    return to.name.empty() ? json{{"type", to.type}, {"all", to.all}} : json{{"connector", to.name}};
+}
+
+}  // namespace
+
+ReplyState CommandRecord::state() const
+{
+    const auto is = [](ReplyState other) { return [other](const CommandPart& part) { return part.state == other; }; };
+    if (std::any_of(parts.begin(), parts.end(), is(ReplyState::onGoing))) {
+        return ReplyState::onGoing;
+    }
+    return std::all_of(parts.begin(), parts.end(), is(ReplyState::success)) ? ReplyState::success : ReplyState::fail;
+}
+
+bool provesNotExecuted(Code code)
+{
+    switch (code) {
+        case Code::notSent:
+        case Code::notFound:
+        case Code::unsupported:
+        case Code::invalidArgument:
+        case Code::permissionDenied:
+        case Code::tooLarge:
+        case Code::full:
+        case Code::deadlineExceeded: return true;
+        default: return false;
+    }
+}
+
+const char* stateName(ReplyState state)
+{
+    switch (state) {
+        case ReplyState::onGoing: return "ON_GOING";
+        case ReplyState::success: return "SUCCESS";
+        case ReplyState::fail: return "FAIL";
+    }
+    return "FAIL";
+}
+
+std::string commandDocument(const CommandRecord& record, bool withPayloads)
+{
+    json replies = json::array();
+    std::size_t succeeded = 0;
+    for (const CommandPart& part : record.parts) {
+        succeeded += part.state == ReplyState::success ? 1 : 0;
+        replies.push_back(partDocument(part, withPayloads));
+    }
+    json out{{"id", record.id.hex()},
+             {"tenant", record.tenant},
+             {"command", record.wanted.command},
+             {"target", target(record.to)},
+             {"user", record.user},
+             {"state", stateName(record.state())},
+             {"revision", record.revision},
+             {"begun", dateTime(record.begun)},
+             {"ended", record.ended ? json(dateTime(*record.ended)) : json(nullptr)},
+             {"succeeded", succeeded},
+             {"replies", std::move(replies)}};
+    return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace mesh::aggregator

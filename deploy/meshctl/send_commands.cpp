@@ -1,0 +1,258 @@
+#include "deploy/meshctl/admin_request.hpp"
+#include "deploy/meshctl/commands.hpp"
+#include "shoset/base/ids.hpp"
+#include "shoset/base/limits.hpp"
+#include "shoset/host/files.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <iostream>
+#include <iterator>
+#include <thread>
+
+namespace mesh::ctl {
+
+namespace {
+
+using json = nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* commandsUri = "/mesh/v1/commands";
+constexpr const char* policiesUri = "/mesh/v1/policies";
+constexpr int waitSeconds = 10;                                 // of one question how far it is
+constexpr auto answerPatience = std::chrono::seconds(10);       // beyond the command's own time, for a node that is away
+constexpr auto pauseAfterFailure = std::chrono::milliseconds(500);
+
+// A worker's words must not steer the terminal.
+std::string printable(std::string text)
+{
+    for (char& c : text) {
+        c = (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) ? ' ' : c;
+    }
+    return text;
+}
+
+Result<json> payloadFrom(const std::string& argument)
+{
+    Result<std::string> text = argument;
+    if (argument == "-") {
+        text = std::string(std::istreambuf_iterator<char>(std::cin), {});
+    } else if (argument.starts_with('@')) {
+        text = host::readFile(argument.substr(1), limits::maxPayloadBytes);
+    }
+    if (!text) {
+        return text.error();
+    }
+    json parsed = json::parse(*text, nullptr, false);
+    return parsed.is_discarded() ? Result<json>(Error{Code::invalidArgument, "the payload is not JSON"}) : Result<json>(std::move(parsed));
+}
+
+Result<json> bodyOf(const SendOptions& options)
+{
+    json body{{"command", options.command}, {"timeout", options.timeout}};
+    body[options.ofType ? "type" : "target"] = options.target;
+    if (options.all && !options.ofType) {
+        return Error{Code::invalidArgument, "--all goes with --type"};
+    }
+    if (options.all) {
+        body["all"] = true;
+    }
+    for (const auto& [name, value] : {std::pair{"tenant", &options.tenant}, std::pair{"version", &options.version}}) {
+        if (!value->empty()) {
+            body[name] = *value;
+        }
+    }
+    if (!options.payload.empty()) {
+        Result<json> payload = payloadFrom(options.payload);
+        if (!payload) {
+            return payload.error();
+        }
+        body["payload"] = std::move(*payload);
+    }
+    return body;
+}
+
+// One line that is written over; nothing where nobody looks.
+class ProgressLine {
+public:
+    ~ProgressLine() { clear(); }
+    void show(const json& command)
+    {
+        if (!terminal) {
+            return;
+        }
+        const json replies = command.value("replies", json::array());
+        std::string line;
+        if (replies.size() == 1) {
+            const json& reply = replies.front();
+            line = reply.value("connector", "") + "  " + std::to_string(reply.value("progress", 0)) + " %  " + reply.value("text", "");
+        } else {
+            std::size_t ended = 0;
+            for (const json& reply : replies) {
+                ended += reply.value("state", "") == "ON_GOING" ? 0 : 1;
+            }
+            line = std::to_string(ended) + " of " + std::to_string(replies.size()) + " have ended";
+        }
+        std::cerr << "\r\033[K" << printable(line.substr(0, lineLength)) << std::flush;
+        shown = true;
+    }
+    void clear()
+    {
+        if (shown) {
+            std::cerr << "\r\033[K" << std::flush;
+            shown = false;
+        }
+    }
+
+private:
+    static constexpr std::size_t lineLength = 78;
+    const bool terminal = isatty(STDERR_FILENO) == 1;
+    bool shown = false;
+};
+
+bool isUnderWay(const json& command)
+{
+    return command.value("state", "") == "ON_GOING";
+}
+
+// Asks until it has ended. A node that does not answer for a while may come back; the error then says what is not known.
+Result<json> follow(Connection& connection, json command, const SendOptions& options)
+{
+    const std::string id = command.value("id", "");
+    const auto until = Clock::now() + std::chrono::seconds(options.timeout) + answerPatience;
+    ProgressLine progress;
+    while (isUnderWay(command)) {
+        progress.show(command);
+        const std::string question = std::string(commandsUri) + "/" + id + "?seen=" + std::to_string(command.value("revision", 0)) +
+                                     "&wait=" + std::to_string(waitSeconds);
+        Result<json> told = ask(connection, "GET", question, nullptr);
+        if (told) {
+            command = std::move(*told);
+            continue;
+        }
+        if (told.error().code == Code::refused || Clock::now() >= until) {
+            return Error{told.error().code == Code::refused ? Code::refused : Code::outcomeUnknown,
+                         "what became of command " + id + " is not known: " + told.error().message};
+        }
+        std::this_thread::sleep_for(pauseAfterFailure);
+    }
+    return command;
+}
+
+std::string outcomeOf(const json& reply)
+{
+    std::string line = reply.value("connector", "") + "  " + reply.value("state", "");
+    if (reply.value("state", "") == "FAIL") {
+        const std::string failure = reply.value("failure", "");
+        line += "  " + (failure.empty() ? reply.value("code", "") : failure);
+        if (reply.value("executed", "") == "unknown") {
+            line += "  (whether it was executed is not known)";
+        } else if (reply.value("executed", "") == "no") {
+            line += "  (not executed)";
+        }
+    }
+    if (!reply.value("text", "").empty()) {
+        line += "  " + reply.value("text", "");
+    }
+    line = printable(std::move(line));
+    if (reply.contains("payload")) {
+        line += "  " + reply["payload"].dump(-1, ' ', false, json::error_handler_t::replace);
+    } else if (reply.value("payload_dropped", false)) {
+        line += "  (the payload was too much to keep)";
+    }
+    return line;
+}
+
+int exitOf(const json& command)
+{
+    const std::size_t succeeded = command.value("succeeded", std::size_t{0});
+    const std::size_t asked = command.value("replies", json::array()).size();
+    return succeeded == asked ? exitOk : succeeded > 0 ? exitPartly : exitFailed;
+}
+
+}  // namespace
+
+int send(Connection connection, const SendOptions& options)
+{
+    const Result<json> body = bodyOf(options);
+    if (!body) {
+        return complain(body.error());
+    }
+    Result<json> command = ask(connection, "POST", commandsUri, *body);
+    if (command && options.wait) {
+        command = follow(connection, std::move(*command), options);
+    }
+    if (!command) {
+        return complain(command.error());
+    }
+    if (connection.json) {
+        std::cout << command->dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
+    } else if (isUnderWay(*command)) {
+        std::cout << command->value("id", "") << '\n';
+    } else {
+        for (const json& reply : command->value("replies", json::array())) {
+            std::cout << outcomeOf(reply) << '\n';
+        }
+    }
+    return isUnderWay(*command) ? exitOk : exitOf(*command);
+}
+
+int workers(Connection connection)
+{
+    const Result<json> list = ask(connection, "GET", "/mesh/v1/workers", nullptr);
+    if (!list) {
+        return complain(list.error());
+    }
+    if (connection.json) {
+        std::cout << *list << '\n';
+        return exitOk;
+    }
+    for (const json& offer : list->value("workers", json::array())) {
+        std::cout << offer.value("tenant", "") << "/" << offer.value("connector", "") << "  " << offer.value("type", "") << " "
+                  << offer.value("version", "") << "  " << (offer.value("linked", false) ? "linked" : "not linked") << " ";
+        for (const json& command : offer.value("commands", json::array())) {
+            std::cout << " " << command.value("name", "");
+        }
+        std::cout << '\n';
+    }
+    return exitOk;
+}
+
+int policyAllow(Connection connection, const PolicyOptions& options)
+{
+    const json body{{"tenant", options.tenant}, {"sender", options.sender}, {"command", options.command}, {"target", options.target}};
+    const Result<json> made = ask(connection, "POST", policiesUri, body);
+    return done(made ? Result<void>{} : made.error(), options.sender + " may send " + options.command + " to " + options.target);
+}
+
+int policyRevoke(Connection connection, const PolicyOptions& options)
+{
+    for (const std::string* name : {&options.tenant, &options.sender, &options.command, &options.target}) {
+        if (!isValidName(*name)) {
+            return complain({Code::invalidArgument, "'" + *name + "' is not a name"});
+        }
+    }
+    const std::string id = options.tenant + ":" + options.sender + ":" + options.command + ":" + options.target;
+    const Result<json> gone = ask(connection, "DELETE", std::string(policiesUri) + "/" + id, nullptr);
+    return done(gone ? Result<void>{} : gone.error(), options.sender + " may not send " + options.command + " to " + options.target);
+}
+
+int policyList(Connection connection, const PolicyOptions&)
+{
+    const Result<json> list = ask(connection, "GET", policiesUri, nullptr);
+    if (!list) {
+        return complain(list.error());
+    }
+    if (connection.json) {
+        std::cout << *list << '\n';
+        return exitOk;
+    }
+    for (const json& grant : list->value("policies", json::array())) {
+        std::cout << grant.value("tenant", "") << "  " << grant.value("sender", "") << "  " << grant.value("command", "") << "  "
+                  << grant.value("target", "") << '\n';
+    }
+    return exitOk;
+}
+
+}  // namespace mesh::ctl
