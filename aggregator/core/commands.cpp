@@ -98,7 +98,7 @@ Result<std::vector<shoset::Address>> Commands::resolveName(const CommandAsk& ask
         return Error{Code::notSent, ask.to.name + " is not linked; nothing was sent"};
     }
     if (const auto offer = chooseOffer(offers.of(address), ask.wanted); !offer) {
-        return Error{offer.error().code, ask.to.name + " " + offer.error().message};
+        return Error{offer.error().code, "connector " + ask.to.name + " " + offer.error().message};
     }
     return std::vector<shoset::Address>{address};
 }
