@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 namespace mesh::connector {
 namespace {
@@ -35,18 +36,27 @@ public:
         link->flush();
     }
 
-    void sendFrame(shoset::LinkId, std::string frame) override { EXPECT_EQ(listener->send(current, std::move(frame)), Code::ok); }
+    // On a busy machine heartbeats come so late that the daemon dials anew, and what answers the last of them goes nowhere.
+    void sendFrame(shoset::LinkId, std::string frame) override
+    {
+        const Code sent = listener->send(current, std::move(frame));
+        EXPECT_TRUE(sent == Code::ok || sent == Code::notSent) << codeName(sent);
+    }
     void resetLink(shoset::LinkId) override {}
-    void onLinkUp(shoset::LinkId, Now) override { ++greeted; }
+    void onLinkUp(shoset::LinkId, Now) override { greeted.insert(link->peerIncarnation()); }
     void onLinkDown(shoset::LinkId, const std::string& reason, Now) override { lastEnd = reason; }
     void onRecord(shoset::LinkId, const shoset::Record&, Now) override {}
 
-    int greeted = 0;
+    std::set<std::uint64_t> greeted;  // by which daemons
     std::string lastEnd;
 
 private:
+    // Later connections have higher ids; what is left of an earlier one is not to take the place of the one that followed it.
     void heard(PeerId peer, std::string_view frame)
     {
+        if (link && peer < current) {
+            return;
+        }
         if (!link || peer != current) {
             current = peer;
             link.emplace(1, shoset::Link::Role::listener, "acme/s1", self, *this, *this, counters);
@@ -122,8 +132,8 @@ TEST_F(DaemonTest, FollowsTheListOfAggregatorsAlsoAfterARestart)
 
     ASSERT_TRUE(start({a.address()}).ok());
     ASSERT_TRUE(until([this] { return daemon->linksUp() == 1; }));
-    EXPECT_EQ(b.greeted, 2);
-    EXPECT_EQ(a.greeted, 1) << "it is forgotten, although the configuration has it";
+    EXPECT_EQ(b.greeted.size(), 2U);
+    EXPECT_EQ(a.greeted.size(), 1U) << "it is forgotten, although the configuration has it";
 }
 
 TEST_F(DaemonTest, ADamagedListLeavesTheConfiguredAggregators)
