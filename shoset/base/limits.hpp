@@ -114,6 +114,20 @@ constexpr Duration bmcReloginPauseMax = 30s;             // between new logins t
 constexpr std::uint64_t inflateFreeBytes = 1024 * 1024;  // of a decoded body before its ratio counts
 constexpr std::uint64_t maxInflateRatio = 256;
 
+// Workers: processes beside a connector that execute commands, and what they are asked and answer.
+constexpr std::size_t maxWorkers = 16;                   // attached to one connector, also those that only end their commands
+constexpr std::size_t maxWorkerCommands = 64;            // that one of them serves
+constexpr std::size_t maxCommandsAtWorker = 32;          // given to one worker and not ended
+constexpr std::size_t maxWorkerFrameBytes = 256 * 1024;  // of the worker's socket: a registration with its schemas
+constexpr std::size_t maxSchemaBytes = 16 * 1024;
+constexpr std::size_t maxSchemaDepth = 16;
+constexpr std::size_t maxSchemaRules = 1024;             // (sub)schemas of one schema
+constexpr std::size_t maxSchemaSteps = 256 * 1024;       // of one check: some milliseconds of a BMC
+constexpr Duration workerHeartbeat = 2s;                 // how often a worker has to say something
+constexpr Duration workerPatience = 3 * workerHeartbeat;  // without a word, before it is given up
+constexpr Duration workerLook = 1s;                      // between looks whether a worker's connection still is
+constexpr Duration workerLookBusy = 100ms;               // the same while it has commands
+
 // Members that a connector announces.
 constexpr Duration memberPollInterval = 30s;
 constexpr std::size_t maxMembersPerSatellite = 4096;
