@@ -34,8 +34,8 @@ struct Peer {
 Result<void> applyServerSettings(Socket& socket, const ListenerOptions& options)
 {
     return firstError({
-        socket.set(ZMQ_CURVE_SERVER, 1),
-        socket.set(ZMQ_CURVE_SECRETKEY, options.keys.secretKey.cString()),
+        options.local ? Result<void>() : socket.set(ZMQ_CURVE_SERVER, 1),
+        options.local ? Result<void>() : socket.set(ZMQ_CURVE_SECRETKEY, options.keys.secretKey.cString()),
         socket.set(ZMQ_ZAP_DOMAIN, options.domain),
         socket.set(zapEnforceDomain, 1),
         socket.set(ZMQ_ROUTER_MANDATORY, 1),
@@ -65,6 +65,7 @@ public:
     bool disconnect(PeerId id);
     void forget(PeerId id);
     const Peer* find(PeerId id) const;
+    void sweep();
 
     void onParts(std::span<const Part> parts, std::size_t total) override;
     void onBatchEnd() override;
@@ -76,7 +77,6 @@ public:
 
 private:
     Peer* admit(PeerId id, std::span<const Part> parts);
-    void sweep();
     SendStatus transmit(const Peer& peer, std::string&& frame);
     void flush(PeerId id);
     void dropQueue(Peer& peer);
@@ -96,8 +96,11 @@ private:
 Result<void> MeshListener::Server::start(const Context& context, boost::asio::io_context& loop,
                                          const std::string& endpoint)
 {
-    if (options.domain.empty() || options.keys.secretKey.empty()) {
+    if (options.domain.empty() || (options.keys.secretKey.empty() && !options.local)) {
         return Error{Code::invalidArgument, "a listener needs a key pair and a domain"};
+    }
+    if (options.local != endpoint.starts_with("ipc://")) {
+        return Error{Code::invalidArgument, "a listener on " + endpoint + (options.local ? " is not local" : " is local")};
     }
     auto socket = Socket::open(context, ZMQ_ROUTER);
     if (!socket) {
@@ -381,6 +384,10 @@ bool MeshListener::disconnect(PeerId peer)
 void MeshListener::forget(PeerId peer)
 {
     server->forget(peer);
+}
+void MeshListener::sweep()
+{
+    server->sweep();
 }
 std::size_t MeshListener::peerCount() const
 {

@@ -19,7 +19,8 @@ namespace mesh::shoset {
 using PeerId = std::uint64_t;
 
 struct ListenerOptions {
-    KeyPair keys;
+    KeyPair keys;                                         // none where it is local
+    bool local = false;                                   // "ipc://…": no encryption, Zap's local authenticator decides
     std::string domain = "mesh";                          // what Zap's authenticator is told
     std::size_t maxFrameBytes = limits::maxFrameBytes;    // a peer that sends a longer one loses its connection
     std::size_t peerQueueBytes = limits::peerQueueBytes;  // waiting for one peer beyond libzmq's high-water mark
@@ -60,7 +61,7 @@ struct ListenerCounters {
     std::uint64_t disconnected = 0;       // connections ended by disconnect()
 };
 
-// A CURVE server (ROUTER) on one endpoint. One thread: the loop's.
+// A CURVE server (ROUTER) on one endpoint, or one for the processes of this machine. One thread: the loop's.
 //
 // Invariants: nobody gets in without Zap's consent. A frame for which send() said Code::ok is given to libzmq in order,
 // or counted in droppedGone; what libzmq took is lost without a word when the connection ends, so sessions acknowledge.
@@ -87,6 +88,9 @@ public:
 
     // Drops what is kept for the peer. Should it speak again on the same connection, it is back under the same id.
     void forget(PeerId peer);
+
+    // Looks now whose connection has ended; onPeerGone follows.
+    void sweep();
 
     std::size_t queuedBytes(PeerId peer) const;
     // The IP address that the connection came from; empty when the peer is not known.

@@ -24,8 +24,8 @@ struct Verdict {
 
 class Zap::Server final : public PumpClient {
 public:
-    Server(const Context& owner, Authenticator decide, RefusalHandler report)
-        : context(owner), authenticate(std::move(decide)), onRefused(std::move(report))
+    Server(const Context& owner, Authenticator decide, RefusalHandler report, LocalAuthenticator decideLocal)
+        : context(owner), authenticate(std::move(decide)), authenticateLocal(std::move(decideLocal)), onRefused(std::move(report))
     {
     }
     Server(const Server&) = delete;
@@ -44,10 +44,13 @@ public:
 private:
     Verdict judge(std::span<const Part> parts, std::size_t total);
     Verdict judgeKey(std::string_view domain, std::string_view address, std::string_view rawKey);
+    Verdict judgeLocal(std::string_view domain, std::string_view address);
+    Verdict verdictOn(const std::optional<std::string>& id, std::string_view domain, const char* key, std::string_view address);
     void reportRefusal(std::string_view domain, const char* key, std::string_view address);
 
     Context context;
     Authenticator authenticate;
+    LocalAuthenticator authenticateLocal;
     RefusalHandler onRefused;
     std::shared_ptr<Pump> pump;
     std::uint64_t unreported = 0;
@@ -87,6 +90,9 @@ Verdict Zap::Server::judge(std::span<const Part> parts, std::size_t total)
         ++counters.malformed;
         return {"500", "malformed request", {}};
     }
+    if (parts[5].view() == "NULL" && authenticateLocal && total == 6) {
+        return judgeLocal(parts[2].view(), parts[3].view());
+    }
     if (parts[5].view() != "CURVE") {
         ++counters.refusedOther;
         return {"400", "CURVE is required", {}};
@@ -102,11 +108,25 @@ Verdict Zap::Server::judgeKey(std::string_view domain, std::string_view address,
 {
     std::array<char, keyChars + 1> key{};
     zmq_z85_encode(key.data(), reinterpret_cast<const std::uint8_t*>(rawKey.data()), rawKey.size());
-    const std::optional<std::string> id = authenticate(domain, std::string_view(key.data(), keyChars), address);
+    return verdictOn(authenticate(domain, std::string_view(key.data(), keyChars), address), domain, key.data(), address);
+}
+
+// libzmq names the peer of a Unix socket "localhost:uid:gid:pid"; of any other address there is nothing to prove.
+Verdict Zap::Server::judgeLocal(std::string_view domain, std::string_view address)
+{
+    constexpr std::string_view local = "localhost:";
+    const bool proved = address.starts_with(local);
+    const std::string_view peer = proved ? address.substr(local.size()) : std::string_view();
+    return verdictOn(proved ? authenticateLocal(domain, peer) : std::nullopt, domain, "", proved ? peer : address);
+}
+
+Verdict Zap::Server::verdictOn(const std::optional<std::string>& id, std::string_view domain, const char* key,
+                               std::string_view address)
+{
     // A User-Id travels as one byte of length in some of libzmq's paths and as a C string in others.
     if (!id || id->empty() || id->size() > 200 || id->find('\0') != std::string::npos) {
         ++counters.refused;
-        reportRefusal(domain, key.data(), address);
+        reportRefusal(domain, key, address);
         return {"400", "unknown key", {}};
     }
     ++counters.admitted;
@@ -125,9 +145,10 @@ void Zap::Server::reportRefusal(std::string_view domain, const char* key, std::s
 }
 
 Result<std::unique_ptr<Zap>> Zap::start(const Context& context, boost::asio::io_context& loop,
-                                        Authenticator authenticate, RefusalHandler onRefused)
+                                        Authenticator authenticate, RefusalHandler onRefused,
+                                        LocalAuthenticator authenticateLocal)
 {
-    auto server = std::make_unique<Server>(context, std::move(authenticate), std::move(onRefused));
+    auto server = std::make_unique<Server>(context, std::move(authenticate), std::move(onRefused), std::move(authenticateLocal));
     if (auto started = server->start(loop); !started) {
         return started.error();
     }
