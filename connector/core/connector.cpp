@@ -20,9 +20,13 @@ Connector::Connector(ConnectorSettings given, ConnectorPort& port, BmcPort& bmc,
                      Rng& rng)
     : settings(std::move(given)),
       self{settings.name, rng.next(),
-           shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityAggregators | shoset::capabilityCalm, "bmcmesh"},
+           shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityAggregators | shoset::capabilityCalm |
+               shoset::capabilityOffers,
+           "bmcmesh"},
       shell(port), state(statePort), contacts(settings.aggregators),
-      executor(settings.policy, settings.ownHosts, bmc, journal, statePort, *this, settings.assignment), watch(bmc, *this, rng)
+      workers(settings.workers, port, *this),
+      executor(settings.policy, settings.ownHosts, bmc, journal, statePort, workers, *this, settings.assignment),
+      watch(bmc, *this, rng)
 {
 }
 
@@ -78,6 +82,7 @@ void Connector::onTimer(Now now)
     for (const auto& [id, link] : links) {
         link->onTimer(now);
     }
+    workers.onTimer(now);
     executor.onTimer(now);
     watch.onTimer(now);
     announceAgain(now);
@@ -86,8 +91,8 @@ void Connector::onTimer(Now now)
 
 Instant Connector::nextDeadline() const
 {
-    Instant next = std::min({executor.nextDeadline(), watch.nextDeadline(), announceAgainAt, reserveDeadline(), offerAt,
-                             rotation.nextDeadline(), keysLookAt});
+    Instant next = std::min({executor.nextDeadline(), workers.nextDeadline(), watch.nextDeadline(), announceAgainAt,
+                             reserveDeadline(), offerAt, rotation.nextDeadline(), keysLookAt});
     for (const auto& [id, link] : links) {
         next = std::min(next, link->nextDeadline());
     }
@@ -103,6 +108,7 @@ void Connector::flush()
 
 void Connector::bye(const std::string& reason, Now now)
 {
+    workers.bye(reason);
     for (const auto& [id, link] : links) {
         link->bye(reason, now);
     }
@@ -129,6 +135,7 @@ void Connector::onLinkUp(LinkId up, Now now)
     for (const auto& [id, link] : links) {
         if (id == up || !link->isUp()) {
             announce(*link, watch.snapshot(), now);
+            tellOffers(*link, now);
         }
     }
 }
@@ -139,6 +146,7 @@ void Connector::onLinkDown(LinkId id, const std::string&, Now now)
     contactsChanged = true;
     dialled.at(id).told.reset();
     announce(*links.at(id), watch.snapshot(), now);
+    tellOffers(*links.at(id), now);
 }
 
 void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
@@ -244,6 +252,7 @@ void Connector::announceAgain(Now now)
     for (const auto& [id, link] : links) {
         if (!link->isUp()) {
             announce(*link, watch.snapshot(), now);
+            tellOffers(*link, now);
         }
     }
 }

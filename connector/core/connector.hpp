@@ -4,6 +4,7 @@
 #include "connector/core/executor.hpp"
 #include "connector/core/key_rotation.hpp"
 #include "connector/core/member_watch.hpp"
+#include "connector/core/workers.hpp"
 #include "shoset/core/link.hpp"
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct ConnectorSettings {
     LocalPolicy policy;
     std::vector<shoset::AggregatorAddress> aggregators;  // as configured
     std::uint64_t assignment = 0;       // of the node that runs it for a BMC without an agent; 0: this is the BMC's agent
+    WorkerRules workers = {};           // none: no worker may attach
 };
 
 struct ConnectorCounters {
@@ -29,7 +31,7 @@ struct ConnectorCounters {
 };
 
 // What the connector asks of its shell, beside its BMC and its files. Never calls back from inside a call.
-class ConnectorPort : public shoset::FramePort {
+class ConnectorPort : public shoset::FramePort, public WorkerPort {
 public:
     // Dials until hangUp. The connection is pinned to the address's key. `key`: our own to dial with, by its public half;
     // empty where loadKeys() was not called: the only one there is.
@@ -43,11 +45,18 @@ public:
     // The next key takes the current one's place, in one step.
     virtual void adoptKey() {}
     virtual void dropKey() {}
+
+    // Where there is a socket for workers.
+    Code sendToWorker(WorkerId, std::string) override { return Code::notSent; }
 };
 
 // The connector's logic: a link to every aggregator, the executor of commands, the watch of members. The shell gives it
 // frames, BMC answers, acknowledgements of the disk and time, and after each batch calls flush().
-class Connector final : public shoset::LinkEvents, public BmcEvents, private ExecutorHost, private WatchEvents {
+class Connector final : public shoset::LinkEvents,
+                        public BmcEvents,
+                        private ExecutorHost,
+                        private WatchEvents,
+                        private WorkerEvents {
 public:
     Connector(ConnectorSettings settings, ConnectorPort& shell, BmcPort& bmc, JournalPort& journal, StatePort& state, Rng& rng);
     ~Connector() override;
@@ -68,6 +77,9 @@ public:
     void onKeyStep(const Result<std::string>& done, Now now);
     // The handshake failed, maybe because the key is dead, or not known there yet.
     void onRefused(shoset::LinkId link, Now now);
+    void onWorkerMessage(WorkerId id, const LocalPeer& peer, std::string_view frame, Now now);
+    // Its connection is no more.
+    void onWorkerGone(WorkerId id, Now now);
     void onTimer(Now now);
     Instant nextDeadline() const;
     void flush();
@@ -79,6 +91,7 @@ public:
     bool knowsList() const { return contacts.hasList(); }
     std::size_t linksDialled() const { return links.size(); }
     std::size_t running() const { return executor.running(); }
+    const Workers& attachedWorkers() const { return workers; }
     const ExecutorCounters& executorCounters() const { return executor.counters(); }
     const ConnectorCounters& counters() const { return count; }
 
@@ -97,6 +110,9 @@ private:
     void refresh(const std::vector<std::string>& collections, std::uint64_t ticket, Now now) override;
     void onAnnounce(const shoset::Announce& changed, Now now) override;
     void onRefreshed(std::uint64_t ticket, Now now) override;
+    void onWorkerReply(WorkerReply reply, Now now) override { executor.onWorkerReply(std::move(reply), now); }
+    void onWorkerLost(const MessageId& id, const Error& error, Now now) override { executor.onWorkerLost(id, error, now); }
+    void onOffersChanged(Now now) override;
 
     // Whom a link is to, and our key on it.
     struct Contact {
@@ -125,6 +141,7 @@ private:
     void announceToAll(const shoset::Announce& said, Now now);
     void announce(const shoset::Link& destination, const shoset::Announce& said, Now now);
     void announceAgain(Now now);
+    void tellOffers(const shoset::Link& destination, Now now);
     void sendAnnounce(shoset::Link& link, const shoset::Address& to, const shoset::Announce& announce, Now now);
 
     const ConnectorSettings settings;
@@ -148,6 +165,8 @@ private:
     Instant offerAt = never;
     Instant keysLookAt = never;  // the keys of the links have to be judged again
 
+    Workers workers;
+    std::uint64_t offersTold = 0;  // 0: no worker was ever there, so that nobody needs to be told
     Executor executor;
     MemberWatch watch;
     std::uint64_t announced = 0;

@@ -30,6 +30,16 @@ struct Executor::Execution {
     bool replied = false;
     std::size_t ungranted = 0;  // bytes taken from the BMC that it was not granted anew
     shoset::SendWindow window;
+
+    // Of a command to a worker.
+    struct Work {
+        shoset::Command command;
+        Workers::Checked payload;                // what is to be given
+        std::optional<WorkerReply> progress;     // not passed on yet
+        Instant progressAt = never;              // and when it may be
+        Instant progressSent{};
+    };
+    std::optional<Work> work;
     Instant refreshBy = never;
 };
 

@@ -36,9 +36,9 @@ Error outranked(const shoset::Fence& fence, const shoset::Fence& seen)
 }  // namespace
 
 Executor::Executor(LocalPolicy localPolicy, std::vector<std::string> hosts, BmcPort& bmcPort, JournalPort& persistence,
-                   StatePort& statePort, ExecutorHost& owner, std::uint64_t ownAssignment)
+                   StatePort& statePort, Workers& attached, ExecutorHost& owner, std::uint64_t ownAssignment)
     : policy(std::move(localPolicy)), ownHosts(std::move(hosts)), assignment(ownAssignment), bmc(bmcPort),
-      journalPort(persistence), state(statePort), host(owner)
+      journalPort(persistence), state(statePort), workers(attached), host(owner)
 {
 }
 
@@ -137,11 +137,22 @@ void Executor::onCommand(shoset::LinkId link, shoset::Message message, std::stri
     if (repeated(link, message, now) || !admit(message, deadline, link, now)) {
         return;
     }
+    if (std::get<shoset::Command>(message.content).name == shoset::redfishRequest) {
+        takeForBmc(link, std::move(message), body, last, *deadline, now);
+    } else {
+        takeForWorker(link, std::move(message), body, last, *deadline, now);
+    }
+}
+
+void Executor::takeForBmc(shoset::LinkId link, shoset::Message message, std::string_view body, bool last, Instant deadline,
+                          Now now)
+{
     auto& command = std::get<shoset::Command>(message.content);
     auto execution = std::make_unique<Execution>();
     Execution& it = *execution;
     it.safe = isSafe(command.http.method);
     it.headOnly = command.http.method == "HEAD";
+    it.fence = command.fence;
     Result<RequestTranslation> request = RequestTranslation::make(command, ownHosts);
     Result<void> translated = request ? request->body(body, last, it.requestBody) : Result<void>(request.error());
     if (!translated) {
@@ -154,18 +165,23 @@ void Executor::onCommand(shoset::LinkId link, shoset::Message message, std::stri
         refuse(message, link, {Code::permissionDenied, "this BMC's own policy refuses " + *rule}, now);
         return;
     }
-    it.id = message.id;
-    it.origin = message.source;
-    it.link = link;
-    it.deadline = *deadline;
-    it.fence = fence;
     it.request = std::move(*request);
     it.requestComplete = last;
     it.incoming.received = it.incoming.consumed = body.size();
+    enter(std::move(execution), message, link, deadline);
+}
+
+void Executor::enter(std::unique_ptr<Execution> execution, const shoset::Message& message, shoset::LinkId link, Instant deadline)
+{
+    Execution& it = *execution;
+    it.id = message.id;
+    it.origin = message.source;
+    it.link = link;
+    it.deadline = deadline;
     it.number = nextNumber++;
     byNumber.emplace(it.number, it.id);
     executions.emplace(it.id, std::move(execution));
-    if (fences.isDurable(fence)) {
+    if (fences.isDurable(it.fence)) {
         begin(it);
     } else {
         it.phase = Phase::fencing;
@@ -244,6 +260,8 @@ void Executor::onPersisted(std::uint64_t token, Result<void> result, Now now)
     } else if (const std::optional<Error> error = overtaken(*execution, now)) {
         recordEnd(*execution, 0);
         fail(*execution, *error, now);
+    } else if (execution->work) {
+        startAtWorker(*execution, now);
     } else {
         startOnBmc(*execution);
     }

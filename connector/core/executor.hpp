@@ -5,6 +5,7 @@
 #include "connector/core/policy.hpp"
 #include "connector/core/state_port.hpp"
 #include "connector/core/translation.hpp"
+#include "connector/core/workers.hpp"
 #include "shoset/core/journal.hpp"
 #include "shoset/core/link.hpp"
 #include "shoset/core/message.hpp"
@@ -45,12 +46,13 @@ struct ExecutorCounters {
     std::uint64_t commands = 0, repeats = 0, replayed = 0, refusedByPolicy = 0, refusedLate = 0, refusedFull = 0,
                   refusedOld = 0, refusedInput = 0, unknownOutcome = 0, journalFailures = 0, bmcFailures = 0, cancelled = 0,
                   unknownStream = 0, undeliverable = 0, refreshTimeouts = 0, refusedFence = 0, fenceFailures = 0,
-                  refusedAssignment = 0;
+                  refusedAssignment = 0, workerTimeouts = 0, progressReplaced = 0;
 };
 
-// Executes commands on the BMC, each at most once per id: repeats of a running one only move its way back, repeats of a
-// finished one get its answer again, and what is not safe to repeat is begun only after its journal entry is on disk. What
-// the primary orders is refused once a higher fence was seen, and begun only after its own fence is on disk.
+// Executes commands on the BMC and through workers, each at most once per id: repeats of a running one only move its way back,
+// repeats of a finished one get its answer again, and what is not safe to repeat is begun only after its journal entry is on
+// disk. No command to a worker is safe to repeat; its deadline ends the waiting for it, not the worker's work. What the primary
+// orders is refused once a higher fence was seen, and begun only after its own fence is on disk.
 // One that a node runs executes what was meant for its own assignment alone: it cannot know what the one before it did.
 // Bodies stream both ways under credit and are localised on the way.
 //
@@ -60,7 +62,7 @@ struct ExecutorCounters {
 class Executor {
 public:
     Executor(LocalPolicy policy, std::vector<std::string> ownHosts, BmcPort& bmc, JournalPort& journalPort,
-             StatePort& state, ExecutorHost& host, std::uint64_t assignment = 0);
+             StatePort& state, Workers& workers, ExecutorHost& host, std::uint64_t assignment = 0);
     ~Executor();
 
     // Before the first command. A torn tail is cut off at once, so that nothing is appended to half a line.
@@ -82,13 +84,16 @@ public:
     void onBodySent(BmcExchange exchange, std::size_t bytes, Now now);
     void onFailure(BmcExchange exchange, Error error, Now now);
 
+    void onWorkerReply(WorkerReply reply, Now now);
+    void onWorkerLost(const MessageId& id, const Error& error, Now now);
+
     void onTimer(Now now);
-    Instant nextDeadline() const { return refreshDeadline; }
+    Instant nextDeadline() const { return std::min(refreshDeadline, workDeadline); }
     std::size_t running() const { return executions.size(); }
     const ExecutorCounters& counters() const { return count; }
 
 private:
-    enum class Phase { fencing, journaling, asking, answering, refreshing };
+    enum class Phase { fencing, journaling, asking, answering, refreshing, working };
     struct Execution;
     struct Finished {
         MessageId id;
@@ -98,11 +103,17 @@ private:
 
     bool repeated(shoset::LinkId link, const shoset::Message& message, Now now);
     bool admit(const shoset::Message& message, std::optional<Instant> deadline, shoset::LinkId link, Now now);
+    void takeForBmc(shoset::LinkId link, shoset::Message message, std::string_view body, bool last, Instant deadline, Now now);
+    void takeForWorker(shoset::LinkId link, shoset::Message message, std::string_view body, bool last, Instant deadline, Now now);
+    void enter(std::unique_ptr<Execution> execution, const shoset::Message& message, shoset::LinkId link, Instant deadline);
     void refuse(const shoset::Message& message, shoset::LinkId link, Error error, Now now);
     void saveFence();
     void begin(Execution& execution);
     std::optional<Error> overtaken(const Execution& execution, Now now);
     void startOnBmc(Execution& execution);
+    void startAtWorker(Execution& execution, Now now);
+    void passProgress(Execution& execution, Now now);
+    void onWorkTimer(Now now);
     void noteWrite(const Execution& execution);
     void deliverBody(Execution& execution, bool last, Now now);
     void answerOrHold(Execution& execution, Now now);
@@ -121,6 +132,7 @@ private:
     BmcPort& bmc;
     JournalPort& journalPort;
     StatePort& state;
+    Workers& workers;
     ExecutorHost& host;
     shoset::Journal journal;
     FenceGuard fences;
@@ -132,6 +144,7 @@ private:
     std::uint64_t nextNumber = 1;
     std::uint64_t writeMoments = 0;  // how often a write began or ended
     Instant refreshDeadline = never;
+    Instant workDeadline = never;  // when something is to be done about a command at a worker
     ExecutorCounters count;
 };
 

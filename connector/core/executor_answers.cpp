@@ -123,6 +123,7 @@ void Executor::onRefreshed(std::uint64_t ticket, Now now)
 
 void Executor::onTimer(Now now)
 {
+    onWorkTimer(now);
     if (now.mono < refreshDeadline) {
         return;
     }

@@ -1,5 +1,6 @@
 #include "connector/core/policy.hpp"
 
+#include "connector/core/worker_rules.hpp"
 #include "shoset/base/http.hpp"
 
 #include <algorithm>
@@ -51,8 +52,18 @@ std::optional<std::string> LocalPolicy::refuses(std::string_view method, std::st
     for (const Rule& rule : rules) {
         const bool methodFits =
             rule.methods.empty() || std::find(rule.methods.begin(), rule.methods.end(), method) != rule.methods.end();
-        if (methodFits && matches(rule.path, path)) {
+        if (methodFits && rule.command.empty() && matches(rule.path, path)) {
             return rule.path;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> LocalPolicy::refusesCommand(std::string_view name) const
+{
+    for (const Rule& rule : rules) {
+        if (!rule.command.empty() && matchesCommand(rule.command, name)) {
+            return rule.command;
         }
     }
     return std::nullopt;

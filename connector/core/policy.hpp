@@ -13,6 +13,7 @@ public:
     struct Rule {
         std::vector<std::string> methods;  // upper case; empty: all
         std::string path;                  // below /redfish/v1/; `*` stands for one segment, a final `**` for the rest
+        std::string command = {};          // instead of a path: commands to workers, as matchesCommand() has it
     };
     using Rules = std::vector<Rule>;
     LocalPolicy() = default;
@@ -21,6 +22,8 @@ public:
     // The rule that refuses the request, for the message; nullopt if none does. `path` is the satellite's, without query,
     // below /redfish/v1/. Compared without regard to case, as BMCs do.
     std::optional<std::string> refuses(std::string_view method, std::string_view path) const;
+    // The same for a command to a worker.
+    std::optional<std::string> refusesCommand(std::string_view name) const;
 
 private:
     std::vector<Rule> rules;

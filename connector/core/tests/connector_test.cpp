@@ -53,6 +53,7 @@ TEST_F(ConnectorTest, AFenceThatWasSeenOutlivesARestart)
     up(0);
     shoset::Message order{MessageId::make(now.wall, rng), "agg-a", "acme/s1", shoset::Command{}};
     auto& command = std::get<shoset::Command>(order.content);
+    command.name = shoset::redfishRequest;
     command.prefix = "P1";
     command.http = {"GET", "/redfish/v1/Systems/P1_1", {}};
     command.fence = {2, 7};

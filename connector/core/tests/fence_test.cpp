@@ -101,7 +101,7 @@ TEST_F(FenceTest, TheSameFenceIsNotWrittenAgain)
 
 TEST_F(FenceTest, OneThatANodeRunsExecutesWhatWasMeantForItsOwnAssignmentAlone)
 {
-    Executor hosted(LocalPolicy(), {"bmc"}, bmc, journal, state, host, 12);
+    Executor hosted(LocalPolicy(), {"bmc"}, bmc, journal, state, workers, host, 12);
     const auto told = [&](Executor& executed, std::uint64_t assignment) {
         shoset::Message message = command("GET", "/redfish/v1/Systems/P1_1");
         std::get<shoset::Command>(message.content).assignment = assignment;
@@ -161,7 +161,7 @@ TEST_F(FenceTest, ARestartForgetsNoFence)
     give(ordered({2, 7}));
     onDisk();
     FakeState stateLater;
-    Executor later{LocalPolicy(), {"bmc"}, bmc, journal, stateLater, host};
+    Executor later{LocalPolicy(), {"bmc"}, bmc, journal, stateLater, workers, host};
     ASSERT_TRUE(later.loadFence(state.files[StateFile::fence]));
     later.onCommand(1, ordered({2, 6}), {}, true, now.mono + 30s, now);
     ASSERT_EQ(host.sent.size(), 1U);

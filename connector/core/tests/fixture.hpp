@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -101,15 +102,48 @@ struct FakeHost final : ExecutorHost {
     std::uint64_t refreshTicket = 0;
 };
 
-struct ExecutorTest : testing::Test {
+// The test plays the workers: what they are told, and whether it leaves.
+struct FakeWorkers final : WorkerPort {
+    Code sendToWorker(WorkerId worker, std::string word) override
+    {
+        if (verdict == Code::ok) {
+            words.emplace_back(worker, std::move(word));
+        }
+        return gone.contains(worker) ? Code::notSent : verdict;
+    }
+    // The words that this worker was told since the last call.
+    std::vector<std::string> told(WorkerId worker)
+    {
+        std::vector<std::string> out;
+        std::erase_if(words, [&](const auto& word) {
+            if (word.first == worker) {
+                out.push_back(word.second);
+            }
+            return word.first == worker;
+        });
+        return out;
+    }
+
+    Code verdict = Code::ok;
+    std::set<WorkerId> gone;
+    std::vector<std::pair<WorkerId, std::string>> words;
+};
+
+struct ExecutorTest : testing::Test, WorkerEvents {
     Now now{Instant{} + 1h, WallTime{} + 24h * 20000};
     SeededRng rng{1};
     FakeBmc bmc;
     FakeJournal journal;
     FakeState state;
     FakeHost host;
-    Executor executor{LocalPolicy(LocalPolicy::Rules{{{"POST"}, "Systems/*/Actions/Forbidden"}}), {"bmc"}, bmc, journal, state,
-                      host};
+    FakeWorkers socket;
+    Workers workers{WorkerRules({{{0, 1000}, {}, {"power.*", "fan.speed"}}}), socket, *this};
+    Executor executor{LocalPolicy(LocalPolicy::Rules{{{"POST"}, "Systems/*/Actions/Forbidden"}, {{}, "", "power.never"}}),
+                      {"bmc"}, bmc, journal, state, workers, host};
+
+    void onWorkerReply(WorkerReply reply, Now at) override { executor.onWorkerReply(std::move(reply), at); }
+    void onWorkerLost(const MessageId& id, const Error& error, Now at) override { executor.onWorkerLost(id, error, at); }
+    void onOffersChanged(Now) override {}
 
     shoset::Message command(const std::string& method, const std::string& target, Headers headers = {})
     {

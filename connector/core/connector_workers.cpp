@@ -1,0 +1,52 @@
+// What the connector's workers say, and what the aggregators are told of them.
+#include "connector/core/connector.hpp"
+#include "shoset/base/limits.hpp"
+
+#include <algorithm>
+
+namespace mesh::connector {
+
+using shoset::Link;
+
+void Connector::onWorkerMessage(WorkerId id, const LocalPeer& peer, std::string_view frame, Now now)
+{
+    workers.onMessage(id, peer, frame, now);
+}
+
+void Connector::onWorkerGone(WorkerId id, Now now)
+{
+    workers.onGone(id, now);
+}
+
+void Connector::onOffersChanged(Now now)
+{
+    offersTold = std::max<std::uint64_t>(offersTold, 1);
+    for (const auto& [id, link] : links) {
+        tellOffers(*link, now);
+    }
+}
+
+// As announce(), but over a link only whose aggregator knows this record: another would give up the frame that it is in.
+void Connector::tellOffers(const Link& destination, Now now)
+{
+    if (offersTold == 0) {
+        return;
+    }
+    Link* way = nullptr;
+    for (const auto& [id, link] : links) {
+        const bool open = link->isUp() && (link->peerCapabilities() & shoset::capabilityOffers) != 0;
+        if (open && (way == nullptr || link.get() == &destination)) {
+            way = link.get();
+        }
+    }
+    if (way == nullptr || (destination.isUp() && way != &destination)) {
+        return;
+    }
+    if (!destination.isUp()) {
+        announceAgainAt = std::min(announceAgainAt, now.mono + limits::memberPollInterval);
+    }
+    shoset::Offers offers{self.incarnation, ++offersTold, workers.offers()};
+    way->append({{}, way->assignedName(), destination.peer(), std::move(offers)}, {}, 0, never, now, limits::maxHops);
+}
+
+}  // namespace mesh::connector

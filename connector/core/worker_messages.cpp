@@ -1,0 +1,235 @@
+#include "connector/core/worker_messages.hpp"
+
+#include "shoset/base/limits.hpp"
+#include "shoset/core/json_text.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <utility>
+
+namespace mesh::connector {
+
+namespace {
+
+using nlohmann::json;
+using shoset::ReplyState;
+
+constexpr std::size_t wordDepth = 4;  // of a message around the schemas or the payload in it
+
+Error wordError(const std::string& sentence)
+{
+    return {Code::invalidArgument, sentence};
+}
+
+// Empty where it is missing or no text.
+std::string textIn(const json& object, const char* name)
+{
+    const auto found = object.find(name);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::string cutTo(std::string text, std::size_t bytes)
+{
+    if (text.size() > bytes) {
+        while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U) {
+            --bytes;
+        }
+        text.resize(bytes);
+    }
+    return text;
+}
+
+Result<WorkerVersion> versionFrom(const std::string& text)
+{
+    WorkerVersion version;
+    const char* const end = text.data() + text.size();
+    const auto [dot, error] = std::from_chars(text.data(), end, version.major);
+    if (error == std::errc() && dot != end && *dot == '.' && version.major > 0) {
+        const auto [after, problem] = std::from_chars(dot + 1, end, version.minor);
+        if (problem == std::errc() && after == end) {
+            return version;
+        }
+    }
+    return wordError("expected 'version' as \"MAJOR.MINOR\", from \"1.0\"");
+}
+
+Result<WorkerRegister::Command> servedFrom(const json& entry)
+{
+    WorkerRegister::Command command;
+    command.name = entry.is_object() ? textIn(entry, "name") : std::string();
+    if (!isValidName(command.name)) {
+        return wordError("expected a 'name' of letters, digits, '.', '_' and '-', at most 63, for each of 'commands'");
+    }
+    if (const auto schema = entry.find("schema"); schema != entry.end() && !schema->is_null()) {
+        command.schema = schema->dump();
+    }
+    return command;
+}
+
+Result<WorkerMessage> registerFrom(const json& document)
+{
+    if (document.value("protocol", json()) != workerProtocol) {
+        return wordError("expected 'protocol' " + std::to_string(workerProtocol) + ": this is the connector's");
+    }
+    WorkerRegister out;
+    out.worker = textIn(document, "worker");
+    out.type = textIn(document, "type");
+    if (!isValidName(out.worker) || !isValidName(out.type)) {
+        return wordError("expected names of letters, digits, '.', '_' and '-', at most 63, for 'worker' and 'type'");
+    }
+    const Result<WorkerVersion> version = versionFrom(textIn(document, "version"));
+    if (!version) {
+        return version.error();
+    }
+    out.version = *version;
+    const json commands = document.value("commands", json());
+    if (!commands.is_array() || commands.empty() || commands.size() > limits::maxWorkerCommands) {
+        return wordError("expected 1 to " + std::to_string(limits::maxWorkerCommands) + " 'commands'");
+    }
+    for (const json& entry : commands) {
+        Result<WorkerRegister::Command> command = servedFrom(entry);
+        if (!command) {
+            return command.error();
+        }
+        out.commands.push_back(std::move(*command));
+    }
+    return WorkerMessage(std::move(out));
+}
+
+void failWith(WorkerReply& reply, const char* failure, std::string text)
+{
+    reply.state = ReplyState::fail;
+    reply.failure = failure;
+    reply.text = std::move(text);
+    reply.payload.clear();
+}
+
+Result<WorkerMessage> replyFrom(const json& document)
+{
+    const Result<MessageId> id = MessageId::fromHex(textIn(document, "id"));
+    if (!id) {
+        return wordError("expected the command's 'id' in a reply");
+    }
+    WorkerReply out;
+    out.id = *id;
+    out.text = cutTo(textIn(document, "text"), limits::maxReplyTextBytes);
+    const std::string state = textIn(document, "state");
+    if (state == "ON_GOING") {
+        out.state = ReplyState::onGoing;
+        const json progress = document.value("progress", json(0));
+        if (!progress.is_number() || progress < 0 || progress > 100) {
+            return wordError("expected a 'progress' of 0 to 100");
+        }
+        out.progress = static_cast<std::uint32_t>(progress.get<double>());
+        return WorkerMessage(std::move(out));
+    }
+    if (state == "FAIL") {
+        out.state = ReplyState::fail;
+        out.failure = cutTo(textIn(document, "failure"), limits::maxFailureCodeBytes);
+        out.failure = out.failure.empty() ? "failed" : std::move(out.failure);
+    } else if (state != "SUCCESS") {
+        return wordError("expected a 'state' of ON_GOING, SUCCESS or FAIL");
+    }
+    if (const auto payload = document.find("payload"); payload != document.end()) {
+        out.payload = payload->dump();
+    }
+    if (out.payload.size() > limits::maxPayloadBytes) {
+        failWith(out, "reply_too_large",
+                 "it was executed, but its answer is longer than " + std::to_string(limits::maxPayloadBytes) + " bytes");
+    }
+    return WorkerMessage(std::move(out));
+}
+
+std::string written(const json& document)
+{
+    return document.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string wordWithReason(const char* word, std::string_view reason)
+{
+    return written({{"message", word}, {"reason", reason}});
+}
+
+}  // namespace
+
+std::string versionText(const WorkerVersion& version)
+{
+    return std::to_string(version.major) + "." + std::to_string(version.minor);
+}
+
+Result<WorkerMessage> parseWorkerMessage(std::string_view frame)
+{
+    constexpr std::size_t depth = limits::maxPayloadDepth + wordDepth;
+    if (Result<void> fits = shoset::checkJsonBounds(frame, limits::maxWorkerFrameBytes, depth); !fits) {
+        return fits.error();
+    }
+    const json document = json::parse(frame, nullptr, false);
+    if (!document.is_object()) {
+        return wordError("expected one JSON object in UTF-8 in each frame");
+    }
+    const std::string word = textIn(document, "message");
+    if (word == "register") {
+        return registerFrom(document);
+    }
+    if (word == "reply") {
+        return replyFrom(document);
+    }
+    if (word == "ping") {
+        return WorkerMessage(WorkerPing{});
+    }
+    if (word == "drain") {
+        return WorkerMessage(WorkerDrain{});
+    }
+    if (word == "bye") {
+        return WorkerMessage(WorkerBye{cutTo(textIn(document, "reason"), limits::maxReplyTextBytes)});
+    }
+    return wordError("expected a 'message' of register, reply, ping, drain or bye");
+}
+
+// The payload is JSON that was checked before, and stands in it as it is.
+std::string commandFor(const WorkerTask& task, Now now)
+{
+    json document{{"message", "command"}, {"id", task.id.hex()}, {"name", task.name}, {"user", task.user}};
+    document["deadline_ms"] = task.deadline == never ? toMillis(limits::maxRequestDeadline) : toMillis(task.deadline - now.mono);
+    std::string text = written(document);
+    text.insert(text.size() - 1, ",\"payload\":" + task.payload);
+    return text;
+}
+
+std::string registeredWord()
+{
+    return written({{"message", "registered"}, {"protocol", workerProtocol}, {"heartbeat_ms", toMillis(limits::workerHeartbeat)}});
+}
+
+std::string refusedWord(std::string_view reason)
+{
+    return wordWithReason("refused", reason);
+}
+
+std::string byeWord(std::string_view reason)
+{
+    return wordWithReason("bye", reason);
+}
+
+std::string drainWord()
+{
+    return R"({"message":"drain"})";
+}
+
+std::string drainedWord()
+{
+    return R"({"message":"drained"})";
+}
+
+std::string pongWord()
+{
+    return R"({"message":"pong"})";
+}
+
+std::string strangerWord()
+{
+    return R"({"message":"stranger"})";
+}
+
+}  // namespace mesh::connector

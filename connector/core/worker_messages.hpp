@@ -1,0 +1,76 @@
+#pragma once
+
+#include "shoset/base/ids.hpp"
+#include "shoset/base/result.hpp"
+#include "shoset/base/time.hpp"
+#include "shoset/core/message.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+// What a worker and its connector say to each other: one JSON object a frame, described in connector/worker/README.md.
+namespace mesh::connector {
+
+constexpr std::uint32_t workerProtocol = 1;
+
+struct WorkerVersion {
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+    auto operator<=>(const WorkerVersion&) const = default;
+};
+std::string versionText(const WorkerVersion& version);
+
+struct WorkerRegister {
+    struct Command {
+        std::string name;
+        std::string schema;  // JSON in its shortest form; empty: any payload
+    };
+    std::string worker;  // its name: of those of one name a newer version takes the older one's place
+    std::string type;    // connector type
+    WorkerVersion version;
+    std::vector<Command> commands;
+};
+
+struct WorkerReply {
+    MessageId id;
+    shoset::ReplyState state = shoset::ReplyState::success;
+    std::uint32_t progress = 0;  // percent, of ON_GOING
+    std::string text;            // what it is doing, or why it failed
+    std::string failure;         // of FAIL: its own code, never empty
+    std::string payload;         // JSON in its shortest form, or empty
+};
+
+struct WorkerPing {};
+struct WorkerDrain {};  // it wants no further command
+struct WorkerBye {
+    std::string reason;
+};
+
+using WorkerMessage = std::variant<WorkerRegister, WorkerReply, WorkerPing, WorkerDrain, WorkerBye>;
+
+// Code::invalidArgument with a sentence for who writes the worker. Names and numbers are checked, whether it may serve the
+// commands is not. A reply whose texts are too long is cut, one whose payload is too large is a FAIL: it was executed.
+Result<WorkerMessage> parseWorkerMessage(std::string_view frame);
+
+// A command on its way to a worker.
+struct WorkerTask {
+    MessageId id;
+    std::string name;
+    std::string payload;  // JSON
+    std::string user;     // on whose behalf
+    Instant deadline = never;
+};
+std::string commandFor(const WorkerTask& task, Now now);
+std::string registeredWord();
+std::string refusedWord(std::string_view reason);
+std::string byeWord(std::string_view reason);  // it may attach again
+std::string drainWord();                       // it will get no further command
+std::string drainedWord();                     // and the last one has ended
+std::string pongWord();
+std::string strangerWord();  // to one that is not registered: it should be, first
+
+}  // namespace mesh::connector

@@ -1,0 +1,64 @@
+#include "connector/core/worker_rules.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace mesh::connector {
+
+namespace {
+
+// What the kernel says of a user whom this process's user namespace does not know: it could be anybody.
+constexpr std::uint32_t overflowUid = 65534;
+
+bool concerns(const WorkerRules::Grant& grant, const LocalPeer& peer)
+{
+    return peer.uid != overflowUid && (grant.uids.contains(peer.uid) || (grant.gid && *grant.gid == peer.gid));
+}
+
+}  // namespace
+
+std::optional<LocalPeer> parseLocalPeer(std::string_view text)
+{
+    LocalPeer peer;
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    for (std::uint32_t* part : {&peer.uid, &peer.gid, &peer.pid}) {
+        if (part != &peer.uid && (at == end || *at++ != ':')) {
+            return std::nullopt;
+        }
+        const auto [after, error] = std::from_chars(at, end, *part);
+        if (error != std::errc()) {
+            return std::nullopt;
+        }
+        at = after;
+    }
+    return at == end ? std::optional(peer) : std::nullopt;
+}
+
+bool matchesCommand(std::string_view pattern, std::string_view name)
+{
+    if (pattern == "*" || pattern == name) {
+        return true;
+    }
+    return pattern.ends_with(".*") && name.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+bool isReservedCommand(std::string_view name)
+{
+    return name == "redfish" || name == "mesh" || name.starts_with("redfish.") || name.starts_with("mesh.");
+}
+
+bool WorkerRules::mayAttach(const LocalPeer& peer) const
+{
+    return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) { return concerns(grant, peer); });
+}
+
+bool WorkerRules::mayServe(const LocalPeer& peer, std::string_view command) const
+{
+    return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
+        return concerns(grant, peer) && std::any_of(grant.commands.begin(), grant.commands.end(),
+                                                    [&](const std::string& each) { return matchesCommand(each, command); });
+    });
+}
+
+}  // namespace mesh::connector

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mesh::connector {
+
+// A process on this machine, as the kernel proves it.
+struct LocalPeer {
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::uint32_t pid = 0;
+    bool operator==(const LocalPeer&) const = default;
+};
+
+// "1000:1000:4711", as it stands behind the endpoint in ZAP's address field; nullopt for anything else.
+std::optional<LocalPeer> parseLocalPeer(std::string_view text);
+
+// `pattern` is a command's name, or "power.*" for all that begin with "power.", or "*".
+bool matchesCommand(std::string_view pattern, std::string_view name);
+// Of the mesh itself and of the built-in worker: "redfish.…" and "mesh.…".
+bool isReservedCommand(std::string_view name);
+
+// Which users may serve which commands as workers. Without a grant nobody may attach.
+class WorkerRules {
+public:
+    struct Grant {
+        std::set<std::uint32_t> uids;
+        std::optional<std::uint32_t> gid;  // of the process; the members of a group beyond that are in `uids`
+        std::vector<std::string> commands;
+    };
+    WorkerRules() = default;
+    explicit WorkerRules(std::vector<Grant> given) : grants(std::move(given)) {}
+
+    bool mayAttach(const LocalPeer& peer) const;
+    bool mayServe(const LocalPeer& peer, std::string_view command) const;
+
+private:
+    std::vector<Grant> grants;
+};
+
+}  // namespace mesh::connector
