@@ -1,5 +1,6 @@
 #include "connector/config.hpp"
 
+#include "connector/local_users.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/config/reader.hpp"
 #include "shoset/host/files.hpp"
@@ -11,6 +12,9 @@
 namespace mesh::connector {
 
 namespace {
+
+constexpr const char* defaultWorkerSocket = "/run/bmcmesh/worker.sock";
+constexpr std::size_t maxSocketPath = 107;  // of the kernel
 
 std::string hostOf(const std::string& url)
 {
@@ -50,12 +54,70 @@ std::string readTarget(config::Reader& reader, config::Section target, Config& o
     return out.target.auth == BmcTarget::Auth::none ? target.text("password_file", "") : target.text("password_file");
 }
 
+// Who is meant by one entry of workers.allow; the error is for its line.
+Result<WorkerRules::Grant> grantedTo(config::Section& entry)
+{
+    WorkerRules::Grant grant;
+    if (entry.has("user") + entry.has("group") + entry.has("uid") != 1) {
+        return Error{Code::invalidArgument, "expected one of 'user', 'group' and 'uid'"};
+    }
+    if (entry.has("uid")) {
+        grant.uids.insert(static_cast<std::uint32_t>(entry.number("uid", 0, std::numeric_limits<std::uint32_t>::max())));
+    } else if (entry.has("user")) {
+        const Result<std::uint32_t> uid = userIdOf(entry.text("user"));
+        if (!uid) {
+            return uid.error();
+        }
+        grant.uids.insert(*uid);
+    } else {
+        Result<LocalGroup> group = groupOf(entry.text("group"));
+        if (!group) {
+            return group.error();
+        }
+        grant.gid = group->gid;
+        grant.uids = std::move(group->members);
+    }
+    return grant;
+}
+
+void readWorkers(config::Reader& reader, config::Section workers, Config& out)
+{
+    if (!workers.present()) {
+        return;
+    }
+    out.workerSocket = workers.text("socket", defaultWorkerSocket);
+    if (!out.workerSocket.starts_with('/') || out.workerSocket.size() > maxSocketPath) {
+        reader.complain(workers, "expected a path from / of at most " + std::to_string(maxSocketPath) + " bytes for 'socket'");
+    }
+    std::vector<WorkerRules::Grant> grants;
+    for (config::Section entry : workers.sections("allow")) {
+        Result<WorkerRules::Grant> grant = grantedTo(entry);
+        if (!grant) {
+            reader.complain(entry, grant.error().message);
+            continue;
+        }
+        grant->commands = entry.texts("commands");
+        if (grant->commands.empty()) {
+            reader.complain(entry, "expected 'commands': names, or the like of power.*");
+        }
+        grants.push_back(std::move(*grant));
+    }
+    if (grants.empty()) {
+        reader.complain(workers, "expected 'allow' to name at least one user: nobody else may attach");
+    }
+    out.settings.workers = WorkerRules(std::move(grants));
+}
+
 Result<LocalPolicy> loadPolicy(const std::string& path)
 {
     config::Reader reader(path);
     std::vector<LocalPolicy::Rule> rules;
     for (config::Section entry : reader.root().sections("refuse")) {
-        rules.push_back({entry.texts("methods"), entry.text("path")});
+        if (entry.has("command")) {
+            rules.push_back({{}, {}, entry.text("command")});
+        } else {
+            rules.push_back({entry.texts("methods"), entry.text("path")});
+        }
     }
     if (Result<void> fine = reader.finish(); !fine) {
         return fine.error();
@@ -89,6 +151,7 @@ Result<Config> loadConfig(const std::string& path)
     out.settings.assignment = connector.number("assignment", 0, std::numeric_limits<std::uint64_t>::max());
     readAggregators(reader, root, out);
     const std::string passwordFile = readTarget(reader, root.section("target"), out);
+    readWorkers(reader, root.section("workers"), out);
     const std::string policyFile = root.section("policy").text("file", "");
     if (Result<void> fine = reader.finish(); !fine) {
         return fine.error();

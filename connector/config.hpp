@@ -11,6 +11,7 @@ namespace mesh::connector {
 struct Config {
     std::string name;
     std::string keyFile;
+    std::string workerSocket;  // path; empty: no worker may attach
     BmcTarget target;
     ConnectorSettings settings;
 };

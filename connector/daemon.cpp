@@ -87,6 +87,9 @@ Result<void> Daemon::start()
     if (Result<void> ready = bmc.configure(); !ready) {
         return ready.error();
     }
+    if (Result<void> open = openWorkerSocket(); !open) {
+        return open;
+    }
     core.start(loop.now());
     if (!dialFailure && !core.knowsList()) {
         return dialFailure;
@@ -95,6 +98,33 @@ Result<void> Daemon::start()
     notify.ready();
     watchdog.start();
     return {};
+}
+
+Result<void> Daemon::openWorkerSocket()
+{
+    if (config.workerSocket.empty()) {
+        return {};
+    }
+    WorkerSocketHandlers handlers;
+    handlers.onMessage = [this](WorkerId id, const LocalPeer& peer, std::string_view frame) {
+        core.onWorkerMessage(id, peer, frame, loop.now());
+    };
+    handlers.onGone = [this](WorkerId id) { core.onWorkerGone(id, loop.now()); };
+    handlers.onBatchEnd = [this] { endTurn(); };
+    handlers.isBusy = [this] { return core.attachedWorkers().busy() > 0; };
+    Result<std::unique_ptr<WorkerSocket>> opened =
+        WorkerSocket::open(context, loop.context(), config.workerSocket, config.settings.workers, std::move(handlers));
+    if (!opened) {
+        return opened.error();
+    }
+    workers = std::move(*opened);
+    log::info("workers", {{"socket", config.workerSocket}});
+    return {};
+}
+
+Code Daemon::sendToWorker(WorkerId id, std::string word)
+{
+    return workers ? workers->send(id, std::move(word)) : Code::notSent;
 }
 
 Result<void> Daemon::loadKeys()
@@ -241,6 +271,11 @@ void Daemon::flush()
     if (const std::size_t up = core.linksUp(); up != lastLinksUp) {
         log::info("links", {{"up", up}, {"of", core.linksDialled()}});
         lastLinksUp = up;
+    }
+    if (const std::size_t attached = core.attachedWorkers().attached(); attached != lastAttached) {
+        const WorkerCounters& seen = core.attachedWorkers().counters();
+        log::info("workers", {{"attached", attached}, {"ended", seen.gone}, {"refused", seen.refused}});
+        lastAttached = attached;
     }
 }
 

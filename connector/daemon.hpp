@@ -6,6 +6,7 @@
 #include "connector/key_files.hpp"
 #include "connector/redfish/client.hpp"
 #include "connector/state_files.hpp"
+#include "connector/worker_socket.hpp"
 #include "shoset/host/blocking_worker.hpp"
 #include "shoset/host/loop.hpp"
 #include "shoset/host/notify.hpp"
@@ -40,6 +41,7 @@ public:
     void makeKey(std::string note) override;
     void adoptKey() override;
     void dropKey() override;
+    Code sendToWorker(WorkerId id, std::string word) override;
 
     std::size_t linksUp() const { return core.linksUp(); }
 
@@ -52,6 +54,7 @@ private:
     };
     Result<void> loadState();
     Result<void> loadKeys();
+    Result<void> openWorkerSocket();
     shoset::DialerHandlers handlersOf(shoset::LinkId link);
     void disconnected(shoset::LinkId link);
     void endTurn() { turns.end(); }
@@ -71,11 +74,13 @@ private:
     std::unique_ptr<BmcTurn> bmcTurn;
     RedfishClient bmc;
     Connector core;
+    std::unique_ptr<WorkerSocket> workers;  // if the configuration has one
     std::map<shoset::LinkId, Way> ways;
     Result<void> dialFailure;  // the first, while starting
     host::Turns turns;
     host::Watchdog watchdog;
     std::size_t lastLinksUp = 0;
+    std::size_t lastAttached = 0;
     bool stopping = false;
     std::uint64_t framesDropped = 0;
 };

@@ -1,0 +1,75 @@
+#include "connector/config.hpp"
+
+#include "connector/tests/support.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace mesh::connector {
+namespace {
+
+struct ConfigTest : testing::Test {
+    TemporaryFolder folder;
+
+    Result<Config> load(const std::string& more)
+    {
+        const std::string key(40, '0');
+        write(folder / "connector.yaml", "connector: { name: s1, key: /k }\n"
+                                         "aggregators: [ { name: a, endpoint: \"tcp://127.0.0.1:1\", key: \"" + key + "\" } ]\n"
+                                         "target: { url: \"http://127.0.0.1\" }\n" + more);
+        return loadConfig(folder / "connector.yaml");
+    }
+    std::string problem(const std::string& more)
+    {
+        const Result<Config> loaded = load(more);
+        return loaded ? "none" : loaded.error().message;
+    }
+};
+
+TEST_F(ConfigTest, WorkersAreOffUnlessConfigured)
+{
+    const Result<Config> loaded = load("");
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_TRUE(loaded->workerSocket.empty());
+    EXPECT_FALSE(loaded->settings.workers.mayAttach({0, 0, 1}));
+}
+
+TEST_F(ConfigTest, WorkersAreAllowedByUserGroupAndNumber)
+{
+    const Result<Config> loaded = load("workers: { allow: [ { user: root, commands: [power.*] }, { group: root, commands: [fan.speed] },"
+                                       " { uid: 4711, commands: [\"*\"] } ] }\n");
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(loaded->workerSocket, "/run/bmcmesh/worker.sock");
+    const WorkerRules& rules = loaded->settings.workers;
+    EXPECT_TRUE(rules.mayServe({0, 1, 1}, "power.cycle"));
+    EXPECT_FALSE(rules.mayServe({0, 1, 1}, "fan.speed"));
+    EXPECT_TRUE(rules.mayServe({5, 0, 1}, "fan.speed"));
+    EXPECT_TRUE(rules.mayServe({4711, 1, 1}, "anything"));
+    EXPECT_FALSE(rules.mayAttach({4712, 1, 1}));
+}
+
+TEST_F(ConfigTest, WhatIsWrongWithWorkersIsSaid)
+{
+    EXPECT_NE(problem("workers: { socket: /run/w }\n").find("'allow'"), std::string::npos);
+    EXPECT_NE(problem("workers: { allow: [ { commands: [a] } ] }\n").find("'user', 'group' and 'uid'"), std::string::npos);
+    EXPECT_NE(problem("workers: { allow: [ { uid: 1, user: root, commands: [a] } ] }\n").find("one of"), std::string::npos);
+    EXPECT_NE(problem("workers: { allow: [ { user: no-such-user, commands: [a] } ] }\n").find("no user 'no-such-user'"),
+              std::string::npos);
+    EXPECT_NE(problem("workers: { allow: [ { uid: 1 } ] }\n").find("'commands'"), std::string::npos);
+    EXPECT_NE(problem("workers: { socket: w, allow: [ { uid: 1, commands: [a] } ] }\n").find("'socket'"), std::string::npos);
+    EXPECT_NE(problem("worker: { }\n").find("worker"), std::string::npos);
+}
+
+TEST_F(ConfigTest, ThePolicyOfTheMachineForbidsCommandsToo)
+{
+    write(folder / "policy.yaml", "refuse: [ { methods: [POST], path: Systems/* }, { command: power.* } ]\n");
+    const Result<Config> loaded = load("policy: { file: " + (folder / "policy.yaml") + " }\n");
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(loaded->settings.policy.refusesCommand("power.cycle"), "power.*");
+    EXPECT_FALSE(loaded->settings.policy.refusesCommand("fan.speed"));
+    EXPECT_TRUE(loaded->settings.policy.refuses("POST", "Systems/1"));
+    EXPECT_FALSE(loaded->settings.policy.refuses("GET", "power.cycle"));
+}
+
+}  // namespace
+}  // namespace mesh::connector

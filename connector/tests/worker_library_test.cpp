@@ -1,0 +1,132 @@
+#include "connector/tests/support.hpp"
+#include "connector/worker/worker.hpp"
+#include "connector/worker_socket.hpp"
+#include "shoset/base/limits.hpp"
+#include "shoset/host/loop.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+
+namespace mesh::connector {
+namespace {
+
+using shoset::ReplyState;
+
+// The library for C++ against the connector's socket and core, each on a thread of its own.
+struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
+    TemporaryFolder folder;
+    boost::asio::io_context loop;
+    shoset::Context context = *shoset::Context::create();
+    Workers workers{WorkerRules({{{::getuid()}, {}, {"test.*"}}}), *this, *this};
+    std::unique_ptr<WorkerSocket> socket;
+    std::vector<WorkerReply> replies;
+    worker::Worker played{{"played", "bench", "1.0", folder / "worker.sock"}};
+    Result<void> ended;
+    std::thread thread;
+
+    void SetUp() override { open(); }
+    void TearDown() override
+    {
+        played.stop();
+        if (thread.joinable()) {
+            EXPECT_TRUE(runUntil(loop, [this] { return over.load(); }));
+            thread.join();
+        }
+    }
+    void open()
+    {
+        WorkerSocketHandlers handlers;
+        handlers.onMessage = [this](WorkerId id, const LocalPeer& peer, std::string_view frame) {
+            workers.onMessage(id, peer, frame, host::systemNow());
+        };
+        handlers.onGone = [this](WorkerId id) { workers.onGone(id, host::systemNow()); };
+        handlers.onBatchEnd = [] {};
+        handlers.isBusy = [] { return true; };
+        socket = std::move(*WorkerSocket::open(context, loop, folder / "worker.sock", WorkerRules({{{::getuid()}, {}, {"test.*"}}}),
+                                               std::move(handlers)));
+    }
+    void start()
+    {
+        thread = std::thread([this] {
+            ended = played.run(2);
+            over = true;
+        });
+    }
+    std::vector<WorkerReply> resultOf(const std::string& name, const std::string& payload)
+    {
+        replies.clear();
+        shoset::Command command;
+        command.name = name;
+        SeededRng rng(++seed);
+        const Now now = host::systemNow();
+        EXPECT_TRUE(workers.give(command, {MessageId::make(now.wall, rng), name, payload, "joe", now.mono + 10s}, {}, now).ok());
+        EXPECT_TRUE(runUntil(loop, [this] { return !replies.empty() && replies.back().state != ReplyState::onGoing; }));
+        return replies;
+    }
+
+    Code sendToWorker(WorkerId id, std::string word) override { return socket->send(id, std::move(word)); }
+    void onWorkerReply(WorkerReply reply, Now) override { replies.push_back(std::move(reply)); }
+    void onWorkerLost(const MessageId&, const Error&, Now) override { ++lost; }
+    void onOffersChanged(Now) override {}
+
+    std::atomic<bool> over = false;
+    std::uint64_t seed = 0;
+    int lost = 0;
+};
+
+TEST_F(WorkerLibraryTest, CommandsAreExecutedWithProgressAndFailuresHaveTheirCode)
+{
+    played.serve("test.echo", "", [](const std::string& payload, worker::Call& call) {
+        call.progress(40, "for " + call.user());
+        return worker::Outcome::done(payload);
+    });
+    played.serve("test.fail", "", [](const std::string&, worker::Call& call) {
+        return worker::Outcome::failed("as_asked", call.remaining() > std::chrono::seconds(5) ? "in time" : "late");
+    });
+    played.serve("test.throw", "", [](const std::string&, worker::Call&) -> worker::Outcome { throw std::runtime_error("oh"); });
+    start();
+    ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
+    std::vector<WorkerReply> said = resultOf("test.echo", R"({"a":1})");
+    ASSERT_EQ(said.size(), 2U);
+    EXPECT_EQ(said[0].progress, 40U);
+    EXPECT_EQ(said[0].text, "for joe");
+    EXPECT_EQ(said[1].payload, R"({"a":1})");
+    said = resultOf("test.fail", "{}");
+    EXPECT_EQ(said.back().failure + ": " + said.back().text, "as_asked: in time");
+    said = resultOf("test.throw", "{}");
+    EXPECT_EQ(said.back().failure + ": " + said.back().text, "exception: oh");
+    played.stop();
+    ASSERT_TRUE(runUntil(loop, [this] { return over.load(); }));
+    EXPECT_TRUE(ended.ok());
+    EXPECT_EQ(workers.attached(), 0U);
+    EXPECT_EQ(lost, 0);
+}
+
+TEST_F(WorkerLibraryTest, ARefusalEndsItWithTheReason)
+{
+    played.serve("other.thing", "", [](const std::string&, worker::Call&) { return worker::Outcome::done(); });
+    start();
+    ASSERT_TRUE(runUntil(loop, [this] { return over.load(); }));
+    ASSERT_FALSE(ended.ok());
+    EXPECT_NE(ended.error().message.find("other.thing"), std::string::npos) << ended.error().message;
+}
+
+TEST_F(WorkerLibraryTest, ItAttachesAgainWhenTheConnectorWasRestarted)
+{
+    played.serve("test.echo", "", [](const std::string& payload, worker::Call&) { return worker::Outcome::done(payload); });
+    start();
+    ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
+    socket.reset();
+    open();
+    workers.onTimer({host::systemNow().mono + 2 * limits::workerPatience, {}});
+    ASSERT_EQ(workers.attached(), 0U);
+    ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
+    EXPECT_EQ(resultOf("test.echo", "7").back().payload, "7");
+}
+
+}  // namespace
+}  // namespace mesh::connector

@@ -1,0 +1,339 @@
+#include "connector/worker/worker.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace mesh::worker {
+
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto firstHeartbeat = 2000ms;  // until the connector has said how often
+constexpr auto unconnectedPause = 200ms;
+
+std::string compact(const json& message)
+{
+    return message.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+class Worker::Service {
+public:
+    explicit Service(About given) : about(std::move(given)), wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), context(zmq_ctx_new()) {}
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+    ~Service()
+    {
+        closeSocket();
+        zmq_ctx_term(context);
+        ::close(wake);
+    }
+
+    struct Served {
+        json schema;
+        Function function;
+    };
+    Result<void> run(std::size_t threads);
+    // Async-signal-safe.
+    void poke()
+    {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto put = ::write(wake, &one, sizeof one);
+    }
+    void post(const json& reply);
+
+    const About about;
+    std::map<std::string, Served> commands;
+    std::atomic<bool> stopping = false;
+
+private:
+    class Execution;
+    enum class Next { goOn, ended, refused };
+    void connect();
+    void closeSocket();
+    Next turn();
+    Next take(const json& message);
+    void sendReplies();
+    void keepInTouch();
+    bool send(const json& message);
+    std::string receive();
+    void work();
+
+    // Of the thread that runs run().
+    const int wake;
+    void* const context;
+    void* socket = nullptr;
+    bool registered = false;
+    bool asked = false;
+    bool drainSent = false;
+    std::chrono::milliseconds heartbeat = firstHeartbeat;
+    Clock::time_point heardAt;
+    Clock::time_point beatAt;
+    std::set<std::string> running;
+    std::string refusal;
+
+    // Shared with the threads of the functions.
+    std::mutex mutex;
+    std::condition_variable more;
+    std::deque<json> tasks;
+    std::deque<json> replies;
+    bool closed = false;
+};
+
+class Worker::Service::Execution final : public Call {
+public:
+    Execution(Service& owner, const json& message)
+        : service(owner), ownId(message.at("id").get<std::string>()), ownUser(message.value("user", "")),
+          ends(Clock::now() + std::chrono::milliseconds(message.value("deadline_ms", 0)))
+    {
+    }
+    void progress(unsigned percent, std::string_view text) override
+    {
+        service.post({{"message", "reply"}, {"id", ownId}, {"state", "ON_GOING"}, {"progress", std::min(percent, 100U)}, {"text", text}});
+    }
+    const std::string& id() const override { return ownId; }
+    const std::string& user() const override { return ownUser; }
+    std::chrono::milliseconds remaining() const override
+    {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(ends - Clock::now());
+    }
+    void execute(const json& message);
+
+private:
+    Service& service;
+    const std::string ownId;
+    const std::string ownUser;
+    const Clock::time_point ends;
+};
+
+void Worker::Service::Execution::execute(const json& message)
+{
+    Outcome outcome;
+    try {
+        outcome = service.commands.at(message.at("name").get<std::string>()).function(message.at("payload").dump(), *this);
+    } catch (const std::exception& problem) {
+        outcome = Outcome::failed("exception", problem.what());
+    }
+    json payload = outcome.payload.empty() ? json() : json::parse(outcome.payload, nullptr, false);
+    if (payload.is_discarded()) {
+        outcome = Outcome::failed("no_json", "the command's answer is no JSON");
+    }
+    json reply{{"message", "reply"}, {"id", ownId}, {"state", outcome.success ? "SUCCESS" : "FAIL"}};
+    if (!outcome.success) {
+        reply["failure"] = outcome.failure;
+        reply["text"] = outcome.text;
+    }
+    if (!outcome.payload.empty() && !payload.is_discarded()) {
+        reply["payload"] = std::move(payload);
+    }
+    service.post(reply);
+}
+
+void Worker::Service::post(const json& reply)
+{
+    {
+        const std::lock_guard lock(mutex);
+        replies.push_back(reply);
+    }
+    poke();
+}
+
+void Worker::Service::work()
+{
+    std::unique_lock lock(mutex);
+    while (true) {
+        more.wait(lock, [this] { return closed || !tasks.empty(); });
+        if (tasks.empty()) {
+            return;
+        }
+        const json task = std::move(tasks.front());
+        tasks.pop_front();
+        lock.unlock();
+        Execution(*this, task).execute(task);
+        lock.lock();
+    }
+}
+
+Result<void> Worker::Service::run(std::size_t threads)
+{
+    if (wake < 0 || context == nullptr) {
+        return Error{Code::unavailable, "no descriptors are left"};
+    }
+    std::vector<std::thread> pool;
+    for (std::size_t i = 0; i < threads; ++i) {
+        pool.emplace_back([this] { work(); });
+    }
+    connect();
+    Next next = Next::goOn;
+    while (next == Next::goOn) {
+        next = turn();
+    }
+    {
+        const std::lock_guard lock(mutex);
+        closed = true;
+    }
+    more.notify_all();
+    for (std::thread& thread : pool) {
+        thread.join();
+    }
+    return next == Next::refused ? Result<void>(Error{Code::refused, refusal}) : Result<void>();
+}
+
+void Worker::Service::closeSocket()
+{
+    if (socket != nullptr) {
+        zmq_close(std::exchange(socket, nullptr));
+    }
+}
+
+void Worker::Service::connect()
+{
+    closeSocket();
+    socket = zmq_socket(context, ZMQ_DEALER);
+    const auto set = [this](int option, int value) { zmq_setsockopt(socket, option, &value, sizeof value); };
+    set(ZMQ_LINGER, 500);
+    set(ZMQ_IMMEDIATE, 1);
+    set(ZMQ_RECONNECT_IVL, 100);
+    set(ZMQ_RECONNECT_IVL_MAX, 2000);
+    zmq_connect(socket, ("ipc://" + about.socket).c_str());
+    registered = asked = drainSent = false;
+    heardAt = Clock::now();
+}
+
+Worker::Service::Next Worker::Service::turn()
+{
+    const auto pause = registered ? heartbeat : std::chrono::milliseconds(unconnectedPause);
+    std::array<zmq_pollitem_t, 2> ready{{{socket, 0, ZMQ_POLLIN, 0}, {nullptr, wake, ZMQ_POLLIN, 0}}};
+    zmq_poll(ready.data(), static_cast<int>(ready.size()), static_cast<long>(pause.count()));
+    std::uint64_t pokes = 0;
+    [[maybe_unused]] const auto got = ::read(wake, &pokes, sizeof pokes);
+    sendReplies();
+    for (std::string word = receive(); !word.empty(); word = receive()) {
+        const Next next = take(json::parse(word, nullptr, false));
+        if (next != Next::goOn) {
+            return next;
+        }
+    }
+    keepInTouch();
+    return stopping && !registered && running.empty() ? Next::ended : Next::goOn;
+}
+
+Worker::Service::Next Worker::Service::take(const json& message)
+{
+    heardAt = Clock::now();
+    const std::string word = message.is_object() ? message.value("message", "") : "";
+    if (word == "command") {
+        running.insert(message.at("id").get<std::string>());
+        const std::lock_guard lock(mutex);
+        tasks.push_back(message);
+        more.notify_one();
+    } else if (word == "registered") {
+        registered = true;
+        heartbeat = std::chrono::milliseconds(message.value("heartbeat_ms", firstHeartbeat.count()));
+    } else if (word == "stranger" || word == "bye") {
+        registered = asked = drainSent = false;  // the connector began anew, or ends: attach again
+    } else if (word == "refused") {
+        refusal = message.value("reason", "");
+        return Next::refused;
+    }
+    return word == "drained" ? Next::ended : Next::goOn;
+}
+
+void Worker::Service::sendReplies()
+{
+    std::deque<json> out;
+    {
+        const std::lock_guard lock(mutex);
+        out.swap(replies);
+    }
+    for (const json& reply : out) {
+        send(reply);
+        if (reply.at("state") != "ON_GOING") {
+            running.erase(reply.at("id").get<std::string>());
+        }
+    }
+}
+
+void Worker::Service::keepInTouch()
+{
+    const Clock::time_point now = Clock::now();
+    if (!asked) {
+        json list = json::array();
+        for (const auto& [name, served] : commands) {
+            list.push_back({{"name", name}, {"schema", served.schema}});
+        }
+        asked = send({{"message", "register"}, {"protocol", 1}, {"worker", about.name}, {"type", about.type},
+                      {"version", about.version}, {"commands", list}});
+        heardAt = now;
+    } else if (now - beatAt >= heartbeat) {
+        beatAt = now;
+        send({{"message", "ping"}});
+    }
+    if (stopping && registered && !drainSent) {
+        drainSent = send({{"message", "drain"}});
+    }
+    if (asked && now - heardAt > 3 * heartbeat) {
+        connect();
+    }
+}
+
+bool Worker::Service::send(const json& message)
+{
+    const std::string text = compact(message);
+    return zmq_send(socket, text.data(), text.size(), ZMQ_DONTWAIT) >= 0;
+}
+
+std::string Worker::Service::receive()
+{
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    std::string text;
+    if (zmq_msg_recv(&message, socket, ZMQ_DONTWAIT) >= 0) {
+        text.assign(static_cast<const char*>(zmq_msg_data(&message)), zmq_msg_size(&message));
+    }
+    zmq_msg_close(&message);
+    return text;
+}
+
+Worker::Worker(About about) : service(std::make_unique<Service>(std::move(about))) {}
+Worker::~Worker() = default;
+
+void Worker::serve(const std::string& command, const std::string& schema, Function function)
+{
+    // What is no JSON is sent as a text, and refused by the connector with the command's name.
+    json rules = schema.empty() ? json() : json::parse(schema, nullptr, false);
+    service->commands[command] = {rules.is_discarded() ? json(schema) : std::move(rules), std::move(function)};
+}
+
+Result<void> Worker::run(std::size_t threads)
+{
+    return service->run(threads);
+}
+
+void Worker::stop()
+{
+    service->stopping = true;
+    service->poke();
+}
+
+}  // namespace mesh::worker

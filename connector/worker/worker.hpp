@@ -1,0 +1,67 @@
+#pragma once
+
+#include "shoset/base/result.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+// A worker of a bmcmesh connector: functions that the mesh may call. README.md says what that is, and how to begin.
+namespace mesh::worker {
+
+// How a command ended. Payloads are JSON texts, or empty.
+struct Outcome {
+    bool success = true;
+    std::string payload = {};
+    std::string failure = {};  // of one that failed: a code of the worker's own
+    std::string text = {};     // and why
+    static Outcome done(std::string payload = {}) { return {true, std::move(payload), {}, {}}; }
+    static Outcome failed(std::string failure, std::string text = {}) { return {false, {}, std::move(failure), std::move(text)}; }
+};
+
+// One execution of a command, for its function; only as long as that runs.
+class Call {
+public:
+    virtual ~Call() = default;
+    // As often as it likes; the newest is passed on now and then. 0 to 100 percent.
+    virtual void progress(unsigned percent, std::string_view text) = 0;
+    virtual const std::string& id() const = 0;
+    virtual const std::string& user() const = 0;  // on whose behalf
+    // Until nobody waits for the answer any more; negative afterwards.
+    virtual std::chrono::milliseconds remaining() const = 0;
+};
+
+class Worker {
+public:
+    struct About {
+        std::string name;     // of versions of one name a newer one takes the older one's place
+        std::string type;     // connector type
+        std::string version;  // "1.0"
+        std::string socket = "/run/bmcmesh/worker.sock";
+    };
+    // Runs on a thread of its own. What it throws is a failure with the code "exception".
+    using Function = std::function<Outcome(const std::string& payload, Call& call)>;
+
+    explicit Worker(About about);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    // Before run(). `schema`: of the payload, a JSON Schema as README.md names it; empty: any.
+    void serve(const std::string& command, const std::string& schema, Function function);
+    // Serves until stop(), or until a newer version has taken over, and then until what runs has ended. The error is the
+    // connector's refusal, Code::refused, or of libzmq. Once.
+    Result<void> run(std::size_t threads = 4);
+    // Any thread, and signal handlers.
+    void stop();
+
+private:
+    class Service;
+    std::unique_ptr<Service> service;
+};
+
+}  // namespace mesh::worker
