@@ -5,7 +5,7 @@ import threading
 import unittest
 
 from harness import USER, MeshTest, Sim, eventually, run_program, write_private
-from played_worker import (FULL, NOT_FOUND, PERMISSION_DENIED, REFUSED, PlayedConnector, failure, offer, progress, success)
+from played_connector import (FULL, NOT_FOUND, PERMISSION_DENIED, REFUSED, PlayedConnector, failure, offer, progress, success)
 
 COMMANDS, WORKERS = "/mesh/v1/commands", "/mesh/v1/workers"
 

@@ -10,7 +10,7 @@ from raw_peer import ANNOUNCE, COMMAND, HEARTBEAT, HELLO, REPLY, RawPeer, field,
 HELLO_ACK, OFFERS = 2, 18
 ON_GOING, SUCCESS, FAIL = 1, 2, 3
 NOT_FOUND, PERMISSION_DENIED, FULL, NOT_SENT, REFUSED = 2, 4, 8, 9, 11
-CAPABILITIES = 1 | 2 | 16  # Redfish, streams, offers
+CAPABILITIES = 1 | 2 | 32  # Redfish, streams, offers
 BEAT = 0.05
 
 

@@ -1,0 +1,219 @@
+"""Workers at a connector, as an aggregator sees them: what they offer, what they execute, what becomes of it when a part dies."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import zmq
+from harness import CHECKOUT, PROGRAMS, SLOW, Child, eventually
+from played_aggregator import FAIL, ON_GOING, SUCCESS, PlayedAggregator
+
+HERE = Path(__file__).resolve().parent
+POWER_CYCLE = CHECKOUT / "connector/worker/python/power_cycle.py"
+BENCH = ("test-bench", ("test.echo", "test.fail", "test.hold"))
+
+
+class WorkerTest(unittest.TestCase):
+    """One connector, and the test in the place of its aggregator."""
+
+    allow = [{"uid": os.getuid(), "commands": ["power.*", "test.*"]}]
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="bmcmesh-test-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.children = []
+        self.addCleanup(self._stop)
+        self.aggregator = self.enterContext(PlayedAggregator("agg-a"))
+        public, secret = zmq.curve_keypair()
+        key = self.folder / "s1.key"
+        key.touch(0o600)
+        key.write_text(f"public: {public.decode()}\nsecret: {secret.decode()}\n")
+        self.socket = self.folder / "run/worker.sock"
+        self.start_connector()
+
+    def start_connector(self):
+        known = {"name": "agg-a", "endpoint": self.aggregator.endpoint, "key": self.aggregator.key}
+        config = {"connector": {"name": "s1", "key": str(self.folder / "s1.key")}, "aggregators": [known],
+                  "target": {"url": "http://127.0.0.1:9"}}
+        if self.allow:
+            config["workers"] = {"socket": str(self.socket), "allow": self.allow}
+        (self.folder / "connector.yaml").write_text(json.dumps(config))
+        command = [PROGRAMS / "mesh-connectord", "--config", self.folder / "connector.yaml", "--state", self.folder / "state"]
+        self.connector = self._start("connector", command)
+
+    def _start(self, name, command):
+        child = Child(name, command, self.folder / f"{name}.log")
+        self.children.append(child)
+        return child
+
+    def start_worker(self, version="1.0", name="worker"):
+        child = self._start(f"{name}-{version}", [sys.executable, "-B", HERE / "bench_worker.py", self.socket, version])
+        self.await_offer(version)
+        return child
+
+    def await_offer(self, version):
+        kind, commands = BENCH
+        self.aggregator.until(lambda: self.aggregator.offers and (kind, version, commands) in self.aggregator.offers[-1],
+                              f"version {version} is offered", 20 * SLOW)
+
+    def _stop(self):
+        for child in self.children:
+            child.signal(signal.SIGKILL)
+            child.wait(10)
+        if not self._outcome.success:
+            for child in self.children:
+                print(f"{child.name}:\n{child.last_words(30)}")
+
+    def fifo(self, name):
+        path = self.folder / name
+        os.mkfifo(path)
+        return path
+
+    def held(self, name):
+        """(id, fifo) of a command that a worker is executing."""
+        path = self.fifo(name)
+        command = self.aggregator.ask("test.hold", json.dumps({"fifo": str(path)}).encode())
+        self.aggregator.until(lambda: any(reply[1].get(7) == 50 for reply in self.aggregator.replies.get(command, ())), "it holds")
+        return command, path
+
+    def assertRefused(self, command, code, part=b""):
+        state, said, reply, _ = self.aggregator.end_of(command)
+        self.assertEqual((state, said), (FAIL, code), reply)
+        self.assertIn(part, reply.get(3, b""))
+        self.assertNotIn(8, reply, "it is the mesh that says so")
+
+
+class Workers(WorkerTest):
+    def test_the_example_cycles_the_power_and_tells_how_far_it_is(self):
+        example = self._start("power_cycle", [sys.executable, "-B", POWER_CYCLE, "--socket", self.socket])
+        self.aggregator.until(lambda: {("chassis", "1.0", ("power.cycle",))} in self.aggregator.offers, "it is offered")
+        command = self.aggregator.ask("power.cycle", b'{"system": "one", "off_seconds": 1}', type="chassis", major=1, seconds=20)
+        state, _, _, body = self.aggregator.end_of(command)
+        self.assertEqual((state, json.loads(body)), (SUCCESS, {"system": "one", "off_seconds": 1}))
+        told = [(reply.get(7, 0), reply.get(3, b"")) for state, reply, _ in self.aggregator.replies[command] if state == ON_GOING]
+        self.assertEqual(told[0], (0, b"accepted"))
+        self.assertTrue(any(percent >= 10 for percent, _ in told), told)
+        self.assertRefused(self.aggregator.ask("power.cycle", b'{"system": "one", "off_seconds": 0}'), "invalid_argument",
+                           b"at /off_seconds: expected at least 1")
+        self.assertRefused(self.aggregator.ask("power.cycle", b'{"sytem": "one"}'), "invalid_argument", b"'system'")
+        self.assertRefused(self.aggregator.ask("power.cycle", b'{"system": "one"}', major=2), "unsupported")
+        self.assertRefused(self.aggregator.ask("power.off"), "not_found")
+        self.assertEqual(example.output().count("ERROR"), 0)
+
+    def test_a_failure_has_the_workers_own_code(self):
+        self.start_worker()
+        state, code, reply, body = self.aggregator.end_of(self.aggregator.ask("test.fail", b'{"a": 1}', user="joe"))
+        self.assertEqual((state, code, reply[8], reply[3]), (FAIL, "refused", b"as_asked", b"joe wanted it"))
+        self.assertEqual(json.loads(body), {"given": {"a": 1}})
+
+    def test_a_repeat_is_not_executed_again(self):
+        self.start_worker()
+        command, fifo = self.held("a")
+        self.aggregator.ask("test.hold", json.dumps({"fifo": str(fifo)}).encode(), command)
+        fifo.write_text("go")
+        self.assertEqual(self.aggregator.end_of(command)[0], SUCCESS)
+        before = len(self.aggregator.replies[command])
+        self.aggregator.ask("test.hold", json.dumps({"fifo": str(fifo)}).encode(), command)
+        self.aggregator.until(lambda: len(self.aggregator.replies[command]) > before, "the repeat is answered")
+        self.assertEqual(self.aggregator.replies[command][-1][0], SUCCESS)
+
+    def test_a_worker_that_dies_leaves_an_unknown_outcome_and_no_offer(self):
+        worker = self.start_worker()
+        command, _ = self.held("a")
+        worker.signal(signal.SIGKILL)
+        self.assertRefused(command, "outcome_unknown", b"test 1.0")
+        self.aggregator.until(lambda: self.aggregator.offers[-1] == set(), "nothing is offered")
+        self.assertRefused(self.aggregator.ask("test.echo"), "not_found")
+
+    def test_a_worker_that_is_asked_to_end_ends_its_commands_first(self):
+        worker = self.start_worker()
+        command, fifo = self.held("a")
+        worker.signal(signal.SIGTERM)
+        self.aggregator.until(lambda: self.aggregator.offers[-1] == set(), "nothing is offered")
+        self.assertRefused(self.aggregator.ask("test.echo"), "not_found")
+        fifo.write_text("go")
+        self.assertEqual(self.aggregator.end_of(command)[0], SUCCESS)
+        self.assertEqual(worker.wait(15 * SLOW), 0)
+
+    def test_an_upgrade_under_load_loses_no_command(self):
+        old = self.start_worker("1.0")
+        held, fifo = self.held("a")
+        commands = [self.aggregator.ask("test.echo", b"%d" % number) for number in range(60)]
+        self.start_worker("1.1")
+        commands += [self.aggregator.ask("test.echo", b"%d" % number) for number in range(60, 120)]
+        versions = []
+        for number, command in enumerate(commands):
+            state, code, _, body = self.aggregator.end_of(command)
+            if code != "full":  # a bound that is told before execution
+                self.assertEqual((state, code), (SUCCESS, "ok"))
+                self.assertEqual(json.loads(body)["given"], number)
+                versions.append(json.loads(body)["version"])
+        self.assertEqual(sorted(set(versions)), ["1.0", "1.1"])
+        self.assertEqual(versions, sorted(versions), "the old one got nothing after the new one was there")
+        self.assertIsNone(old.status(), "it still has one")
+        fifo.write_text("go")
+        state, _, _, body = self.aggregator.end_of(held)
+        self.assertEqual((state, json.loads(body)), (SUCCESS, {"version": "1.0"}))
+        self.assertEqual(old.wait(15 * SLOW), 0)
+
+    def test_when_the_connector_dies_what_was_begun_is_unknown_and_its_workers_come_back(self):
+        self.start_worker()
+        command, _ = self.held("a")
+        self.connector.signal(signal.SIGKILL)
+        self.connector.wait(10)
+        told = len(self.aggregator.offers)
+        self.start_connector()
+        self.aggregator.until(lambda: len(self.aggregator.offers) > told and self.aggregator.offers[-1], "they are offered again", 20)
+        self.aggregator.ask("test.hold", json.dumps({"fifo": str(self.folder / "a")}).encode(), command)
+        self.assertRefused(command, "outcome_unknown")
+        self.assertEqual(self.aggregator.end_of(self.aggregator.ask("test.echo", b"7"))[0], SUCCESS)
+
+    def test_a_deadline_ends_the_waiting(self):
+        self.start_worker()
+        path = self.fifo("a")
+        command = self.aggregator.ask("test.hold", json.dumps({"fifo": str(path)}).encode(), seconds=1)
+        self.assertRefused(command, "outcome_unknown", b"in time")
+
+    def test_nonsense_on_the_socket_harms_nobody(self):
+        self.start_worker()
+        context = zmq.Context()
+        self.addCleanup(context.destroy, 0)
+        stranger = context.socket(zmq.DEALER)
+        stranger.rcvtimeo = int(10000 * SLOW)
+        stranger.connect(f"ipc://{self.socket}")
+        for word in (b"", b"\xff", b"[" * 100000, b'{"message": "reply"}', b'{"message": "register", "protocol": 1}'):
+            stranger.send(word)
+            self.assertEqual(json.loads(stranger.recv())["message"], "refused")
+        stranger.send(json.dumps({"message": "register", "protocol": 1, "worker": "x", "type": "x", "version": "1.0",
+                                  "commands": [{"name": "redfish.get"}]}).encode())
+        self.assertIn("reserved", json.loads(stranger.recv())["reason"])
+        stranger.send(b" " * 300000)
+        self.assertEqual(self.aggregator.end_of(self.aggregator.ask("test.echo", b"1"))[0], SUCCESS)
+        self.assertIsNone(self.connector.status())
+
+
+class WorkersOfOthers(WorkerTest):
+    allow = [{"uid": os.getuid() + 1, "commands": ["*"]}]
+
+    def test_a_user_who_is_not_named_does_not_get_in(self):
+        self._start("worker", [sys.executable, "-B", HERE / "bench_worker.py", self.socket, "1.0"])
+        eventually(lambda: "worker_refused" in self.connector.output(), "it is refused and logged")
+        self.assertEqual(self.aggregator.offers, [])
+
+
+class NoWorkers(WorkerTest):
+    allow = []
+
+    def test_without_configuration_there_is_no_socket(self):
+        self.assertRefused(self.aggregator.until(lambda: self.aggregator._peer, "it is linked") and self.aggregator.ask("test.echo"),
+                           "not_found")
+        self.assertFalse(self.socket.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
