@@ -1,6 +1,7 @@
 #include "aggregator/core/command_record.hpp"
 
 #include "aggregator/core/json_depth.hpp"
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_answer.hpp"
 #include "shoset/base/limits.hpp"
 
@@ -120,7 +121,7 @@ std::string commandDocument(const CommandRecord& record, bool withPayloads)
              {"ended", record.ended ? json(dateTime(*record.ended)) : json(nullptr)},
              {"succeeded", succeeded},
              {"replies", std::move(replies)}};
-    return out.dump(-1, ' ', false, json::error_handler_t::replace);
+    return jsonText(out);
 }
 
 }  // namespace mesh::aggregator

@@ -1,5 +1,6 @@
 #include "aggregator/core/peer_reports.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
 
@@ -48,7 +49,7 @@ std::string encodeReport(const NodeReport& report)
                     {"applied", report.applied},
                     {"not_ready", report.notReady.substr(0, limits::maxReasonBytes)},
                     {"peers", report.peers}};
-    return body.dump(-1, ' ', false, json::error_handler_t::replace);
+    return jsonText(body);
 }
 
 std::optional<NodeReport> decodeReport(std::string_view text)

@@ -45,7 +45,7 @@ std::optional<PropertyValue> take(const json& value, Takes takes)
             }
             return value.get<std::vector<std::string>>();
         }
-        case Takes::json: return value.dump(-1, ' ', false, json::error_handler_t::replace);
+        case Takes::json: return jsonText(value);
         case Takes::nothing: return std::nullopt;
     }
     return std::nullopt;

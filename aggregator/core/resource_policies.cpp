@@ -1,6 +1,7 @@
 #include "aggregator/core/resource_policies.hpp"
 
 #include "aggregator/core/command_policies.hpp"
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
 
 #include <nlohmann/json.hpp>
@@ -43,7 +44,7 @@ Answer PolicyResources::list() const
     for (const tenants::Grant& grant : grantsOf(context.engine.state())) {
         all.push_back({{"tenant", grant.tenant}, {"sender", grant.sender}, {"command", grant.command}, {"target", grant.target}});
     }
-    return documentAnswer(200, "application/json", json{{"policies", std::move(all)}}.dump(-1, ' ', false, json::error_handler_t::replace));
+    return documentAnswer(200, "application/json", jsonText({{"policies", std::move(all)}}));
 }
 
 // One that was changed meanwhile is not overwritten.

@@ -255,7 +255,7 @@ struct Restored {
     std::string aside;  // where the data are that were there; empty: there were none
 };
 
-void printIdentities(const Restored& done, const OfflineNode& node, bool asJson)
+void printRestored(const Restored& done, const OfflineNode& node, bool asJson)
 {
     const json identities = identitiesOf(done.backup.state);
     if (asJson) {
@@ -364,7 +364,7 @@ int clusterRestore(const ClusterOptions& options, bool asJson)
     if (!restored) {
         return complain(restored.error());
     }
-    printIdentities(*restored, *node, asJson);
+    printRestored(*restored, *node, asJson);
     return exitOk;
 }
 

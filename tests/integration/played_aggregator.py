@@ -8,7 +8,7 @@ import zmq
 from raw_peer import COMMAND, HEARTBEAT, HELLO, REPLY, field, fields, header, kind_of, new_id, record, records
 
 HELLO_ACK, HEARTBEAT_ECHO, OFFERS = 2, 4, 18
-KNOWS_OFFERS = 16
+KNOWS_OFFERS = 32
 ON_GOING, SUCCESS, FAIL = 1, 2, 3
 CODES = ("ok invalid_argument not_found already_exists permission_denied unauthenticated precondition_failed too_large full not_sent "
          "outcome_unknown refused deadline_exceeded unavailable corrupt io_error unsupported").split()
