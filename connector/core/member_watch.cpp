@@ -95,15 +95,21 @@ void MemberWatch::next(Now now)
     ask(now);
 }
 
+// Whether "not modified" would say all: what failed, or was gone, is to be read whole, as it would stay so otherwise.
+bool MemberWatch::isFresh(const Known& known) const
+{
+    return current->what == What::collection && pageCount == 0 && !known.etag.empty() &&
+           known.collection.state == shoset::CollectionState::known;
+}
+
 void MemberWatch::ask(Now now)
 {
     exchange = watchBit | nextExchange++;
     head = {};
     body.clear();
     RequestHead request{"GET", current->uri, {{"Accept", "application/json"}}};
-    const auto known = collections.find(current->path);
-    if (current->what == What::collection && known != collections.end() && !known->second.etag.empty() && pageCount == 0) {
-        request.headers.push_back({"If-None-Match", known->second.etag});
+    if (const auto found = collections.find(current->path); found != collections.end() && isFresh(found->second)) {
+        request.headers.push_back({"If-None-Match", found->second.etag});
     }
     bmc.start(exchange, std::move(request), {}, false, 0, true, now.mono + watchDeadline);
 }

@@ -60,6 +60,7 @@ private:
     };
 
     void next(Now now);
+    bool isFresh(const Known& known) const;
     void ask(Now now);
     void finishJob(Now now);
     void endJob(Now now);

@@ -146,6 +146,26 @@ TEST_F(MemberWatchTest, ACollectionThatFailsKeepsItsMembersAndNamesTheReason)
     EXPECT_EQ(heard.refreshed, std::vector<std::uint64_t>{7});
 }
 
+TEST_F(MemberWatchTest, ACollectionThatFailedOrWasGoneIsReadWholeSoThatItIsKnownAgainAlsoIfItDidNotChange)
+{
+    const std::string root = R"({"UUID":"u-1","RedfishVersion":"1.9.0","Systems":{"@odata.id":"/redfish/v1/Systems"}})";
+    giveRootAndSystems("\"e1\"");
+    for (const int status : {500, 404}) {
+        now.mono = watch.nextDeadline();
+        watch.onTimer(now);
+        answer(200, root);
+        answer(status, "");
+        EXPECT_NE(systems().state, shoset::CollectionState::known);
+        now.mono = watch.nextDeadline();
+        watch.onTimer(now);
+        answer(200, root);
+        EXPECT_EQ(findHeader(bmc.started.at(bmc.last).head.headers, "If-None-Match"), nullptr) << status;
+        answer(200, R"({"Members":[{"@odata.id":"/redfish/v1/Systems/1"}]})", "\"e1\"");
+        EXPECT_EQ(systems().state, shoset::CollectionState::known);
+        EXPECT_EQ(heard.announced.back().collections.at(0).state, shoset::CollectionState::known);
+    }
+}
+
 TEST_F(MemberWatchTest, ACollectionThatIsGoneIsAbsent)
 {
     giveRootAndSystems();
