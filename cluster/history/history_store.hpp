@@ -1,0 +1,49 @@
+#pragma once
+
+#include "cluster/history/core/query.hpp"
+#include "cluster/history/core/retention.hpp"
+#include "shoset/base/result.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mesh::history {
+
+// Audit and events of a node in a database: a file of its own (SQLite, mode 0600), or a server that nodes share (PostgreSQL).
+// Blocks; one thread at a time. A connection that was lost is made anew by the next call. Errors name the database and what it
+// said; after one, nothing of that call was stored.
+class HistoryStore {
+public:
+    explicit HistoryStore(std::string url);  // see database_url.hpp
+    ~HistoryStore();
+    HistoryStore(const HistoryStore&) = delete;
+    HistoryStore& operator=(const HistoryStore&) = delete;
+
+    // Connects and migrates, as every other call does where that was not done.
+    Result<void> open();
+
+    // All in one transaction, on disk when it returns; in the order given they become the next of their chains. Only one
+    // process may append for a node.
+    Result<std::vector<StoredAudit>> append(const std::vector<AuditRecord>& records);
+    // Those that are there already are left out.
+    Result<void> append(const std::vector<EventRecord>& events);
+    Result<AuditPage> audit(const AuditQuery& query);
+    Result<EventPage> events(const EventQuery& query);
+    // Of the chains of this node; how many records went. Writes nothing where nothing is too much.
+    Result<std::uint64_t> pruneAudit(const std::string& node, const RetentionPolicy& policy, WallTime now);
+    Result<std::uint64_t> pruneEvents(const RetentionPolicy& policy, WallTime now);
+
+private:
+    struct Open;
+    template <class Work>
+    auto run(Work work) -> Result<decltype(work())>;
+
+    const std::string url;
+    std::unique_ptr<Open> database;  // null: to be opened
+    std::map<std::pair<std::string, std::string>, Chain> chains;  // of node and tenant, as they are in the database
+};
+
+}  // namespace mesh::history
