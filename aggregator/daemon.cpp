@@ -19,6 +19,19 @@ namespace {
 constexpr Duration stopPatience = 3s;  // for requests in flight when the service stops
 constexpr int certificateDays = 3650;
 
+AuditMode auditMode(AuditWish wish)
+{
+    switch (wish) {
+    case AuditWish::required:
+        return AuditMode::required;
+    case AuditWish::bestEffort:
+        return AuditMode::bestEffort;
+    case AuditWish::off:
+        break;
+    }
+    return AuditMode::off;
+}
+
 }  // namespace
 
 Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::string state, host::Notify systemd)
@@ -26,13 +39,15 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::s
       notify(std::move(systemd)), worker(loop.context()),
       cluster(loop, worker, config, stateDirectory, rng),
       hooks(loop.context(), {config.onPrimary, config.onStandby, config.primaryTarget, config.systemctl}, config.name),
-      hosts(loop.context(), worker, stateDirectory), turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { onTimer(); }}),
+      hosts(loop.context(), worker, stateDirectory), history(loop, config, stateDirectory, [this] { endTurn(); }),
+      turns(loop, {[this] { node->flush(); }, [this] { return node->nextDeadline(); }, [this] { onTimer(); }}),
       watchdog(loop, notify), stopTimer(loop.context()), enrolmentTimer(loop.context())
 {
 }
 
 Daemon::~Daemon()
 {
+    history.stop();
     worker.stop();
 }
 
@@ -58,14 +73,15 @@ Result<void> Daemon::start()
     const std::string software = "bmcmesh " MESH_VERSION;
     NodeSettings settings{config.name, software, cluster.keeperSettings("", MESH_VERSION), config.registryFile.empty(),
                           config.collectionDeadline, config.authorityLease,
-                          [this](const std::string& to, const std::string& text) { cluster.tell(to, text); }};
+                          [this](const std::string& to, const std::string& text) { cluster.tell(to, text); }, auditMode(config.audit)};
     links = std::make_unique<Links>(loop.context(), config, *this,
                                     [this](std::string_view key) { return node->connectorOfKey(key); });
-    node = std::make_unique<Node>(std::move(settings), *links, *server, cluster.engine(), cluster, *this, hosts, *this, rng);
+    node = std::make_unique<Node>(std::move(settings), *links, *server, cluster.engine(), cluster, *this, hosts, history, *this, rng);
     if (Result<void> accepted = node->setRegistry(std::move(*registry)); !accepted) {
         return accepted;
     }
     readBrokenGlass();
+    history.start();
     if (Result<void> linked = links->start(*keys); !linked) {
         return linked;
     }
@@ -275,7 +291,7 @@ void Daemon::stop()
 
 void Daemon::checkStopped()
 {
-    if (node->facade().open() > 0 && loop.now().mono < stopBy) {
+    if ((node->facade().open() > 0 || node->audit().isBusy()) && loop.now().mono < stopBy) {
         stopTimer.expires_after(std::chrono::milliseconds(20));
         stopTimer.async_wait([this](const boost::system::error_code&) { checkStopped(); });
         return;
@@ -379,6 +395,7 @@ std::vector<Counter> Daemon::shellMetrics() const
     out.push_back({"bmcmesh_http_timed_out_total", "Connections ended by a timeout", c.timedOut, false});
     out.push_back({"bmcmesh_http_aborted_total", "Requests that the client gave up", c.aborted, false});
     out.push_back({"bmcmesh_blocking_refused_total", "Jobs refused by the full blocking queue", worker.refused(), false});
+    out.push_back({"bmcmesh_audit_syslog_dropped_total", "Records of the audit that the syslog socket did not take", history.syslogDropped(), false});
     out.push_back({"bmcmesh_hosted_restarts_total", "Connectors run here that ended by themselves and were started again", hosts.restarts(), false});
     out.push_back({"bmcmesh_log_lines_dropped_total", "Log lines that stderr did not take", log::droppedLines(), false});
     return out;

@@ -2,6 +2,7 @@
 
 #include "aggregator/cluster_shell.hpp"
 #include "aggregator/core/node.hpp"
+#include "aggregator/history_shell.hpp"
 #include "aggregator/host_programs.hpp"
 #include "aggregator/http/server.hpp"
 #include "aggregator/links.hpp"
@@ -76,6 +77,7 @@ private:
     ClusterShell cluster;
     RoleHooks hooks;
     HostPrograms hosts;
+    HistoryShell history;
     cluster::WatchId watching = 0;
     std::unique_ptr<Links> links;
     std::unique_ptr<Server> server;  // of a witness: not started

@@ -17,6 +17,7 @@ namespace mesh::aggregator {
 
 namespace {
 
+constexpr int clientLeft = 499;  // before anything was ordered
 constexpr std::array knownMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 
 // Outside the Redfish tree everything counts as "-".
@@ -155,8 +156,49 @@ void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& sat
         answer(id, notFound(exchange.path));
         return;
     }
-    if (mayAsk(id, exchange, pathForPrivileges(*onSatellite))) {
+    if (!mayAsk(id, exchange, pathForPrivileges(*onSatellite))) {
+        return;
+    }
+    if (exchange.reads() || trail == nullptr) {
         forward(id, exchange, satellite);
+        return;
+    }
+    exchange.phase = Phase::recording;
+    trail->begin({satellite.tenant, std::get<Principal>(exchange.who).user, exchange.request.remote, exchange.request.head.method,
+                  exchange.path},
+                 now, [this, id, address = satellite.address](const Result<AuditToken>& stored, Now when) {
+                     now = when;
+                     recorded(id, address, stored);
+                 });
+}
+
+// Who does it is on disk, or cannot be: only then may it be ordered.
+void Facade::recorded(ExchangeId id, const shoset::Address& address, const Result<AuditToken>& stored)
+{
+    Exchange* exchange = find(id);
+    if (exchange == nullptr) {
+        if (stored) {
+            trail->end(*stored, clientLeft, now);
+        }
+        return;
+    }
+    if (!stored) {
+        answer(id, notRecorded());
+        return;
+    }
+    exchange->audit = *stored;
+    const Satellite* satellite = satellites.find(address);
+    if (satellite == nullptr) {
+        fail(id, {Code::notSent, "it is no longer registered"}, false);
+    } else {
+        forward(id, *exchange, *satellite);
+    }
+}
+
+void Facade::endAudit(Exchange& exchange, int status)
+{
+    if (exchange.audit != 0) {
+        trail->end(std::exchange(exchange.audit, 0), status, now);
     }
 }
 
@@ -389,6 +431,7 @@ void Facade::onRequestBody(ExchangeId id, std::string piece, bool last)
         return;
     }
     exchange->request.body += piece;
+    exchange->request.bodyFollows = !last;
     if (last && exchange->phase == Phase::collecting) {
         handleOwn(id, *exchange);
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aggregator/core/access.hpp"
+#include "aggregator/core/audit_trail.hpp"
 #include "aggregator/core/authority.hpp"
 #include "aggregator/core/broker.hpp"
 #include "aggregator/core/gather.hpp"
@@ -40,6 +41,8 @@ public:
         broker = &requests;
         gather.setBroker(requests);
     }
+    // Records what is ordered of satellites; without it, nothing does.
+    void setAudit(AuditTrail& deeds) { trail = &deeds; }
     // Whether it may order anything of satellites.
     Authority& orders() { return authority; }
     void setServiceUuid(std::string uuid) { settings.serviceUuid = std::move(uuid); }
@@ -65,7 +68,7 @@ public:
     const GatherCounters& gatherCounters() const { return gather.counters(); }
 
 private:
-    enum class Phase { identifying, collecting, own, forwarded, gathering };
+    enum class Phase { identifying, collecting, own, recording, forwarded, gathering };
     struct Exchange {
         Phase phase = Phase::identifying;
         RequestInfo request;
@@ -83,6 +86,7 @@ private:
         bool follows = false;                 // waits for the answer to another exchange of the same key
         bool bodyComplete = true;
         bool answered = false;
+        AuditToken audit = 0;                 // of an order to a satellite
         bool reads() const;
     };
 
@@ -90,6 +94,8 @@ private:
     void identified(ExchangeId id, Identified who);
     void dispatch(ExchangeId id, Exchange& exchange);
     void toSatellite(ExchangeId id, Exchange& exchange, const Satellite& satellite);
+    void recorded(ExchangeId id, const shoset::Address& address, const Result<AuditToken>& stored);
+    void endAudit(Exchange& exchange, int status);
     void toRegistry(ExchangeId id, Exchange& exchange, std::string_view registry);
     bool mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path);
     enum class Joining { allowed, no };
@@ -115,6 +121,7 @@ private:
     OwnResources& own;
     const Satellites& satellites;
     Broker* broker = nullptr;
+    AuditTrail* trail = nullptr;
     Gather gather;
     JoinedGets joinedGets;
     Now now;

@@ -14,11 +14,12 @@ void Facade::onWritten(ExchangeId id, std::size_t bytes)
 
 void Facade::onAborted(ExchangeId id)
 {
-    const Exchange* exchange = find(id);
+    Exchange* exchange = find(id);
     if (exchange == nullptr) {
         return;
     }
     std::vector<ExchangeId> followers;
+    endAudit(*exchange, 0);
     if (exchange->phase == Phase::gathering) {
         gather.cancel(id, now);
     } else if (exchange->follows) {
@@ -81,6 +82,7 @@ void Facade::deliver(ExchangeId id, ResponseHead head, std::string body, bool la
         return;
     }
     ResponseHead filtered = filterHead(*exchange, std::move(head));
+    endAudit(*exchange, filtered.status);
     if (last) {
         exchanges.erase(id);
     } else {
@@ -204,6 +206,7 @@ void Facade::answer(ExchangeId id, Answer result)
     if (found == exchanges.end()) {
         return;
     }
+    endAudit(found->second, result.head.status);
     const RequestHead& asked = found->second.request.head;
     const bool headOnly = asked.method == "HEAD";
     const std::string* type = findHeader(result.head.headers, "Content-Type");

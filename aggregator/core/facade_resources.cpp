@@ -19,7 +19,7 @@ using tenants::Privilege;
 enum class About : std::uint8_t { other, account, session };
 
 // What is needed beyond the privilege registry's word on a path below the root.
-enum class Needs : std::uint8_t { registry, login, componentManager, systemManager };
+enum class Needs : std::uint8_t { registry, login, componentManager, manager, systemManager };
 
 constexpr std::string_view tree = "/redfish/v1";
 
@@ -211,6 +211,8 @@ std::span<const FacadeResources::Route> FacadeResources::adminRoutes()
          nullptr, {}, About::other, Needs::systemManager},
         {"mesh/v1/enrolments", createOnly, [](R& all, const CallPtr& call) { all.registry.createEnrolment(call); }, nullptr, {},
          About::other, Needs::systemManager},
+        {"mesh/v1/history/audit", readOnly, [](R& all, const CallPtr& call) { all.history.audit(call); }, nullptr, {},
+         About::other, Needs::manager},
         {"mesh/v1/enrolments/{}", "DELETE", [](R& all, const CallPtr& call) { all.registry.cancelEnrolment(call); }, nullptr, {},
          About::other, Needs::systemManager},
     };
@@ -233,7 +235,8 @@ FacadeResources::FacadeResources(cluster::StateEngine& engine, CatchUp& catchUp,
                                  Credentials& credentials, PasswordPort& passwords, HostPort& hosts, const Satellites& satellites,
                                  const NodeView& node, Rng& rng)
     : context{engine, catchUp, members, credentials, passwords, hosts, satellites, node, rng}, services(context), accounts(context), roles(context),
-      sessions(context, services), aggregation(context), sources(context, aggregation), cluster(context), managers(context), registry(context), commands(context), policies(context)
+      sessions(context, services), aggregation(context), sources(context, aggregation), cluster(context), managers(context), registry(context),
+      commands(context), policies(context), history(context)
 {
 }
 
@@ -313,7 +316,7 @@ std::optional<Answer> FacadeResources::refuse(Call& call, const Found& found) co
     }
     const Needs needs = found.route == nullptr ? Needs::registry : found.route->needs;
     tenants::Requirement requirement{{{Privilege::login}}};
-    if (needs == Needs::systemManager) {
+    if (needs == Needs::systemManager || needs == Needs::manager) {
         requirement = {{{Privilege::configureManager}}};
     } else if (needs == Needs::componentManager) {
         requirement = {{{Privilege::configureComponents}}};
@@ -386,9 +389,48 @@ void FacadeResources::handleOnce(OwnRequest request, Now now, Done done)
         call->answer(representationAnswer(call->request.head, std::move(*found.service)));
     } else if (found.route->list != nullptr && call->reads()) {
         readCollection(call, *found.route);
-    } else {
+    } else if (call->reads() || trail == nullptr) {
         found.route->handle(*this, call);
+    } else {
+        handleRecorded(call, found.route->handle);
     }
+}
+
+// The intent before, the result after. Of a login it is known afterwards only who it was, and the session is the result; that
+// somebody has failed to log in is not recorded, or strangers could push everything else out.
+void FacadeResources::handleRecorded(const CallPtr& call, void (*carryOut)(FacadeResources&, const CallPtr&))
+{
+    Deed deed{call->tenant(), call->who == nullptr ? std::string() : call->who->user, call->request.remote, call->request.head.method,
+              call->request.path};
+    if (call->who == nullptr) {
+        call->done = [this, done = std::move(call->done), weak = std::weak_ptr(call), deed = std::move(deed)](Answer answer, Now now) mutable {
+            const CallPtr ended = weak.lock();
+            if (ended != nullptr && ended->loggedIn && answer.head.status < 300) {
+                deed.tenant = ended->loggedIn->tenant;
+                deed.account = ended->loggedIn->user;
+                trail->note(std::move(deed), answer.head.status, now);
+            }
+            done(std::move(answer), now);
+        };
+        return carryOut(*this, call);
+    }
+    trail->begin(std::move(deed), call->now, [this, call, carryOut](const Result<AuditToken>& stored, Now now) {
+        call->now = now;
+        if (!stored) {
+            return call->answer(notRecorded());
+        }
+        call->done = [this, token = *stored, done = std::move(call->done)](Answer answer, Now then) {
+            trail->end(token, answer.head.status, then);
+            done(std::move(answer), then);
+        };
+        carryOut(*this, call);
+    });
+}
+
+void FacadeResources::setAudit(AuditTrail& deeds)
+{
+    trail = &deeds;
+    history.setAudit(deeds);
 }
 
 }  // namespace mesh::aggregator

@@ -5,6 +5,7 @@
 #include "aggregator/core/resource_call.hpp"
 #include "aggregator/core/resource_cluster.hpp"
 #include "aggregator/core/resource_commands.hpp"
+#include "aggregator/core/resource_history.hpp"
 #include "aggregator/core/resource_managers.hpp"
 #include "aggregator/core/resource_policies.hpp"
 #include "aggregator/core/resource_registry.hpp"
@@ -31,6 +32,8 @@ public:
 
     // What carries commands to workers, and what these offer; both outlive this. Set once before the first request.
     void setCommands(Commands& carrier, const OfferBook& book) { commands.set(carrier, book); }
+    // Records what changes here, and shows what was recorded; without it, nothing does.
+    void setAudit(AuditTrail& deeds);
 
     bool isOpen(const std::string& method, const std::string& path) const override;
     bool ownsCollection(const std::string& collection) const override;
@@ -39,6 +42,7 @@ public:
 
 private:
     void handleOnce(OwnRequest request, Now now, Done done);
+    void handleRecorded(const CallPtr& call, void (*carryOut)(FacadeResources&, const CallPtr&));
     struct Route;
     struct Found;
     static std::span<const Route> routes();
@@ -63,6 +67,8 @@ private:
     RegistryResources registry;
     CommandResources commands;
     PolicyResources policies;
+    HistoryResources history;
+    AuditTrail* trail = nullptr;
 };
 
 }  // namespace mesh::aggregator

@@ -222,6 +222,11 @@ Answer temporarilyUnavailable(const std::string& sentence)
     return answer;
 }
 
+Answer notRecorded()
+{
+    return temporarilyUnavailable("Nothing was done, because this node cannot record now who does what; its log says why.");
+}
+
 Answer errorAnswerForStatus(int status, std::string_view sentence)
 {
     switch (status) {

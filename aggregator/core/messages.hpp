@@ -32,6 +32,8 @@ Answer errorAnswer(int status, const RedfishMessage& message);
 Answer errorAnswer(int status, const RedfishMessage& message, std::string_view sentence);
 // 503 that may be repeated after a second, with the reason.
 Answer temporarilyUnavailable(const std::string& sentence);
+// 503: nothing was done, because it cannot be recorded who does it. Why is for the operator, in the log.
+Answer notRecorded();
 // For answers that the HTTP server makes itself.
 Answer errorAnswerForStatus(int status, std::string_view sentence);
 // A satellite's failure as an answer (redfish.md, "Errors of a satellite"): 503 with Retry-After only if nothing was

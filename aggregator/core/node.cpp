@@ -11,7 +11,7 @@ namespace mesh::aggregator {
 
 namespace {
 
-void addFurtherMetrics(const KeyRotationCounters& k, const PeerReports& reports, std::vector<Counter>& out)
+void addPartMetrics(const KeyRotationCounters& k, const PeerReports& reports, const AuditTrail& trail, std::vector<Counter>& out)
 {
     out.push_back({"bmcmesh_reports_malformed_total", "What other nodes said of themselves, dropped", reports.malformed(), false});
     out.push_back({"bmcmesh_keys_offered_total", "New keys of connectors proposed by this node", k.offered, false});
@@ -19,6 +19,7 @@ void addFurtherMetrics(const KeyRotationCounters& k, const PeerReports& reports,
     out.push_back({"bmcmesh_keys_offered_limited_total", "Those not proposed because another one just was", k.limited, false});
     out.push_back({"bmcmesh_keys_changed_total", "Key changes that a new key's hello at this node has completed", k.completed, false});
     out.push_back({"bmcmesh_keys_change_repeated_total", "Attempts at that which led to nothing yet", k.repeated, false});
+    trail.addMetrics(out);
 }
 
 void addCommandMetrics(const Commands& commands, const OfferBook& offers, std::vector<Counter>& out)
@@ -45,14 +46,14 @@ void addCommandMetrics(const Commands& commands, const OfferBook& offers, std::v
 }  // namespace
 
 Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& stateEngine,
-           MembershipPort& members, PasswordPort& passwords, HostPort& hosts, const ShellMetrics& shellMetrics, Rng& random)
+           MembershipPort& members, PasswordPort& passwords, HostPort& hosts, HistoryPort& history, const ShellMetrics& shellMetrics, Rng& random)
     : settings(std::move(given)), engine(stateEngine), shell(shellMetrics), rng(random),
       machines(engine.state().serviceUuid),
       links({settings.name, rng.next(),
              shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityCalm | shoset::capabilityOffers, settings.software},
             frames,
             *this),
-      catchUp(engine), logins(engine, catchUp, passwords, rng), resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
+      catchUp(engine), logins(engine, catchUp, passwords, rng), deeds(settings.audit, settings.name, history, rng), resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
       carried(links, requests, machines, offered, grants, [this](Now now) { return front.orders().mayWrite(now); }, rng),
       keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng),
@@ -68,6 +69,8 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
     grants = policyOf(engine.state());
     front.setBroker(requests);
     resources.setCommands(carried, offered);
+    front.setAudit(deeds);
+    resources.setAudit(deeds);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
 }
 
@@ -124,6 +127,7 @@ void Node::onTimer(Now now)
     front.onTimer(now);
     requests.onTimer(now);
     carried.onTimer(now);
+    deeds.onTimer(now);
     keeper.onTimer(now);
     rotations.onTimer(now);
     logins.sessions().onTimer(now);
@@ -136,8 +140,9 @@ Instant Node::nextDeadline() const
     if (aggregatorsChanged) {
         return Instant{};
     }
-    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), carried.nextDeadline(), keeper.nextDeadline(),
-                     rotations.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline(), reports.nextDeadline()});
+    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), carried.nextDeadline(), deeds.nextDeadline(),
+                     keeper.nextDeadline(), rotations.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline(),
+                     reports.nextDeadline()});
 }
 
 void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
@@ -361,7 +366,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_logins_flooded_total", "Logins refused because too many waited", c.flooded, false},
         {"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false},
     };
-    addFurtherMetrics(rotations.counters(), reports, out);
+    addPartMetrics(rotations.counters(), reports, deeds, out);
     addCommandMetrics(carried, offered, out);
     const std::vector<Counter> ofShell = shell.shellMetrics();
     out.insert(out.end(), ofShell.begin(), ofShell.end());

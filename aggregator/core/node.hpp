@@ -1,5 +1,6 @@
 #pragma once
 
+#include "aggregator/core/audit_trail.hpp"
 #include "aggregator/core/broker.hpp"
 #include "aggregator/core/cluster_keeper.hpp"
 #include "aggregator/core/commands.hpp"
@@ -32,6 +33,7 @@ struct NodeSettings {
     Duration authorityLease = limits::authorityLease;
     // Takes this node's report to another one; it may be lost.
     std::function<void(const std::string& node, const std::string& report)> tellPeer = [](const std::string&, const std::string&) {};
+    AuditMode audit = AuditMode::required;
 };
 
 // What only the shell can say of the node.
@@ -48,7 +50,7 @@ public:
 class Node final : public MeshEvents, public NodeView {
 public:
     Node(NodeSettings settings, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& engine,
-         MembershipPort& members, PasswordPort& passwords, HostPort& hosts, const ShellMetrics& shell, Rng& rng);
+         MembershipPort& members, PasswordPort& passwords, HostPort& hosts, HistoryPort& history, const ShellMetrics& shell, Rng& rng);
     ~Node() override;
 
     // Who belongs to the mesh, where that is not kept in the cluster (the factory-provisioned registry); prefixes come from
@@ -69,6 +71,7 @@ public:
     const Satellites& satellites() const { return machines; }
     Enrolment& enrolment() { return strangers; }
     Hosting& hosting() { return hosted; }
+    const AuditTrail& audit() const { return deeds; }
     const Broker& broker() const { return requests; }
 
     void onTimer(Now now);
@@ -116,6 +119,7 @@ private:
     Mesh links;
     CatchUp catchUp;
     Credentials logins;
+    AuditTrail deeds;
     FacadeResources resources;
     Facade front;
     Broker requests;

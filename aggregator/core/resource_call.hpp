@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct Call {
     std::string id;                  // what stands for {} of the route
     const Principal* who = nullptr;  // into `request`; null: nobody has authenticated, the resource is open
     bool own = false;                // the asker's own account or session
+    std::optional<Principal> loggedIn;  // who it turned out to be, of a login that made a session
 
     bool reads() const { return request.head.method == "GET" || request.head.method == "HEAD"; }
     // Whose satellites, accounts and sessions the asker sees. The open resources show everything there is: clients that

@@ -185,6 +185,7 @@ void SessionResources::open(const CallPtr& call, const Principal& who)
         info.push_back({"PasswordChangeRequired", {"/redfish/v1/AccountService/Accounts/" + who.accountId}, {}});
     }
     const std::string id = session.id;
+    call->loggedIn = who;
     propose(context, call, std::move(session), [this, call, id, token, info](const cluster::Applied& applied) {
         const cluster::Session* made = cluster::findSession(context.engine.state(), id);
         if (applied.error.code == Code::full) {

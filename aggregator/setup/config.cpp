@@ -1,5 +1,7 @@
 #include "aggregator/setup/config.hpp"
 
+#include "cluster/history/core/database_url.hpp"
+#include "cluster/history/core/limits.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/config/reader.hpp"
 #include "shoset/zmq/keys.hpp"
@@ -114,6 +116,22 @@ void readWho(config::Reader& reader, config::Section root, Config& out)
     out.accountsFile = root.section("accounts").text("file", "/var/lib/bmcmesh/accounts");
 }
 
+void readHistory(config::Reader& reader, config::Section history, Config& out)
+{
+    out.historyDatabase = history.text("database", "");
+    const std::string audit = history.text("audit", "required");
+    out.audit = audit == "off" ? AuditWish::off : audit == "best_effort" ? AuditWish::bestEffort : AuditWish::required;
+    if (audit != "off" && audit != "best_effort" && audit != "required") {
+        reader.complain(history, "expected 'required', 'best_effort' or 'off' for 'audit', not '" + audit + "'");
+    }
+    if (const Result<void> fine = history::checkUrl(out.historyDatabase); !out.historyDatabase.empty() && !fine) {
+        reader.complain(history, fine.error().message + " for 'database'");
+    }
+    out.historyKeep = history.duration("keep", limits::historyKeep);
+    out.historyMaxSize = history.bytes("max_size", limits::historyMaxBytes);
+    out.historySyslog = history.text("syslog", "");
+}
+
 void readServices(config::Reader& reader, config::Section root, Config& out)
 {
     config::Section mesh = root.section("mesh");
@@ -124,12 +142,13 @@ void readServices(config::Reader& reader, config::Section root, Config& out)
     out.enrolAdvertise = enrolment.text("advertise", reachable(out.enrolBind));
     readFacade(reader, root.section("facade"), out);
     readWho(reader, root, out);
+    readHistory(reader, root.section("history"), out);
 }
 
 // It votes; what would serve clients and connectors would be silently without effect.
 void readWitness(config::Reader& reader, config::Section root, Config& out)
 {
-    for (const char* name : {"facade", "mesh", "enrolment", "registry", "accounts"}) {
+    for (const char* name : {"facade", "mesh", "enrolment", "registry", "accounts", "history"}) {
         if (root.has(name)) {
             const config::Section at = root.isText(name) ? root : root.section(name);
             reader.complain(at, std::string("expected no '") + name + "' for a witness, which serves neither clients nor connectors");
@@ -157,6 +176,7 @@ Result<Config> loadConfig(const std::string& path, bool witness)
     readPeers(reader, root.section("peers"), out);
     readCluster(reader, root.section("cluster"), out);
     out.witness = out.witness || witness;
+    out.audit = out.witness ? AuditWish::off : AuditWish::required;
     out.witness ? readWitness(reader, root, out) : readServices(reader, root, out);
     if (Result<void> fine = reader.finish(); !fine) {
         return fine.error();

@@ -16,6 +16,9 @@ struct PeerAddress {
     bool operator==(const PeerAddress&) const = default;
 };
 
+// What becomes of a write whose author cannot be recorded (AuditMode of aggregator/core).
+enum class AuditWish { required, bestEffort, off };
+
 struct Config {
     std::string name;
     std::string keyFile;
@@ -45,6 +48,11 @@ struct Config {
     std::string primaryTarget;    // unit of systemd that is active where the primary is; empty: none
     std::string systemctl;        // the program that starts and stops it, an absolute path
     Duration authorityLease{};    // for writes to satellites, after the majority was lost
+    std::string historyDatabase;  // URL; empty: SQLite in the state directory
+    AuditWish audit = AuditWish::required;
+    Duration historyKeep{};
+    std::uint64_t historyMaxSize = 0;
+    std::string historySyslog;    // Unix datagram socket that gets each record; empty: none
     bool witness = false;         // votes, and serves neither clients nor connectors
 };
 

@@ -206,7 +206,7 @@ Duration Section::duration(const std::string& key, Duration fallback)
     if (value.empty()) {
         return fallback;
     }
-    if (!parseWithUnit(value, {{"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}}, nanoseconds)) {
+    if (!parseWithUnit(value, {{"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000}}, nanoseconds)) {
         reader->complain(lineOf(node->yaml[key]), "expected a time such as 500ms, 2s or 10m for '" + key + "', not '" + value + "'");
         return fallback;
     }

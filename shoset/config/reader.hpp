@@ -58,7 +58,7 @@ public:
     // Required, a name of a node, connector or tenant.
     std::string name(const std::string& key);
     bool flag(const std::string& key, bool fallback);
-    // "2s", "500ms", "10m".
+    // "2s", "500ms", "10m", "12h", "90d".
     Duration duration(const std::string& key, Duration fallback);
     // "512MiB", "64KiB", plain bytes.
     std::uint64_t bytes(const std::string& key, std::uint64_t fallback);

@@ -76,7 +76,7 @@ void SimAggregator::start(const tenants::Registry& registry)
         settings.cluster.founders.push_back(recordOf(member));
     }
     engine.start([this] { endTurn(); });
-    node = std::make_unique<aggregator::Node>(std::move(settings), *this, *this, engine, *this, *this, *this, *this, world.rng());
+    node = std::make_unique<aggregator::Node>(std::move(settings), *this, *this, engine, *this, *this, *this, *this, *this, world.rng());
     if (const Result<void> accepted = node->setRegistry(registry); !accepted) {
         world.fail("the registry is refused: " + accepted.error().message);
     }
@@ -253,6 +253,16 @@ void SimAggregator::hash(std::string password, std::function<void(Result<std::st
     world.after(10ms, [this, password, done, asker = incarnation] {
         if (node && incarnation == asker) {
             done(hashOf(password), world.now());
+            endTurn();
+        }
+    });
+}
+
+void SimAggregator::append(std::vector<history::AuditRecord>, Stored done)
+{
+    world.after(2ms, [this, done = std::move(done), asker = incarnation] {
+        if (node && incarnation == asker) {
+            done({}, world.now());
             endTurn();
         }
     });

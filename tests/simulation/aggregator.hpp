@@ -21,6 +21,7 @@ class SimAggregator final : public Endpoint,
                             public aggregator::PasswordPort,
                             public aggregator::MembershipPort,
                             public aggregator::HostPort,
+                            public aggregator::HistoryPort,
                             public aggregator::ShellMetrics {
 public:
     // `all`: the names of the cluster's members, in the order of their ids.
@@ -78,6 +79,9 @@ public:
     void run(const aggregator::Hosted&) override {}
     void end(const aggregator::Hosted&) override {}
     void keepOnly(const std::set<aggregator::Hosted>&, cluster::Revision) override {}
+    // Every record can be stored, and takes its time.
+    void append(std::vector<history::AuditRecord> records, Stored done) override;
+    void read(history::AuditQuery, Read) override {}
     std::vector<aggregator::Counter> shellMetrics() const override { return {}; }
     std::string whyRefused() const override { return {}; }
 

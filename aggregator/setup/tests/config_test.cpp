@@ -25,13 +25,13 @@ protected:
         EXPECT_TRUE(host::writeFileAtomic(file, "node: {name: w, key: w.key}\n" + more, 0600));
         const Result<Config> config = loadConfig(file, witness);
         isWitness = config && config->witness;
-        target = config ? config->primaryTarget : std::string();
+        taken = config ? *config : Config{};
         return config ? std::string() : config.error().message;
     }
 
     std::string folder;
     bool isWitness = false;
-    std::string target;
+    Config taken;
     const std::string peers = "peers: {bind: 'tcp://127.0.0.1:1'}\n";
 };
 
@@ -51,7 +51,7 @@ TEST_F(WitnessConfig, WhatItHasNoUseForIsRefusedWithFileAndLine)
 {
     for (const std::string name : {"facade: {bind: '127.0.0.1:1'}", "mesh: {bind: 'tcp://127.0.0.1:2'}",
                                    "enrolment: {bind: 'tcp://127.0.0.1:2'}", "registry: cluster", "registry: {file: x}",
-                                   "accounts: {file: x}"}) {
+                                   "accounts: {file: x}", "history: {audit: required}"}) {
         const std::string said = read(peers + name + "\n");
         const std::string section = name.substr(0, name.find(':'));
         EXPECT_NE(said.find("'" + section + "' for a witness"), std::string::npos) << name << ": " << said;
@@ -60,6 +60,27 @@ TEST_F(WitnessConfig, WhatItHasNoUseForIsRefusedWithFileAndLine)
     EXPECT_NE(read(peers + "cluster: {on_primary: /bin/true}\n").find("on_primary"), std::string::npos);
     EXPECT_NE(read(peers + "cluster: {primary_target: a.target}\n").find("primary_target"), std::string::npos);
     EXPECT_NE(read("").find("'bind' in peers"), std::string::npos);
+}
+
+TEST_F(WitnessConfig, WhereHistoryIsKeptIsReadAndChecked)
+{
+    const std::string facade = "registry: cluster\n";
+    EXPECT_EQ(read(facade + "history: {database: 'postgresql://mesh@db/history', audit: best_effort, keep: 30d, max_size: 1MiB}\n", false), "");
+    EXPECT_EQ(taken.historyDatabase, "postgresql://mesh@db/history");
+    EXPECT_EQ(taken.audit, AuditWish::bestEffort);
+    EXPECT_EQ(taken.historyKeep, std::chrono::hours(30 * 24));
+    EXPECT_EQ(taken.historyMaxSize, 1024U * 1024U);
+    EXPECT_EQ(read(facade, false), "");
+    EXPECT_EQ(taken.audit, AuditWish::required);
+    EXPECT_EQ(taken.historyKeep, std::chrono::hours(90 * 24));
+    EXPECT_NE(read(facade + "history: {database: history.db}\n", false).find("sqlite:/ABSOLUTE/PATH"), std::string::npos);
+    EXPECT_NE(read(facade + "history: {audit: sometimes}\n", false).find("'best_effort'"), std::string::npos);
+}
+
+TEST_F(WitnessConfig, AWitnessRecordsNothing)
+{
+    EXPECT_EQ(read(peers), "");
+    EXPECT_EQ(taken.audit, AuditWish::off);
 }
 
 class FollowersConfig : public ConfigFile {
@@ -71,7 +92,7 @@ TEST_F(FollowersConfig, ATargetIsTheNameOfOne)
 {
     for (const std::string name : {"bmcmesh-primary.target", "a@1.target", "My_vip:2.target"}) {
         EXPECT_EQ(cluster("primary_target: '" + name + "'"), "");
-        EXPECT_EQ(target, name);
+        EXPECT_EQ(taken.primaryTarget, name);
     }
     const std::string tooLong = std::string(249, 'a') + ".target";
     for (const std::string& name : {std::string("vip.service"), std::string(".target"), std::string("-a.target"), std::string("a b.target"),

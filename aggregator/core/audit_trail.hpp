@@ -1,0 +1,101 @@
+#pragma once
+
+#include "aggregator/core/node_view.hpp"
+#include "cluster/history/core/query.hpp"
+#include "shoset/base/result.hpp"
+#include "shoset/base/rng.hpp"
+#include "shoset/base/time.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace mesh::aggregator {
+
+// Where history is kept. Implemented by the shell over a database, and by tests. Never calls back from inside a call.
+class HistoryPort {
+public:
+    using Stored = std::function<void(Result<void>, Now)>;
+    using Read = std::function<void(Result<history::AuditPage>, Now)>;
+    virtual ~HistoryPort() = default;
+    // All or none, on disk when `done` says so.
+    virtual void append(std::vector<history::AuditRecord> records, Stored done) = 0;
+    virtual void read(history::AuditQuery query, Read done) = 0;
+};
+
+enum class AuditMode {
+    required,    // what cannot be recorded is not done
+    bestEffort,  // it is done, and counted
+    off,
+};
+
+// Who does what to which resource, from where.
+struct Deed {
+    std::string tenant;  // whose the resource is
+    std::string account;
+    std::string client;
+    std::string method;
+    std::string uri;
+};
+
+// Names a deed under way; 0: one that nobody records.
+using AuditToken = std::uint64_t;
+
+struct AuditCounters {
+    std::uint64_t stored = 0, refused = 0, unrecorded = 0, lostResults = 0, failedWrites = 0;
+};
+
+// Records deeds: the intent before the order is given, the result when it has ended. All that waits shares one transaction,
+// and only one is under way: a deed costs one fsync at most, many at once the same one. Results are stored with the next
+// intents or by themselves, nobody waits for them, and a database that does not answer gets them later.
+class AuditTrail {
+public:
+    // It can be carried out (the token is for end()), or the sentence why it cannot be recorded.
+    using Go = std::function<void(Result<AuditToken>, Now)>;
+
+    AuditTrail(AuditMode mode, std::string node, HistoryPort& port, Rng& rng);
+
+    // Calls `go` once: at once where nothing is recorded, else when the intent is on disk or cannot be.
+    void begin(Deed deed, Now now, Go go);
+    // `status`: what the client was answered; 0 where he was not. Once for each token, 0 included.
+    void end(AuditToken token, int status, Now now);
+    // What was known only when it was done: the result alone.
+    void note(Deed deed, int status, Now now);
+
+    void onTimer(Now now);
+    Instant nextDeadline() const;
+    // Something is not stored yet.
+    bool isBusy() const { return writing || !intents.empty() || !results.empty(); }
+    AuditMode mode() const { return how; }
+    HistoryPort& store() { return port; }
+    void addMetrics(std::vector<Counter>& out) const;
+    const AuditCounters& counters() const { return count; }
+
+private:
+    struct Waiting {
+        AuditToken token = 0;
+        Go go;
+    };
+    history::AuditRecord recordOf(Deed deed, Now now);
+    void keepResult(history::AuditRecord result, Now now);
+    void write();
+    void onWritten(std::vector<Waiting> waited, std::vector<history::AuditRecord> kept, const Result<void>& stored, Now now);
+
+    const AuditMode how;
+    const std::string node;
+    HistoryPort& port;
+    Rng& rng;
+    std::unordered_map<AuditToken, history::AuditRecord> open;
+    std::deque<Waiting> intents;  // not under way yet; their records are in `open`
+    std::deque<history::AuditRecord> results;
+    AuditToken lastToken = 0;
+    bool writing = false;
+    bool failing = false;        // the last attempt led to nothing
+    Instant retryAt = never;     // of results that could not be stored
+    AuditCounters count;
+};
+
+}  // namespace mesh::aggregator

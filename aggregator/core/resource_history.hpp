@@ -1,0 +1,26 @@
+#pragma once
+
+#include "aggregator/core/audit_trail.hpp"
+#include "aggregator/core/resource_answer.hpp"
+
+namespace mesh::aggregator {
+
+// What this node has recorded (where nodes share a database: what all have), for who may configure managers: of his own tenant, or
+// of any if he belongs to none.
+//
+//   GET /mesh/v1/history/audit?tenant=&since=&until=&resource=&after=&limit=    times in seconds since 1970; the oldest first
+//
+// 200 with {records, next}: `next` is there when there are more, and is the next page's `after`. The first page has `chains`, too.
+class HistoryResources {
+public:
+    explicit HistoryResources(const ResourceContext& resources) : context(resources) {}
+    void setAudit(AuditTrail& deeds) { trail = &deeds; }
+
+    void audit(const CallPtr& call) const;
+
+private:
+    ResourceContext context;
+    AuditTrail* trail = nullptr;
+};
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,139 @@
+#include "aggregator/history_shell.hpp"
+
+#include "cluster/history/core/database_url.hpp"
+#include "cluster/history/core/limits.hpp"
+#include "cluster/history/core/syslog.hpp"
+#include "shoset/host/log.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <filesystem>
+
+namespace mesh::aggregator {
+
+namespace {
+
+constexpr std::size_t sweepAfter = 1024;  // records: what is over the size by then is little
+
+std::string databaseOf(const Config& config, const std::string& stateDirectory)
+{
+    return config.historyDatabase.empty() ? "sqlite:" + std::filesystem::absolute(stateDirectory).string() + "/history.db"
+                                          : config.historyDatabase;
+}
+
+}  // namespace
+
+HistoryShell::HistoryShell(host::Loop& ownLoop, const Config& config, const std::string& stateDirectory, std::function<void()> afterwards)
+    : loop(ownLoop), node(config.name), policy{config.historyKeep, config.historyMaxSize}, url(databaseOf(config, stateDirectory)),
+      turn(std::move(afterwards)), sweeper(loop.context())
+{
+    if (config.audit == AuditWish::off) {
+        return;
+    }
+    store = std::make_unique<history::HistoryStore>(url);
+    if (!config.historySyslog.empty()) {
+        syslog = std::make_unique<SyslogSocket>(config.historySyslog);
+    }
+    worker = std::make_unique<host::BlockingWorker>(loop.context(), limits::maxHistoryJobs);
+}
+
+HistoryShell::~HistoryShell() = default;
+
+void HistoryShell::start()
+{
+    if (worker) {
+        sweep();
+    }
+}
+
+void HistoryShell::stop()
+{
+    sweeper.cancel();
+    if (worker) {
+        worker->stop();
+    }
+}
+
+void HistoryShell::append(std::vector<history::AuditRecord> records, Stored done)
+{
+    struct Outcome {
+        Result<void> stored;
+        std::uint64_t dropped = 0;
+    };
+    auto outcome = std::make_shared<Outcome>(Outcome{Error{Code::full, "too much waits for the history's database"}});
+    const std::size_t count = records.size();
+    submit(
+        [this, outcome, records = std::move(records)] {
+            const Result<std::vector<history::StoredAudit>> stored = store->append(records);
+            outcome->stored = stored ? Result<void>{} : stored.error();
+            for (std::size_t i = 0; syslog && stored && i < stored->size(); ++i) {
+                outcome->dropped += syslog->send(history::syslogLine((*stored)[i])) ? 0 : 1;
+            }
+        },
+        [this, outcome, count, done = std::move(done)] {
+            syslogDrops += outcome->dropped;
+            onOutcome(outcome->stored);
+            sinceSweep += outcome->stored ? count : 0;
+            done(outcome->stored, loop.now());
+            if (sinceSweep >= sweepAfter) {
+                sweep();
+            }
+            turn();
+        });
+}
+
+void HistoryShell::read(history::AuditQuery query, Read done)
+{
+    auto page = std::make_shared<Result<history::AuditPage>>(Error{Code::full, "too much waits for the history's database"});
+    submit([this, page, query = std::move(query)] { *page = store->audit(query); },
+           [this, page, done = std::move(done)] {
+               onOutcome(*page ? Result<void>{} : page->error());
+               done(std::move(*page), loop.now());
+               turn();
+           });
+}
+
+// `done` runs later in any case, also where the job does not.
+void HistoryShell::submit(std::function<void()> job, std::function<void()> done)
+{
+    if (!worker || !worker->submit(std::move(job), done)) {
+        boost::asio::post(loop.context(), std::move(done));
+    }
+}
+
+// The first of a series is logged, and its end.
+void HistoryShell::onOutcome(const Result<void>& outcome)
+{
+    if (!outcome && !failing) {
+        log::error("history_not_available", {{"reason", outcome.error().message}});
+    } else if (outcome && failing) {
+        log::info("history_available", {{"database", history::shownUrl(url)}});
+    }
+    failing = !outcome;
+}
+
+void HistoryShell::sweep()
+{
+    sinceSweep = 0;
+    auto removed = std::make_shared<Result<std::uint64_t>>(std::uint64_t{0});
+    submit([this, removed, now = loop.now().wall] { *removed = store->pruneAudit(node, policy, now); },
+           [this, removed] {
+               onOutcome(*removed ? Result<void>{} : removed->error());
+               if (*removed && **removed > 0) {
+                   log::info("history_pruned", {{"records", **removed}});
+               }
+           });
+    sweepLater();
+}
+
+void HistoryShell::sweepLater()
+{
+    sweeper.expires_after(limits::historySweep);
+    sweeper.async_wait([this](const boost::system::error_code& error) {
+        if (!error) {
+            sweep();
+        }
+    });
+}
+
+}  // namespace mesh::aggregator
