@@ -2,7 +2,7 @@
 
 _meshctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command="" sub="" index
-    local commands="keygen status get post patch delete map localise account cluster tenant connector send workers policy"
+    local commands="keygen status get post patch delete map localise account cluster tenant connector history policy send workers"
     local common="--url --user --password-file --cacert --context --json --help"
     COMPREPLY=()
 
@@ -13,7 +13,7 @@ _meshctl() {
         --role)
             mapfile -t COMPREPLY < <(compgen -W "Administrator Operator ReadOnly" -- "$word")
             return ;;
-        --url | --user | --context | --tenant | --prefix | --minutes | --generation | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header)
+        --url | --user | --context | --tenant | --prefix | --minutes | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header)
             return ;;
     esac
 
@@ -66,6 +66,11 @@ _meshctl() {
                 rotate) options="$common --tenant --cancel" ;;
                 import) mapfile -t COMPREPLY < <(compgen -f -W "$common" -- "$word"); return ;;
                 *) options="$common" ;;
+            esac ;;
+        history)
+            case $sub in
+                "") options="audit" ;;
+                *) options="$common --tenant --resource --since --until --verify --syslog" ;;
             esac ;;
         send) options="$common --payload --tenant --version --type --all --wait --no-wait --timeout" ;;
         workers) options=$common ;;

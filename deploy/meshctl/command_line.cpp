@@ -215,6 +215,23 @@ void addPolicy(CLI::App& app, Arguments& args, Actions& actions)
     actions[list] = [&args] { return policyList(args.connection, args.policy); };
 }
 
+void addHistory(CLI::App& app, Arguments& args, Actions& actions)
+{
+    CLI::App* history = app.add_subcommand("history", "What a node has recorded");
+    history->require_subcommand(1);
+    CLI::App* audit = history->add_subcommand("audit", "Who did what to which resource, from where, with what result");
+    CLI::Option* tenant = audit->add_option("--tenant", args.history.tenant, "Of this tenant; '' for the system's own");
+    audit->add_option("--resource", args.history.resource, "Of this URI and what stands below it");
+    audit->add_option("--since", args.history.since, "90m, 12h, 3d (ago), 2024-05-01 or 2024-05-01T12:00:00Z");
+    audit->add_option("--until", args.history.until, "Likewise");
+    audit->add_flag("--verify", args.history.verify, "Say whether all is as it was stored; else name the first record that is not");
+    audit->add_flag("--syslog", args.history.syslog, "As lines of RFC 5424");
+    actions[audit] = [&args, tenant] {
+        args.history.hasTenant = tenant->count() > 0;
+        return historyAudit(args.connection, args.history);
+    };
+}
+
 }  // namespace
 
 void addCommands(CLI::App& app, Arguments& args, Actions& actions)
@@ -231,6 +248,7 @@ void addCommands(CLI::App& app, Arguments& args, Actions& actions)
     addConnector(app, args, actions);
     addSend(app, args, actions);
     addPolicy(app, args, actions);
+    addHistory(app, args, actions);
 }
 
 }  // namespace mesh::ctl

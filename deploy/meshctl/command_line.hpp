@@ -21,6 +21,7 @@ struct Arguments {
     RegistryOptions registry;
     SendOptions send;
     PolicyOptions policy;
+    HistoryOptions history;
 };
 
 // What each subcommand does.

@@ -126,4 +126,16 @@ int connectorRemove(Connection connection, const RegistryOptions& options);
 // Takes a registry file over. Again after a failure: what is there already stays as it is.
 int connectorImport(Connection connection, const RegistryOptions& options);
 
+struct HistoryOptions {
+    std::string tenant;
+    bool hasTenant = false;  // an empty one is the system's own
+    std::string resource;    // and what stands below it
+    std::string since;       // as people write times
+    std::string until;
+    bool verify = false;
+    bool syslog = false;
+};
+// Who did what, the oldest first; or whether that is as it was stored.
+int historyAudit(Connection connection, const HistoryOptions& options);
+
 }  // namespace mesh::ctl

@@ -1,0 +1,242 @@
+#include "cluster/history/core/chain.hpp"
+#include "cluster/history/core/syslog.hpp"
+#include "deploy/meshctl/admin_request.hpp"
+#include "deploy/meshctl/commands.hpp"
+#include "shoset/host/loop.hpp"
+
+#include <cctype>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <iostream>
+#include <optional>
+#include <vector>
+
+namespace mesh::ctl {
+
+namespace {
+
+using json = nlohmann::json;
+
+constexpr const char* auditUri = "/mesh/v1/history/audit?limit=1000";
+constexpr int verifyAttempts = 3;  // while retention removes what is being read
+
+// Of a query: everything but what surely needs no escape.
+std::string escapeValue(const std::string& text)
+{
+    constexpr char digits[] = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = std::isalnum(byte) != 0 || c == '/' || c == '-' || c == '_' || c == '.';
+        out += plain ? std::string(1, c) : std::string{'%', digits[byte >> 4], digits[byte & 15]};
+    }
+    return out;
+}
+
+// Seconds since 1970 of "90m", "12h", "3d" (ago), "2024-05-01" or "2024-05-01T12:00:00Z".
+Result<std::int64_t> readTime(const std::string& text)
+{
+    int amount = 0;
+    char unit = 0;
+    int used = 0;
+    if (std::sscanf(text.c_str(), "%d%c%n", &amount, &unit, &used) == 2 && used == static_cast<int>(text.size()) && amount >= 0) {
+        const std::int64_t seconds = unit == 'm' ? 60 : unit == 'h' ? 3600 : unit == 'd' ? 86400 : 0;
+        if (seconds > 0) {
+            return toMillis(host::systemNow().wall) / 1000 - amount * seconds;
+        }
+    }
+    int year = 0;
+    unsigned month = 0;
+    unsigned day = 0;
+    int hour = 0;
+    int minute = 0;
+    int second = 0;
+    const int fields = std::sscanf(text.c_str(), "%4d-%2u-%2u%nT%2d:%2d:%2dZ%n", &year, &month, &day, &used, &hour, &minute, &second, &used);
+    const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)};
+    if ((fields != 3 && fields != 6) || used != static_cast<int>(text.size()) || !date.ok()) {
+        return Error{Code::invalidArgument, "expected a time such as 90m, 12h, 3d (ago), 2024-05-01 or 2024-05-01T12:00:00Z, not '" + text + "'"};
+    }
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::sys_days(date).time_since_epoch()).count() + hour * 3600 +
+           minute * 60 + second;
+}
+
+Result<std::string> queryOf(const HistoryOptions& options)
+{
+    std::string uri = auditUri;
+    if (options.hasTenant) {
+        uri += "&tenant=" + escapeValue(options.tenant);
+    }
+    if (!options.resource.empty()) {
+        uri += "&resource=" + escapeValue(options.resource);
+    }
+    for (const auto& [name, text] : {std::pair("since", &options.since), std::pair("until", &options.until)}) {
+        if (!text->empty()) {
+            const Result<std::int64_t> seconds = readTime(*text);
+            if (!seconds) {
+                return seconds.error();
+            }
+            uri += std::string("&") + name + "=" + std::to_string(std::max<std::int64_t>(*seconds, 0));
+        }
+    }
+    return uri;
+}
+
+history::ChainLink linkOf(const json& link)
+{
+    return {link.at("position").get<std::uint64_t>(), link.at("hash").get<std::string>()};
+}
+
+history::StoredAudit recordOf(const json& entry)
+{
+    history::AuditRecord record;
+    record.time = WallTime(std::chrono::microseconds(entry.at("time_us").get<std::int64_t>()));
+    record.tenant = entry.at("tenant").get<std::string>();
+    record.account = entry.at("account").get<std::string>();
+    record.client = entry.at("client").get<std::string>();
+    record.node = entry.at("node").get<std::string>();
+    record.method = entry.at("method").get<std::string>();
+    record.uri = entry.at("uri").get<std::string>();
+    record.request = entry.at("request").get<std::string>();
+    record.phase = entry.at("phase").get<std::string>() == "intent" ? history::Phase::intent : history::Phase::result;
+    record.status = entry.value("status", 0);
+    return {entry.at("id").get<std::uint64_t>(), std::move(record), linkOf(entry.at("link"))};
+}
+
+std::vector<history::Chain> chainsOf(const json& page)
+{
+    std::vector<history::Chain> out;
+    for (const json& chain : page.value("chains", json::array())) {
+        out.push_back({chain.at("node").get<std::string>(), chain.at("tenant").get<std::string>(), linkOf(chain.at("floor")),
+                       linkOf(chain.at("head")), 0});
+    }
+    return out;
+}
+
+// Every page to `take`, until that returns false or there is no more.
+Result<void> readPages(Connection& connection, const std::string& uri, const std::function<bool(const json&)>& take)
+{
+    std::string after;
+    while (true) {
+        const Result<json> page = ask(connection, "GET", uri + after, nullptr);
+        if (!page) {
+            return page.error();
+        }
+        try {
+            if (!take(*page) || !page->contains("next")) {
+                return {};
+            }
+            after = "&after=" + std::to_string(page->at("next").get<std::uint64_t>());
+        } catch (const json::exception&) {
+            return Error{Code::corrupt, "the node's answer is not what it should be"};
+        }
+    }
+}
+
+std::string lineOf(const history::StoredAudit& stored)
+{
+    const history::AuditRecord& record = stored.record;
+    const bool intent = record.phase == history::Phase::intent;
+    const std::string end = intent ? "begun" : record.status == 0 ? "no answer" : std::to_string(record.status);
+    return history::preciseTime(record.time) + "  " + (record.tenant.empty() ? "-" : record.tenant) + "  " +
+           (record.account.empty() ? "-" : record.account) + "  " + record.client + "  " + record.node + "  " + record.method + " " +
+           record.uri + "  " + end;
+}
+
+struct Verified {
+    std::vector<history::Chain> chains;
+    std::optional<std::string> broken;
+    std::uint64_t records = 0;
+};
+
+Result<Verified> walk(Connection& connection, const std::string& uri)
+{
+    Verified found;
+    std::optional<history::TrailVerifier> verifier;
+    const Result<void> read = readPages(connection, uri, [&](const json& page) {
+        if (!verifier) {
+            found.chains = chainsOf(page);
+            verifier.emplace(found.chains);
+        }
+        for (const json& entry : page.at("records")) {
+            if (!found.broken) {
+                found.broken = verifier->take(recordOf(entry));
+            }
+        }
+        return !found.broken;
+    });
+    if (!read) {
+        return read.error();
+    }
+    found.broken = found.broken ? found.broken : verifier->finish();
+    found.records = verifier->taken();
+    return found;
+}
+
+bool sameFloors(const std::vector<history::Chain>& before, const std::vector<history::Chain>& after)
+{
+    for (const history::Chain& chain : before) {
+        for (const history::Chain& later : after) {
+            if (chain.node == later.node && chain.tenant == later.tenant && chain.floor != later.floor) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+int verifyTrail(Connection& connection, const std::string& uri)
+{
+    Result<Verified> found = walk(connection, uri);
+    for (int attempt = 1; found && found->broken && attempt < verifyAttempts; ++attempt) {
+        Result<Verified> again = walk(connection, uri);
+        if (again && sameFloors(found->chains, again->chains)) {
+            break;
+        }
+        found = std::move(again);
+    }
+    if (!found) {
+        return complain(found.error());
+    }
+    if (connection.json) {
+        std::cout << json{{"verified", !found->broken}, {"records", found->records}, {"problem", found->broken.value_or("")}} << '\n';
+        return found->broken ? exitFailed : exitOk;
+    }
+    return found->broken ? complain({Code::corrupt, *found->broken})
+                         : done({}, std::to_string(found->records) + " records in " + std::to_string(found->chains.size()) +
+                                        " chains are as they were stored");
+}
+
+}  // namespace
+
+int historyAudit(Connection connection, const HistoryOptions& options)
+{
+    if (options.verify && (!options.since.empty() || !options.until.empty() || !options.resource.empty())) {
+        return complain({Code::invalidArgument, "a chain is verified whole: leave --since, --until and --resource out"});
+    }
+    const Result<std::string> uri = queryOf(options);
+    if (!uri) {
+        return complain(uri.error());
+    }
+    if (options.verify) {
+        return verifyTrail(connection, *uri);
+    }
+    json all = json::array();
+    const Result<void> read = readPages(connection, *uri, [&](const json& page) {
+        for (const json& entry : page.at("records")) {
+            if (connection.json) {
+                all.push_back(entry);
+            } else {
+                const history::StoredAudit stored = recordOf(entry);
+                std::cout << (options.syslog ? history::syslogLine(stored) : lineOf(stored)) << '\n';
+            }
+        }
+        return true;
+    });
+    if (read && connection.json) {
+        std::cout << json{{"records", std::move(all)}} << '\n';
+    }
+    return read ? exitOk : complain(read.error());
+}
+
+}  // namespace mesh::ctl
