@@ -11,6 +11,19 @@ namespace mesh::history {
 struct HistoryStore::Open {
     Connection connection;
     soci::session& sql() { return *connection.session; }
+    // A server may have been started anew since the last call; that must not fail the next one.
+    bool isAlive()
+    {
+        int one = 0;
+        try {
+            if (connection.dialect == Dialect::postgresql) {
+                sql() << "select 1", soci::into(one);
+            }
+        } catch (const soci::soci_error&) {
+            return false;
+        }
+        return true;
+    }
 };
 
 HistoryStore::HistoryStore(std::string given) : url(std::move(given)) {}
@@ -41,6 +54,9 @@ Result<void> HistoryStore::open()
 template <class Work>
 auto HistoryStore::run(Work work) -> Result<decltype(work())>
 {
+    if (database && !database->isAlive()) {
+        database.reset();
+    }
     if (Result<void> opened = open(); !opened) {
         return opened.error();
     }

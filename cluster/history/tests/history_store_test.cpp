@@ -312,7 +312,9 @@ TEST_P(History, AServerThatComesBackIsUsedAgain)
     if (!isServer()) {
         return;  // a file has no server
     }
+    HistoryStore calm(url);
     ASSERT_TRUE(store->append({deed(0)}));
+    ASSERT_TRUE(calm.append({deed(0, "acme", "/redfish/v1/Systems/A_1", "agg-b")}));
     server->kill();
     const auto refused = store->append({deed(1)});
     ASSERT_FALSE(refused);
@@ -322,7 +324,8 @@ TEST_P(History, AServerThatComesBackIsUsedAgain)
     ASSERT_EQ(server->problem(), "");
     const auto stored = store->append({deed(2)});
     ASSERT_TRUE(stored) << stored.error().message;
-    EXPECT_EQ(all(), (std::vector{deed(0), deed(2)}));
+    EXPECT_TRUE(calm.append({deed(3, "acme", "/redfish/v1/Systems/A_1", "agg-b")})) << "it was not there when it was away";
+    EXPECT_EQ(all().size(), 4U);
     EXPECT_EQ(verify(*store), "");
 }
 
