@@ -119,6 +119,26 @@ TEST_F(ZapTest, OnlyWellFormedCurveRequestsAreConsidered)
     EXPECT_EQ(zap->counters().malformed, 6u);
 }
 
+TEST_F(ZapTest, AProcessOfThisMachineIsJudgedByWhatTheKernelSaysOfIt)
+{
+    std::vector<std::string> asked;
+    const auto nobody = [](auto, auto, auto) { return std::optional<std::string>(); };
+    const auto local = [&asked](std::string_view domain, std::string_view peer) -> std::optional<std::string> {
+        asked.push_back(std::string(domain) + " " + std::string(peer));
+        return peer == "1:2:3" ? std::optional<std::string>("one") : std::nullopt;
+    };
+    zap = std::move(*Zap::start(context, loop, nobody, [this](const ZapRefusal& refusal) { refusals.push_back(refusal); }, local));
+    EXPECT_EQ(ask({"1.0", "1", "worker", "127.0.0.1", "", "NULL"})[2], "400") << "nothing is proved of it";
+    EXPECT_TRUE(asked.empty());
+    const auto good = ask({"1.0", "1", "worker", "localhost:1:2:3", "", "NULL"});
+    EXPECT_EQ(good[2], "200");
+    EXPECT_TRUE(good[4].ends_with(" one")) << good[4];
+    EXPECT_EQ(ask({"1.0", "1", "worker", "localhost:9:2:3", "", "NULL"})[2], "400");
+    EXPECT_EQ(ask({"1.0", "1", "worker", "localhost:1:2:3", "", "PLAIN", "user", "password"})[2], "400");
+    EXPECT_EQ(asked, (std::vector<std::string>{"worker 1:2:3", "worker 9:2:3"}));
+    EXPECT_EQ(refusals.at(0).address, "127.0.0.1");
+}
+
 TEST_F(ZapTest, SecondHandlerOfAContextIsRefused)
 {
     startZap();
