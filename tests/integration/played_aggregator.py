@@ -65,6 +65,9 @@ class PlayedAggregator:
         self._thread.join()
         self._context.destroy(0)
 
+    def is_linked(self):
+        return self._peer is not None
+
     def until(self, condition, what, seconds=15):
         """Waits until condition() is true, which is asked after each record, and returns what it gave."""
         with self._changed:
@@ -109,7 +112,9 @@ class PlayedAggregator:
     def _hear(self, peer, kind, head, body):
         content = fields(head)
         if kind == HELLO:
-            self._peer = peer
+            with self._changed:
+                self._peer = peer
+                self._changed.notify_all()
             ack = (field(1, 1) + field(3, self.name) + field(4, 9) + field(5, self._capabilities)
                    + field(7, fields(content[4]).get(7, 0)) + field(8, clock()) + field(9, 300) + field(11, self._you))
             self._socket.send_multipart([peer, record(HELLO_ACK, header(5, ack))])

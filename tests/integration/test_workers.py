@@ -69,6 +69,9 @@ class WorkerTest(unittest.TestCase):
             for child in self.children:
                 print(f"{child.name}:\n{child.last_words(30)}")
 
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.connector.pid}/task"))
+
     def fifo(self, name):
         path = self.folder / name
         os.mkfifo(path)
@@ -130,6 +133,18 @@ class Workers(WorkerTest):
         self.aggregator.until(lambda: self.aggregator.offers[-1] == set(), "nothing is offered")
         self.assertRefused(self.aggregator.ask("test.echo"), "not_found")
 
+    def test_a_worker_that_hangs_is_given_up_and_taken_again(self):
+        worker = self.start_worker()
+        command, fifo = self.held("a")
+        worker.signal(signal.SIGSTOP)
+        self.assertRefused(command, "outcome_unknown", b"it fell silent")
+        self.assertEqual(self.aggregator.offers[-1], set())
+        worker.signal(signal.SIGCONT)
+        self.await_offer("1.0")
+        fifo.write_text("its answer is nobody's any more")
+        self.assertEqual(self.aggregator.end_of(self.aggregator.ask("test.echo", b"1"))[0], SUCCESS)
+        self.assertEqual(len([reply for reply in self.aggregator.replies[command] if reply[0] != ON_GOING]), 1)
+
     def test_a_worker_that_is_asked_to_end_ends_its_commands_first(self):
         worker = self.start_worker()
         command, fifo = self.held("a")
@@ -179,6 +194,10 @@ class Workers(WorkerTest):
         command = self.aggregator.ask("test.hold", json.dumps({"fifo": str(path)}).encode(), seconds=1)
         self.assertRefused(command, "outcome_unknown", b"in time")
 
+    def test_the_socket_costs_no_thread(self):
+        self.aggregator.until(lambda: self.aggregator.is_linked(), "it is linked")
+        self.assertEqual(self.threads(), 4, "loop, blocking work, and libzmq's two")
+
     def test_nonsense_on_the_socket_harms_nobody(self):
         self.start_worker()
         context = zmq.Context()
@@ -210,9 +229,10 @@ class NoWorkers(WorkerTest):
     allow = []
 
     def test_without_configuration_there_is_no_socket(self):
-        self.assertRefused(self.aggregator.until(lambda: self.aggregator._peer, "it is linked") and self.aggregator.ask("test.echo"),
-                           "not_found")
+        self.aggregator.until(lambda: self.aggregator.is_linked(), "it is linked")
+        self.assertRefused(self.aggregator.ask("test.echo"), "not_found")
         self.assertFalse(self.socket.exists())
+        self.assertEqual(self.threads(), 4)
 
 
 if __name__ == "__main__":
