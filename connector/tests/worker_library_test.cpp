@@ -121,6 +121,7 @@ TEST_F(WorkerLibraryTest, ItAttachesAgainWhenTheConnectorWasRestarted)
     start();
     ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
     socket.reset();
+    context = *shoset::Context::create();  // as another process has another one
     open();
     workers.onTimer({host::systemNow().mono + 2 * limits::workerPatience, {}});
     ASSERT_EQ(workers.attached(), 0U);

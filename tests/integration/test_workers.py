@@ -200,9 +200,9 @@ class Workers(WorkerTest):
 
     def test_nonsense_on_the_socket_harms_nobody(self):
         self.start_worker()
-        context = zmq.Context()
-        self.addCleanup(context.destroy, 0)
-        stranger = context.socket(zmq.DEALER)
+        context = self.enterContext(zmq.Context())
+        stranger = self.enterContext(context.socket(zmq.DEALER))
+        stranger.linger = 0
         stranger.rcvtimeo = int(10000 * SLOW)
         stranger.connect(f"ipc://{self.socket}")
         for word in (b"", b"\xff", b"[" * 100000, b'{"message": "reply"}', b'{"message": "register", "protocol": 1}'):
