@@ -96,8 +96,9 @@ void AuditTrail::write()
     retryAt = never;
     std::vector<history::AuditRecord> records;
     std::vector<Waiting> waiting;
-    // Results first: they are older than intents that still wait.
-    while (!results.empty() && records.size() < limits::maxAuditBatch) {
+    // Results first: they are older than intents that still wait, for whom they leave room: somebody waits for those.
+    const std::size_t room = limits::maxAuditBatch - std::min(intents.size(), limits::maxAuditBatch / 2);
+    while (!results.empty() && records.size() < room) {
         records.push_back(std::move(results.front()));
         results.pop_front();
     }

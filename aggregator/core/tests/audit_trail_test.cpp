@@ -165,6 +165,25 @@ TEST_F(Trail, ResultsThatNobodyTakesAreBoundedAndCounted)
     EXPECT_EQ(trail->counters().lostResults, 10U);
 }
 
+TEST_F(Trail, ResultsThatWaitKeepNobodyWaiting)
+{
+    for (std::size_t i = 0; i < 3 * limits::maxAuditBatch; ++i) {
+        trail->note({"acme", "admin", "", "POST", "/"}, 201, now);
+        while (port.fail(now)) {
+        }
+    }
+    begin();
+    ASSERT_TRUE(port.fail(now));
+    EXPECT_EQ(outcomes[0], "the disk is full");
+    EXPECT_TRUE(port.asked.empty());
+    begin();
+    ASSERT_TRUE(port.finish(now));
+    EXPECT_EQ(outcomes[1], "go");
+    while (port.finish(now)) {
+    }
+    EXPECT_EQ(port.stored.size(), 3 * limits::maxAuditBatch + 1);
+}
+
 TEST_F(Trail, RequestsThatWaitAreBounded)
 {
     for (std::size_t i = 0; i < limits::maxWaitingAudits + 2; ++i) {
