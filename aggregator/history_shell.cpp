@@ -25,7 +25,7 @@ std::string databaseOf(const Config& config, const std::string& stateDirectory)
 
 HistoryShell::HistoryShell(host::Loop& ownLoop, const Config& config, const std::string& stateDirectory, std::function<void()> afterwards)
     : loop(ownLoop), node(config.name), policy{config.historyKeep, config.historyMaxSize}, url(databaseOf(config, stateDirectory)),
-      turn(std::move(afterwards)), sweeper(loop.context())
+      turn(std::move(afterwards)), sweeper(loop.context()), closer(loop.context())
 {
     if (config.audit == AuditWish::off) {
         return;
@@ -49,6 +49,7 @@ void HistoryShell::start()
 void HistoryShell::stop()
 {
     sweeper.cancel();
+    closer.cancel();
     if (worker) {
         worker->stop();
     }
@@ -110,6 +111,17 @@ void HistoryShell::onOutcome(const Result<void>& outcome)
         log::info("history_available", {{"database", history::shownUrl(url)}});
     }
     failing = !outcome;
+    closeLater();
+}
+
+void HistoryShell::closeLater()
+{
+    closer.expires_after(limits::historyIdle);
+    closer.async_wait([this](const boost::system::error_code& error) {
+        if (!error && worker) {
+            worker->submit([this] { store->close(); }, {});
+        }
+    });
 }
 
 void HistoryShell::sweep()

@@ -38,6 +38,7 @@ private:
     void onOutcome(const Result<void>& outcome);
     void sweep();
     void sweepLater();
+    void closeLater();
 
     host::Loop& loop;
     const std::string node;
@@ -45,6 +46,7 @@ private:
     const std::string url;
     const std::function<void()> turn;
     boost::asio::steady_timer sweeper;
+    boost::asio::steady_timer closer;
     std::unique_ptr<history::HistoryStore> store;      // the worker's, but for its making and its end
     std::unique_ptr<SyslogSocket> syslog;              // as well; null: not wanted
     std::unique_ptr<host::BlockingWorker> worker;      // null: nothing is recorded

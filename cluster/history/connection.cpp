@@ -17,11 +17,14 @@ namespace {
 
 using Factory = const soci::backend_factory* (*)();
 
-// By the loader's own search path: SOCI's would begin with the current directory. Stays loaded.
-Result<const soci::backend_factory*> loadBackend(const char* library, const char* symbol, const char* package)
+// By the loader's own search path: SOCI's would begin with the current directory. `loaded` keeps it loaded.
+Result<const soci::backend_factory*> loadBackend(const char* library, const char* symbol, const char* package,
+                                                 std::shared_ptr<void>& loaded)
 {
-    void* loaded = ::dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    const auto factory = loaded == nullptr ? nullptr : reinterpret_cast<Factory>(::dlsym(loaded, symbol));
+    if (void* opened = ::dlopen(library, RTLD_NOW | RTLD_LOCAL); opened != nullptr) {
+        loaded = std::shared_ptr<void>(opened, [](void* handle) { ::dlclose(handle); });
+    }
+    const auto factory = loaded == nullptr ? nullptr : reinterpret_cast<Factory>(::dlsym(loaded.get(), symbol));
     if (factory == nullptr) {
         const char* why = ::dlerror();
         return Error{Code::unavailable, std::string(library) + " cannot be loaded (Debian's package " + package +
@@ -30,9 +33,14 @@ Result<const soci::backend_factory*> loadBackend(const char* library, const char
     return factory();
 }
 
-// SQLite would make it readable for all; the files beside it get the mode that it has.
+// SQLite would make it readable for all; the files beside it get the mode that it has. One that is as it has to be is not opened:
+// closing it would end the locks that another connection of this process has on it.
 Result<void> prepareFile(const std::string& path)
 {
+    struct stat status = {};
+    if (::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 07777) == 0600) {
+        return {};
+    }
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     const bool fine = fd >= 0 && ::fchmod(fd, 0600) == 0;
     const int failure = errno;
@@ -42,17 +50,17 @@ Result<void> prepareFile(const std::string& path)
     return fine ? Result<void>{} : Error{Code::ioError, path + ": " + std::generic_category().message(failure)};
 }
 
-Result<Connection> connectSqlite(const std::string& url)
+Result<Connection> connectSqlite(const std::string& url, std::shared_ptr<void>& library)
 {
     const std::string path = sqlitePath(url);
     if (Result<void> prepared = prepareFile(path); !prepared) {
         return prepared.error();
     }
-    const auto backend = loadBackend("libsoci_sqlite3.so.4.0", "factory_sqlite3", "libsoci-sqlite3-4.0");
+    const auto backend = loadBackend("libsoci_sqlite3.so.4.0", "factory_sqlite3", "libsoci-sqlite3-4.0", library);
     if (!backend) {
         return backend.error();
     }
-    Connection made{std::make_unique<soci::session>(**backend, "dbname=\"" + path + "\""), Dialect::sqlite};
+    Connection made{library, std::make_unique<soci::session>(**backend, "dbname=\"" + path + "\""), Dialect::sqlite};
     soci::session& sql = *made.session;
     std::string mode;
     sql << "pragma busy_timeout = " << limits::historySeconds * 1000;
@@ -73,9 +81,9 @@ void addParameter(std::string& url, const std::string& name, const std::string& 
     }
 }
 
-Result<Connection> connectPostgres(std::string url)
+Result<Connection> connectPostgres(std::string url, std::shared_ptr<void>& library)
 {
-    const auto backend = loadBackend("libsoci_postgresql.so.4.0", "factory_postgresql", "libsoci-postgresql4.0");
+    const auto backend = loadBackend("libsoci_postgresql.so.4.0", "factory_postgresql", "libsoci-postgresql4.0", library);
     if (!backend) {
         return backend.error();
     }
@@ -83,7 +91,7 @@ Result<Connection> connectPostgres(std::string url)
     addParameter(url, "connect_timeout", seconds);
     addParameter(url, "tcp_user_timeout", seconds + "000");
     addParameter(url, "application_name", "bmcmesh");
-    Connection made{std::make_unique<soci::session>(**backend, url), Dialect::postgresql};
+    Connection made{library, std::make_unique<soci::session>(**backend, url), Dialect::postgresql};
     soci::session& sql = *made.session;
     sql << "set statement_timeout = " << limits::historySeconds * 1000;
     sql << "set client_min_messages = warning";
@@ -97,8 +105,9 @@ Result<Connection> connect(const std::string& url)
     if (Result<void> fine = checkUrl(url); !fine) {
         return fine.error();
     }
+    std::shared_ptr<void> library;  // outlives what it throws
     try {
-        return isSqlite(url) ? connectSqlite(url) : connectPostgres(url);
+        return isSqlite(url) ? connectSqlite(url, library) : connectPostgres(url, library);
     } catch (const soci::soci_error& thrown) {
         return errorOf(thrown, url);
     }

@@ -13,6 +13,7 @@ enum class Dialect { sqlite, postgresql };
 
 // One connection to a database. What is done with it throws soci::soci_error.
 struct Connection {
+    std::shared_ptr<void> library;  // that speaks to it; unloaded after the session
     std::unique_ptr<soci::session> session;
     Dialect dialect = Dialect::sqlite;
 };

@@ -50,6 +50,11 @@ Result<void> HistoryStore::open()
     return {};
 }
 
+void HistoryStore::close()
+{
+    database.reset();
+}
+
 // What is known of chains may not be so after an error: another call reads it anew.
 template <class Work>
 auto HistoryStore::run(Work work) -> Result<decltype(work())>

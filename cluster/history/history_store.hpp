@@ -25,6 +25,9 @@ public:
     // Connects and migrates, as every other call does where that was not done.
     Result<void> open();
 
+    // Until the next call, which opens it again: a node that is not asked needs neither its memory nor a server's connection.
+    void close();
+
     // All in one transaction, on disk when it returns; in the order given they become the next of their chains. Only one
     // process may append for a node.
     Result<std::vector<StoredAudit>> append(const std::vector<AuditRecord>& records);

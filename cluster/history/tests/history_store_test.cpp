@@ -133,6 +133,17 @@ TEST_P(History, AChainGoesOnAfterARestart)
     EXPECT_EQ(verify(*store), "");
 }
 
+TEST_P(History, AClosedDatabaseIsOpenedByTheNextCall)
+{
+    ASSERT_TRUE(store->append({deed(0)}));
+    store->close();
+    store->close();
+    ASSERT_TRUE(store->append({deed(1)}));
+    store->close();
+    EXPECT_EQ(all(), (std::vector{deed(0), deed(1)}));
+    EXPECT_EQ(verify(*store), "");
+}
+
 TEST_P(History, NodesHaveChainsOfTheirOwn)
 {
     HistoryStore other(url);
