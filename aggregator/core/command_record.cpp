@@ -1,9 +1,9 @@
 #include "aggregator/core/command_record.hpp"
 
-#include "aggregator/core/json_depth.hpp"
 #include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_answer.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/core/json_text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -19,7 +19,7 @@ using shoset::ReplyState;
 // What a worker wrote, as JSON if it is some.
 json payloadOf(const std::string& text)
 {
-    if (!nestsDeeperThan(text, limits::maxPayloadDepth)) {
+    if (shoset::nestingOfJson(text) <= limits::maxPayloadDepth) {
         json parsed = json::parse(text, nullptr, false);
         if (!parsed.is_discarded()) {
             return parsed;

@@ -1,8 +1,8 @@
 #include "aggregator/core/resource_body.hpp"
 
-#include "aggregator/core/json_depth.hpp"
 #include "aggregator/core/json_text.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/core/json_text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -165,7 +165,7 @@ std::variant<RequestBody, Answer> readBody(const OwnRequest& request, std::span<
     if (std::optional<Answer> refused = checkMediaType(request)) {
         return std::move(*refused);
     }
-    if (nestsDeeperThan(request.body, limits::maxOwnBodyDepth)) {
+    if (shoset::nestingOfJson(request.body) > limits::maxOwnBodyDepth) {
         return errorAnswer(400, {"UnrecognizedRequestBody", {}, {}},
                            "Arrays and objects of a body stand at most " + std::to_string(limits::maxOwnBodyDepth) + " deep inside each other.");
     }

@@ -1,10 +1,10 @@
 #include "aggregator/core/resource_commands.hpp"
 
-#include "aggregator/core/json_depth.hpp"
 #include "aggregator/core/resource_answer.hpp"
 #include "aggregator/core/resource_body.hpp"
 #include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/core/json_text.hpp"
 #include "tenants/policy.hpp"
 
 #include <nlohmann/json.hpp>
@@ -159,7 +159,7 @@ Result<CommandAsk> CommandResources::askOf(const Call& call, const RequestBody& 
         return Error{Code::invalidArgument, "`all` is for a connector type, not for one target"};
     }
     ask.payload = body.textOr("payload", "");
-    if (nestsDeeperThan(ask.payload, limits::maxPayloadDepth)) {
+    if (shoset::nestingOfJson(ask.payload) > limits::maxPayloadDepth) {
         return Error{Code::invalidArgument, "a payload nests at most " + std::to_string(limits::maxPayloadDepth) + " deep"};
     }
     if (const Result<void> version = takeVersion(body.textOr("version", ""), ask.wanted); !version) {

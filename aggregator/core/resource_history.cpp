@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_history.hpp"
 
+#include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
 #include "cluster/history/core/limits.hpp"
 #include "cluster/history/core/syslog.hpp"
@@ -118,7 +119,7 @@ Answer pageAnswer(const history::AuditPage& page)
         body["chains"].push_back({{"node", chain.node}, {"tenant", chain.tenant}, {"floor", linkJson(chain.floor)},
                                   {"head", linkJson(chain.head)}, {"bytes", chain.bytes}});
     }
-    return documentAnswer(200, "application/json", body.dump(-1, ' ', false, json::error_handler_t::replace));
+    return documentAnswer(200, "application/json", jsonText(body));
 }
 
 }  // namespace
