@@ -53,7 +53,7 @@ void Executor::takeForWorker(shoset::LinkId link, shoset::Message message, std::
     auto execution = std::make_unique<Execution>();
     execution->fence = command.fence;
     execution->requestComplete = true;
-    execution->work.emplace();
+    execution->work = Execution::Work{};  // Clang cannot tell in emplace() that it has a default
     execution->work->command = std::move(command);
     execution->work->payload = std::move(*payload);
     enter(std::move(execution), message, link, deadline);
