@@ -36,7 +36,7 @@ Answer readOnlyRefusal()
     return refusal;
 }
 
-Answer notFound(const std::string& path)
+Answer nothingAt(const std::string& path)
 {
     return errorAnswer(404, {"ResourceMissingAtURI", {path}, {}});
 }
@@ -153,7 +153,7 @@ void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& sat
     const std::optional<std::string> onSatellite = map.toSatellite(exchange.path);
     if (!onSatellite || map.ownerOf(exchange.path) != uri::Owner::satellite) {
         ++count.notFound;
-        answer(id, notFound(exchange.path));
+        answer(id, nothingAt(exchange.path));
         return;
     }
     if (!mayAsk(id, exchange, pathForPrivileges(*onSatellite))) {
@@ -317,7 +317,7 @@ void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view co
     }
     if (!merged.exists) {
         ++count.notFound;
-        answer(id, notFound(exchange.path));
+        answer(id, nothingAt(exchange.path));
         return;
     }
     if (!toOnlyMember(id, exchange, merged)) {
@@ -372,7 +372,7 @@ void Facade::toGather(ExchangeId id, Exchange& exchange, std::string_view collec
             Exchange* asked = find(id);
             if (asked != nullptr && !toOnlyMember(id, *asked, merged)) {
                 answer(id, merged.exists ? collectionAnswer(collection, merged, asked->request.head, asked->query)
-                                         : notFound(asked->path));
+                                         : nothingAt(asked->path));
             }
         },
         now);
