@@ -27,6 +27,7 @@ USER = "admin"
 MAX_SIMULATORS = 8  # processes; more satellites share them
 READY_SECONDS = 30.0
 _HEALTH_SECONDS = 0.5  # one that hangs is no primary
+_LONGEST_SOCKET_PATH = 107  # in bytes; the kernel's
 _MOCKUPS = ("nvlr-hpe", "nvlr-dell", "cray-OpenBMC-stock")
 _NAMESPACE = uuid.UUID("6f6d8f0e-6d1b-4a0c-9f55-6b6d63736d68")
 
@@ -92,7 +93,7 @@ class Run:
                             for n in range(1, options.aggregators + 1)]
         self.satellites = [Satellite(f"sat-{n}") for n in range(1, options.satellites + len(options.bmcs) + 1)]
         self._simulated = self.satellites[:options.satellites]
-        self.simulator_of, self.process_of = {}, {}
+        self.simulator_of, self.process_of, self.worker_socket_of = {}, {}, {}
         self._primary = None
 
     def start(self):
@@ -115,6 +116,7 @@ class Run:
         for aggregator in self.aggregators:
             self.files.write_aggregator(aggregator, self.aggregators)
             self._start(programs / "mesh-aggregatord", aggregator)
+        self._let_workers_in()
         for satellite in self.satellites:
             self.files.write_connector(satellite, self.aggregators)
             self._start(programs / "mesh-connectord", satellite)
@@ -122,6 +124,14 @@ class Run:
         self._primary = self._find_primary()
         self._write_environment()
         return time.monotonic() - begun
+
+    def _let_workers_in(self):
+        """Who starts the mesh may attach workers to its connectors, where the kernel takes the socket's path."""
+        for satellite in self.satellites:
+            path = self.files.own_state(satellite) / "worker.sock"
+            if len(bytes(path)) <= _LONGEST_SOCKET_PATH:
+                self.worker_socket_of[satellite.name] = path
+                satellite.extra = {"workers": {"socket": str(path), "allow": [{"uid": os.getuid(), "commands": ["*"]}]}}
 
     def _check_ports(self):
         for aggregator in self.aggregators:
@@ -228,7 +238,8 @@ class Run:
             simulator = self.simulator_of.get(satellite.name)
             values |= {f"CONNECTOR_{n}_PID": self.process_of[satellite.name].pid, f"SATELLITE_{n}_URL": satellite.url,
                        f"SATELLITE_{n}_USER": satellite.user, f"SATELLITE_{n}_PASSWORD": satellite.password(),
-                       f"SATELLITE_{n}_PID": simulator.pid if simulator else "", f"PREFIX_{n}": satellite.prefix}
+                       f"SATELLITE_{n}_PID": simulator.pid if simulator else "", f"PREFIX_{n}": satellite.prefix,
+                       f"WORKER_SOCKET_{n}": self.worker_socket_of.get(satellite.name, "")}
         text = "".join(f"{key}={shlex.quote(str(value)) if value != '' else ''}\n" for key, value in values.items())
         write_private(self._environment, text)
 
