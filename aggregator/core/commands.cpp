@@ -270,10 +270,12 @@ void Commands::settle(Ticket ticket, Reply reply, std::string payload, Now now)
     part.failure = std::move(reply.failure);
     part.text = reply.message.substr(0, limits::maxReplyTextBytes);
     part.progress = failed ? part.progress : 100;
-    part.payloadDropped = entry.bytes + payload.size() > limits::maxCommandResultBytes;
+    part.payloadDropped = payload.size() > limits::maxPayloadBytes || entry.bytes + payload.size() > limits::maxCommandResultBytes ||
+                          runningBytes + payload.size() > limits::maxCommandMemoryBytes;
     count.payloadsDropped += part.payloadDropped ? 1 : 0;
     if (!part.payloadDropped) {
         entry.bytes += payload.size();
+        runningBytes += payload.size();
         part.payload = std::move(payload);
     }
     const bool unknown = failed && part.failure.empty() && !provesNotExecuted(part.code);
@@ -332,6 +334,7 @@ void Commands::finish(Entry& entry, Now now)
     Share& share = shares[record.tenant];
     share.ended.push_back(record.id);
     share.bytes += recordOverhead + entry.bytes;
+    runningBytes -= entry.bytes;
     rememberedBytes += recordOverhead + entry.bytes;
     byEnd.emplace_back(now.mono, record.id);
     touch(entry, now);

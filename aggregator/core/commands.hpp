@@ -125,6 +125,7 @@ private:
     std::map<AskerKey, MessageId> byAsker;
     std::map<std::string, Share> shares;
     std::deque<std::pair<Instant, MessageId>> byEnd;
+    std::size_t runningBytes = 0;  // of what came back for commands under way
     std::size_t rememberedBytes = 0;
     std::map<std::pair<Instant, std::uint64_t>, std::pair<MessageId, std::function<void(Now)>>> waiters;
     std::uint64_t nextWaiter = 1;

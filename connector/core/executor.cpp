@@ -67,7 +67,12 @@ Executor::Execution* Executor::find(std::uint64_t number)
 
 void Executor::refuse(const shoset::Message& message, shoset::LinkId link, Error error, Now now)
 {
-    host.send(message.source, link, message.id, failure(error), {}, true, now);
+    const Reply reply = failure(error);
+    host.send(message.source, link, message.id, reply, {}, true, now);
+    if (std::get<shoset::Command>(message.content).name != shoset::redfishRequest) {
+        // A copy on another way gets the same word: by the first one, another connector may have got the command meanwhile.
+        remember(message.id, reply, {});
+    }
 }
 
 bool Executor::repeated(shoset::LinkId link, const shoset::Message& message, Now now)

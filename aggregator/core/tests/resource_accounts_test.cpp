@@ -206,6 +206,11 @@ TEST_F(AccountsTest, AnswersAreBoundedAndDeepBodiesHarmless)
         many += ",\"x" + std::to_string(i) + "\":1";
     }
     EXPECT_EQ(ask("root", "PATCH", accountsUri + "/4", many + "}").messages().size(), 32U);
+    std::string names = R"({"Enabled":true)";
+    while (names.size() < 250000) {
+        names += ",\"" + std::to_string(names.size()) + "\":1";  // seconds, if the time grew with the square of their number
+    }
+    EXPECT_EQ(ask("root", "PATCH", accountsUri + "/4", names + "}").messages().size(), 32U);
     const std::string deep = R"({"Enabled":)" + std::string(100000, '[') + std::string(100000, ']') + "}";
     EXPECT_EQ(ask("root", "PATCH", accountsUri + "/4", deep).messages(), Strings{"UnrecognizedRequestBody"});
 }

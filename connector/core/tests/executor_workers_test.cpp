@@ -104,6 +104,24 @@ TEST_F(ExecutorWorkersTest, WhatMayNotBeExecutedReachesNoJournalAndNoWorker)
     EXPECT_EQ(executor.running(), 0U);
 }
 
+TEST_F(ExecutorWorkersTest, ACopyOfWhatWasRefusedIsRefusedAlikeAlsoWhenItCouldBeExecutedNow)
+{
+    shoset::Message early = cycle("fan.speed");
+    give(early, "");
+    EXPECT_EQ(lastReply().code, Code::notFound);
+    workers.onMessage(2, {1000, 1000, 8}, R"({"message":"register","protocol":1,"worker":"fan","type":"chassis","version":"1.0",)"
+                                          R"("commands":[{"name":"fan.speed"}]})", now);
+    socket.words.clear();
+    const std::size_t before = host.sent.size();
+    give(early, "");
+    ASSERT_EQ(host.sent.size(), before + 1);
+    EXPECT_EQ(lastReply().code, Code::notFound) << "by the first word another connector may have got it";
+    EXPECT_TRUE(socket.words.empty());
+    EXPECT_EQ(executor.running(), 0U);
+    give(cycle("fan.speed"), "");
+    EXPECT_EQ(executor.running(), 1U) << "another command is another matter";
+}
+
 TEST_F(ExecutorWorkersTest, OfProgressTheNewestIsPassedOnNowAndThen)
 {
     const MessageId id = begun();
