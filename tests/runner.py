@@ -104,13 +104,14 @@ def run_and_show(suite):
     return outcome
 
 
-def build(preset, purposes, targets=()):
-    """Packages and build; their failure is an outcome like any other."""
+def build(preset, purposes, targets=(), unity=False):
+    """Packages and build; their failure is an outcome like any other. `unity`: from nothing, several files as one."""
     begun = time.monotonic()
     suite = Suite(f"build {preset}", [], [], 0, strict=False)
     for command in (["deploy/install-packages", *purposes], ["deploy/build", preset, *targets]):
         print(f"{' '.join(command)} ...", flush=True)
-        if subprocess.run([CHECKOUT / command[0], *command[1:]], stdin=subprocess.DEVNULL).returncode != 0:
+        environment = {**os.environ, "BMCMESH_UNITY": "ON"} if unity else None
+        if subprocess.run([CHECKOUT / command[0], *command[1:]], stdin=subprocess.DEVNULL, env=environment).returncode != 0:
             return Outcome(suite, False, time.monotonic() - begun, f"{command[0]} failed")
     return Outcome(suite, True, time.monotonic() - begun)
 
@@ -208,7 +209,7 @@ def main():
         parser.error(f"no such suite: {', '.join(unknown)}; there are {names}")
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that what runs is ended too
-    outcomes = [build("dev", ["tests"])]
+    outcomes = [build("dev", ["tests"], unity=given.ci)]
     if outcomes[0].passed:
         for suite in known.values():
             suite.strict = not given.ci  # a busy machine is no reason to refuse a change
