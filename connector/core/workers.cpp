@@ -75,8 +75,15 @@ void Workers::refuse(WorkerId id, const std::string& reason)
 
 void Workers::takeRegister(WorkerId id, const LocalPeer& peer, WorkerRegister word, Now now)
 {
-    if (workers.contains(id)) {
-        refuse(id, "this connection is registered already");
+    if (const auto known = workers.find(id); known != workers.end()) {
+        Worker& same = known->second;
+        if (same.name != word.worker || same.type != word.type || same.version != word.version) {
+            refuse(id, "this connection is registered already");
+            return;
+        }
+        // Two words of it were answered `stranger`, and it has obeyed both.
+        same.heardAt = now.mono;
+        port.sendToWorker(id, registeredWord());
         return;
     }
     Result<Worker> worker = admit(peer, word);

@@ -147,6 +147,25 @@ TEST_F(WorkersTest, AStrangerIsAskedToRegister)
     EXPECT_EQ(socket.told(1), std::vector<std::string>{R"({"message":"pong"})"});
 }
 
+TEST_F(WorkersTest, OneThatRegistersTwiceOnOneConnectionIsToldAgainAndKeepsWhatItHas)
+{
+    attach(1, "1.0");
+    const MessageId id = give();
+    socket.words.clear();
+    attach(1, "1.0");
+    EXPECT_EQ(socket.told(1), std::vector<std::string>{R"({"heartbeat_ms":2000,"message":"registered","protocol":1})"});
+    EXPECT_EQ(changes, 1);
+    EXPECT_EQ(workers.counters().registered, 1U);
+    EXPECT_EQ(workers.counters().refused, 0U);
+    EXPECT_EQ(workers.busy(), 1U);
+    socket.words.clear();
+    attach(1, "1.1");
+    EXPECT_NE(socket.told(1).at(0).find("registered already"), std::string::npos) << "another version is another worker";
+    ends(1, id);
+    EXPECT_EQ(replies.size(), 1U);
+    EXPECT_TRUE(lost.empty());
+}
+
 TEST_F(WorkersTest, VersionsStandSideBySideAndTheHighestThatFitsIsAsked)
 {
     attach(1, "1.4");
