@@ -23,12 +23,19 @@ constexpr const char* policiesUri = "/mesh/v1/policies";
 constexpr int waitSeconds = 10;                                 // of one question how far it is
 constexpr auto answerPatience = std::chrono::seconds(10);       // beyond the command's own time, for a node that is away
 constexpr auto pauseAfterFailure = std::chrono::milliseconds(500);
+constexpr auto pauseAfterChange = std::chrono::milliseconds(200);  // with many connectors something changes all the time
 
-// A worker's words must not steer the terminal.
+// A worker's words, in UTF-8, must not steer the terminal: neither C0 nor C1 (U+0080 to U+009F, of which some terminals take one
+// for ESC [).
 std::string printable(std::string text)
 {
-    for (char& c : text) {
-        c = (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) ? ' ' : c;
+    const auto byte = [&text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (byte(i) < 0x20 || byte(i) == 0x7f) {
+            text[i] = ' ';
+        } else if (byte(i) == 0xc2 && i + 1 < text.size() && byte(i + 1) >= 0x80 && byte(i + 1) < 0xa0) {
+            text.replace(i, 2, " ");
+        }
     }
     return text;
 }
@@ -116,7 +123,8 @@ bool isUnderWay(const json& command)
     return command.value("state", "") == "ON_GOING";
 }
 
-// Asks until it has ended. A node that does not answer for a while may come back; the error then says what is not known.
+// Asks until it has ended. A node that does not answer for a while may come back. One that refuses to tell, as it has lost the
+// command, does not undo that it was accepted: the error is Code::outcomeUnknown in any case.
 Result<json> follow(Connection& connection, json command, const SendOptions& options)
 {
     const std::string id = command.value("id", "");
@@ -129,11 +137,13 @@ Result<json> follow(Connection& connection, json command, const SendOptions& opt
         Result<json> told = ask(connection, "GET", question, nullptr);
         if (told) {
             command = std::move(*told);
+            if (isUnderWay(command)) {
+                std::this_thread::sleep_for(pauseAfterChange);
+            }
             continue;
         }
         if (told.error().code == Code::refused || Clock::now() >= until) {
-            return Error{told.error().code == Code::refused ? Code::refused : Code::outcomeUnknown,
-                         "what became of command " + id + " is not known: " + told.error().message};
+            return Error{Code::outcomeUnknown, "what became of command " + id + " is not known: " + told.error().message};
         }
         std::this_thread::sleep_for(pauseAfterFailure);
     }
@@ -157,7 +167,7 @@ std::string outcomeOf(const json& reply)
     }
     line = printable(std::move(line));
     if (reply.contains("payload")) {
-        line += "  " + reply["payload"].dump(-1, ' ', false, json::error_handler_t::replace);
+        line += "  " + reply["payload"].dump(-1, ' ', true, json::error_handler_t::replace);
     } else if (reply.value("payload_dropped", false)) {
         line += "  (the payload was too much to keep)";
     }
