@@ -68,7 +68,11 @@ struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
         return replies;
     }
 
-    Code sendToWorker(WorkerId id, std::string word) override { return socket->send(id, std::move(word)); }
+    Code sendToWorker(WorkerId id, std::string word) override
+    {
+        told = id;
+        return socket->send(id, std::move(word));
+    }
     void onWorkerReply(WorkerReply reply, Now) override { replies.push_back(std::move(reply)); }
     void onWorkerLost(const MessageId&, const Error&, Now) override { ++lost; }
     void onOffersChanged(Now) override {}
@@ -76,6 +80,7 @@ struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
     std::atomic<bool> over = false;
     std::uint64_t seed = 0;
     int lost = 0;
+    WorkerId told = 0;  // the last one
 };
 
 TEST_F(WorkerLibraryTest, CommandsAreExecutedWithProgressAndFailuresHaveTheirCode)
@@ -104,6 +109,44 @@ TEST_F(WorkerLibraryTest, CommandsAreExecutedWithProgressAndFailuresHaveTheirCod
     EXPECT_TRUE(ended.ok());
     EXPECT_EQ(workers.attached(), 0U);
     EXPECT_EQ(lost, 0);
+}
+
+TEST_F(WorkerLibraryTest, AnAnswerThatCannotBePassedOnFailsItsCommandAndNoOther)
+{
+    const auto nested = [](std::size_t levels) { return std::string(levels, '[') + "1" + std::string(levels, ']'); };
+    std::string answer;
+    played.serve("test.say", "", [&answer](const std::string&, worker::Call&) { return worker::Outcome::done(answer); });
+    played.serve("test.throw", "", [](const std::string&, worker::Call&) -> worker::Outcome { throw 7; });
+    start();
+    ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
+    const auto failureOf = [&](std::string said) {
+        answer = std::move(said);
+        return resultOf("test.say", "{}").back().failure;
+    };
+    EXPECT_EQ(failureOf("{"), "reply_not_json");
+    EXPECT_EQ(failureOf("1e999"), "reply_not_json");
+    EXPECT_EQ(failureOf(nested(limits::maxPayloadDepth + 1)), "reply_too_deep");
+    EXPECT_EQ(failureOf(nested(100000)), "reply_too_deep");
+    EXPECT_EQ(failureOf(nested(limits::maxPayloadDepth)), "");
+    EXPECT_EQ(failureOf('"' + std::string(limits::maxPayloadBytes, '[') + '"'), "reply_too_large");
+    EXPECT_EQ(failureOf('"' + std::string(limits::maxPayloadBytes - 2, '[') + '"'), "");
+    EXPECT_EQ(failureOf(R"("\")" + std::string(limits::maxPayloadDepth + 1, '[') + '"'), "");
+    EXPECT_EQ(resultOf("test.throw", "{}").back().failure, "exception");
+    EXPECT_EQ(workers.counters().malformed, 0U);
+    EXPECT_EQ(lost, 0);
+}
+
+TEST_F(WorkerLibraryTest, OneOfWhichAMessageIsRefusedRegistersAnew)
+{
+    played.serve("test.echo", "", [](const std::string& payload, worker::Call&) { return worker::Outcome::done(payload); });
+    start();
+    ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
+    EXPECT_EQ(resultOf("test.echo", "7").back().payload, "7");
+    workers.onMessage(told, {::getuid(), ::getgid(), 1}, "nonsense", host::systemNow());
+    ASSERT_EQ(workers.attached(), 0U);
+    ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
+    EXPECT_EQ(resultOf("test.echo", "8").back().payload, "8");
+    EXPECT_FALSE(over.load());
 }
 
 TEST_F(WorkerLibraryTest, ARefusalEndsItWithTheReason)

@@ -1,5 +1,7 @@
 #include "connector/worker/worker.hpp"
 
+#include "shoset/base/limits.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <sys/eventfd.h>
@@ -11,6 +13,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <cstdio>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -29,10 +32,58 @@ using namespace std::chrono_literals;
 
 constexpr auto firstHeartbeat = 2000ms;  // until the connector has said how often
 constexpr auto unconnectedPause = 200ms;
+constexpr auto unsentPause = 50ms;
+constexpr std::size_t maxUnsent = 8 * limits::maxCommandsAtWorker;  // ends that the connector does not take just now
 
 std::string compact(const json& message)
 {
     return message.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// Of what may be no JSON. Before a document is made of it: that is written by a function that calls itself.
+std::size_t nestingOf(std::string_view text)
+{
+    std::size_t depth = 0;
+    std::size_t deepest = 0;
+    bool inText = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (inText) {
+            i += c == '\\' ? 1 : 0;
+            inText = c != '"';
+        } else if (c == '[' || c == '{') {
+            deepest = std::max(deepest, ++depth);
+        } else if (c == ']' || c == '}') {
+            depth -= depth > 0 ? 1 : 0;
+        } else {
+            inText = c == '"';
+        }
+    }
+    return deepest;
+}
+
+// The payload of what a function answered, or null. One that the connector would not pass on makes a failure of the outcome.
+json payloadOf(Outcome& outcome)
+{
+    if (outcome.payload.empty()) {
+        return {};
+    }
+    if (nestingOf(outcome.payload) > limits::maxPayloadDepth) {
+        outcome = Outcome::failed("reply_too_deep", "it was executed, but its answer nests deeper than " +
+                                                        std::to_string(limits::maxPayloadDepth));
+        return {};
+    }
+    json payload = json::parse(outcome.payload, nullptr, false);
+    if (payload.is_discarded()) {
+        outcome = Outcome::failed("reply_not_json", "it was executed, but its answer is no JSON");
+        return {};
+    }
+    if (compact(payload).size() > limits::maxPayloadBytes) {
+        outcome = Outcome::failed("reply_too_large", "it was executed, but its answer is longer than " +
+                                                         std::to_string(limits::maxPayloadBytes) + " bytes");
+        return {};
+    }
+    return payload;
 }
 
 }  // namespace
@@ -73,7 +124,11 @@ private:
     void closeSocket();
     Next turn();
     Next take(const json& message);
+    void detach() { registered = asked = drainSent = false; }
     void sendReplies();
+    bool sendUnsent();
+    void keepUnsent(json reply);
+    void forgetOldestUnsent();
     void keepInTouch();
     bool send(const json& message);
     std::string receive();
@@ -90,6 +145,7 @@ private:
     Clock::time_point heardAt;
     Clock::time_point beatAt;
     std::set<std::string> running;
+    std::deque<json> unsent;  // ends of commands, whose ids are in `running`, too
     std::string refusal;
 
     // Shared with the threads of the functions.
@@ -109,7 +165,8 @@ public:
     }
     void progress(unsigned percent, std::string_view text) override
     {
-        service.post({{"message", "reply"}, {"id", ownId}, {"state", "ON_GOING"}, {"progress", std::min(percent, 100U)}, {"text", text}});
+        service.post({{"message", "reply"}, {"id", ownId}, {"state", "ON_GOING"}, {"progress", std::min(percent, 100U)},
+                      {"text", text.substr(0, limits::maxReplyTextBytes)}});
     }
     const std::string& id() const override { return ownId; }
     const std::string& user() const override { return ownUser; }
@@ -133,17 +190,16 @@ void Worker::Service::Execution::execute(const json& message)
         outcome = service.commands.at(message.at("name").get<std::string>()).function(message.at("payload").dump(), *this);
     } catch (const std::exception& problem) {
         outcome = Outcome::failed("exception", problem.what());
+    } catch (...) {
+        outcome = Outcome::failed("exception", "of a type that is no std::exception");
     }
-    json payload = outcome.payload.empty() ? json() : json::parse(outcome.payload, nullptr, false);
-    if (payload.is_discarded()) {
-        outcome = Outcome::failed("no_json", "the command's answer is no JSON");
-    }
+    json payload = payloadOf(outcome);
     json reply{{"message", "reply"}, {"id", ownId}, {"state", outcome.success ? "SUCCESS" : "FAIL"}};
     if (!outcome.success) {
-        reply["failure"] = outcome.failure;
-        reply["text"] = outcome.text;
+        reply["failure"] = outcome.failure.substr(0, limits::maxFailureCodeBytes);
+        reply["text"] = outcome.text.substr(0, limits::maxReplyTextBytes);
     }
-    if (!outcome.payload.empty() && !payload.is_discarded()) {
+    if (!outcome.payload.empty()) {
         reply["payload"] = std::move(payload);
     }
     service.post(reply);
@@ -216,13 +272,16 @@ void Worker::Service::connect()
     set(ZMQ_RECONNECT_IVL, 100);
     set(ZMQ_RECONNECT_IVL_MAX, 2000);
     zmq_connect(socket, ("ipc://" + about.socket).c_str());
-    registered = asked = drainSent = false;
+    while (!unsent.empty()) {
+        forgetOldestUnsent();  // on a new connection nobody waits for them: the connector has given them up
+    }
+    detach();
     heardAt = Clock::now();
 }
 
 Worker::Service::Next Worker::Service::turn()
 {
-    const auto pause = registered ? heartbeat : std::chrono::milliseconds(unconnectedPause);
+    const std::chrono::milliseconds pause = !registered ? unconnectedPause : !unsent.empty() ? unsentPause : heartbeat;
     std::array<zmq_pollitem_t, 2> ready{{{socket, 0, ZMQ_POLLIN, 0}, {nullptr, wake, ZMQ_POLLIN, 0}}};
     zmq_poll(ready.data(), static_cast<int>(ready.size()), static_cast<long>(pause.count()));
     std::uint64_t pokes = 0;
@@ -235,7 +294,8 @@ Worker::Service::Next Worker::Service::turn()
         }
     }
     keepInTouch();
-    return stopping && !registered && running.empty() ? Next::ended : Next::goOn;
+    // Who is not registered has nobody that waits for what is unsent.
+    return stopping && !registered && running.size() == unsent.size() ? Next::ended : Next::goOn;
 }
 
 Worker::Service::Next Worker::Service::take(const json& message)
@@ -251,10 +311,15 @@ Worker::Service::Next Worker::Service::take(const json& message)
         registered = true;
         heartbeat = std::chrono::milliseconds(message.value("heartbeat_ms", firstHeartbeat.count()));
     } else if (word == "stranger" || word == "bye") {
-        registered = asked = drainSent = false;  // the connector began anew, or ends: attach again
+        detach();  // the connector began anew, or ends: attach again
     } else if (word == "refused") {
         refusal = message.value("reason", "");
-        return Next::refused;
+        if (asked && !registered) {
+            return Next::refused;
+        }
+        std::fprintf(stderr, "worker %s: the connector refused a message: %s; registering anew\n", about.name.c_str(),
+                     refusal.c_str());
+        detach();
     }
     return word == "drained" ? Next::ended : Next::goOn;
 }
@@ -266,12 +331,39 @@ void Worker::Service::sendReplies()
         const std::lock_guard lock(mutex);
         out.swap(replies);
     }
-    for (const json& reply : out) {
-        send(reply);
+    bool waits = !sendUnsent();
+    for (json& reply : out) {
         if (reply.at("state") != "ON_GOING") {
-            running.erase(reply.at("id").get<std::string>());
+            keepUnsent(std::move(reply));
+            waits = !sendUnsent();
+        } else if (!waits) {
+            send(reply);
         }
     }
+}
+
+// In their order; true when none is left.
+bool Worker::Service::sendUnsent()
+{
+    while (!unsent.empty() && send(unsent.front())) {
+        forgetOldestUnsent();
+    }
+    return unsent.empty();
+}
+
+void Worker::Service::keepUnsent(json reply)
+{
+    if (unsent.size() == maxUnsent) {
+        std::fprintf(stderr, "worker %s: the end of a command is lost: the connector takes nothing\n", about.name.c_str());
+        forgetOldestUnsent();
+    }
+    unsent.push_back(std::move(reply));
+}
+
+void Worker::Service::forgetOldestUnsent()
+{
+    running.erase(unsent.front().at("id").get<std::string>());
+    unsent.pop_front();
 }
 
 void Worker::Service::keepInTouch()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """bench_worker.py SOCKET VERSION: a worker for tests. `test.hold` {"fifo": path} ends when something is written into the FIFO,
-`test.fail` fails, `test.echo` gives its payload back."""
+`test.fail` fails, `test.echo` gives its payload back, `test.odd` {"kind": …} ends with what is no payload."""
 
 import logging
 import sys
@@ -29,6 +29,25 @@ def fail(payload, call):
 @worker.command("test.echo")
 def echo(payload, call):
     return {"version": version, "given": payload}
+
+
+def deep(levels):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+ODD = {"nan": lambda: float("nan"), "huge": lambda: 10 ** 400, "object": object, "large": lambda: "x" * 65535,
+       "just": lambda: "x" * 65534, "deep": lambda: deep(65), "deepest": lambda: deep(100000), "deep enough": lambda: deep(64),
+       "surrogate": lambda: "a\ud800[", "exit": lambda: sys.exit(1)}
+
+
+@worker.command("test.odd")
+def odd(payload, call):
+    call.progress(1e9, "\udfff" * 300000)
+    call.progress(-3)
+    return ODD[payload["kind"]]()
 
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")

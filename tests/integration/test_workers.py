@@ -13,9 +13,12 @@ import zmq
 from harness import CHECKOUT, PROGRAMS, SLOW, Child, eventually
 from played_aggregator import FAIL, ON_GOING, SUCCESS, PlayedAggregator
 
+sys.path.insert(0, str(CHECKOUT / "connector/worker/python"))
+import bmcmesh_worker  # noqa: E402  (the path comes first)
+
 HERE = Path(__file__).resolve().parent
 POWER_CYCLE = CHECKOUT / "connector/worker/python/power_cycle.py"
-BENCH = ("test-bench", ("test.echo", "test.fail", "test.hold"))
+BENCH = ("test-bench", ("test.echo", "test.fail", "test.hold", "test.odd"))
 
 
 class WorkerTest(unittest.TestCase):
@@ -113,6 +116,21 @@ class Workers(WorkerTest):
         state, code, reply, body = self.aggregator.end_of(self.aggregator.ask("test.fail", b'{"a": 1}', user="joe"))
         self.assertEqual((state, code, reply[8], reply[3]), (FAIL, "refused", b"as_asked", b"joe wanted it"))
         self.assertEqual(json.loads(body), {"given": {"a": 1}})
+
+    def test_a_bad_value_of_a_function_fails_its_command_and_no_other(self):
+        self.start_worker()
+        held, fifo = self.held("a")
+        expected = {"nan": b"reply_not_json", "huge": b"reply_not_json", "object": b"reply_not_json", "large": b"reply_too_large",
+                    "deep": b"reply_too_deep", "deepest": b"reply_too_deep", "exit": b"exception", "just": None,
+                    "deep enough": None, "surrogate": None}
+        for kind, failure in expected.items():
+            with self.subTest(kind):
+                command = self.aggregator.ask("test.odd", json.dumps({"kind": kind}).encode())
+                state, _, reply, body = self.aggregator.end_of(command)
+                self.assertEqual((state, reply.get(8)), (FAIL if failure else SUCCESS, failure))
+        self.assertEqual(json.loads(body), "a?[")
+        fifo.write_text("go")
+        self.assertEqual(self.aggregator.end_of(held)[0], SUCCESS, "the worker was never given up")
 
     def test_a_repeat_is_not_executed_again(self):
         self.start_worker()
@@ -214,6 +232,72 @@ class Workers(WorkerTest):
         stranger.send(b" " * 300000)
         self.assertEqual(self.aggregator.end_of(self.aggregator.ask("test.echo", b"1"))[0], SUCCESS)
         self.assertIsNone(self.connector.status())
+
+
+class Library(unittest.TestCase):
+    """The library for Python with a connector that takes nothing, or only so many frames."""
+
+    def setUp(self):
+        self.worker = bmcmesh_worker.Worker("test", type="test-bench", version="1.0", socket="/nonexistent/worker.sock")
+        self.worker._connect()
+        self.addCleanup(self.worker._context.destroy, 0)
+        self.takes, self.sent = 0, []
+        self.worker._send_frame = self.send
+
+    def send(self, frame):
+        if self.takes == 0:
+            return False
+        self.takes -= 1
+        self.sent.append(json.loads(frame))
+        return True
+
+    def post(self, command, state="SUCCESS"):
+        self.worker._running.add(command)
+        self.worker._post({"id": command, "state": state})
+
+    def told(self):
+        return [(word["id"], word["state"]) for word in self.sent]
+
+    def test_an_end_that_cannot_be_sent_is_kept_in_its_order_and_progress_is_not(self):
+        self.post("a")
+        self.post("b", "ON_GOING")
+        self.post("c")
+        self.worker._send_replies()
+        self.assertEqual(self.worker._running, {"a", "b", "c"})
+        self.takes = 1
+        self.worker._send_replies()
+        self.assertEqual((self.told(), self.worker._running), ([("a", "SUCCESS")], {"b", "c"}))
+        self.takes = 9
+        self.post("b", "ON_GOING")
+        self.post("b")
+        self.worker._send_replies()
+        self.assertEqual(self.told()[1:], [("c", "SUCCESS"), ("b", "ON_GOING"), ("b", "SUCCESS")])
+        self.assertEqual(self.worker._running, set())
+
+    def test_what_cannot_be_sent_is_bounded(self):
+        with self.assertLogs("bmcmesh.worker", "ERROR"):
+            for number in range(bmcmesh_worker.MAX_UNSENT + 1):
+                self.post(str(number))
+            self.worker._send_replies()
+        self.assertNotIn("0", self.worker._running)
+        self.assertEqual(len(self.worker._running), bmcmesh_worker.MAX_UNSENT)
+
+    def test_a_new_connection_has_nobody_for_what_was_unsent(self):
+        self.post("a")
+        self.worker._send_replies()
+        with self.assertLogs("bmcmesh.worker", "WARNING"):
+            self.worker._connect()
+        self.assertEqual((self.worker._running, len(self.worker._unsent)), (set(), 0))
+
+    def test_a_refused_message_is_no_refused_worker(self):
+        self.worker._asked = True
+        self.worker._take({"message": "registered", "heartbeat_ms": 2000})
+        with self.assertLogs("bmcmesh.worker", "ERROR"):
+            self.worker._take({"message": "refused", "reason": "nonsense"})
+        self.assertFalse(self.worker._asked, "it registers anew")
+        self.worker._asked = True
+        with self.assertRaises(bmcmesh_worker.Refused):
+            self.worker._take({"message": "refused", "reason": "not you"})
 
 
 class WorkersOfOthers(WorkerTest):
