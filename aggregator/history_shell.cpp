@@ -85,9 +85,18 @@ void HistoryShell::append(std::vector<history::AuditRecord> records, Stored done
 
 void HistoryShell::read(history::AuditQuery query, Read done)
 {
+    if (reading >= limits::maxHistoryReads) {
+        boost::asio::post(loop.context(), [this, done = std::move(done)] {
+            done(Error{Code::full, "too many read the history at once; ask again"}, loop.now());
+            turn();
+        });
+        return;
+    }
+    ++reading;
     auto page = std::make_shared<Result<history::AuditPage>>(Error{Code::full, "too much waits for the history's database"});
     submit([this, page, query = std::move(query)] { *page = store->audit(query); },
            [this, page, done = std::move(done)] {
+               --reading;
                onOutcome(*page ? Result<void>{} : page->error());
                done(std::move(*page), loop.now());
                turn();

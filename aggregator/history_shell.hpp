@@ -30,6 +30,7 @@ public:
     void stop();
 
     void append(std::vector<history::AuditRecord> records, Stored done) override;
+    // full: limits::maxHistoryReads are under way.
     void read(history::AuditQuery query, Read done) override;
     std::uint64_t syslogDropped() const { return syslogDrops; }
 
@@ -51,6 +52,7 @@ private:
     std::unique_ptr<SyslogSocket> syslog;              // as well; null: not wanted
     std::unique_ptr<host::BlockingWorker> worker;      // null: nothing is recorded
     std::size_t sinceSweep = 0;                        // records that were stored
+    std::size_t reading = 0;                           // reads under way
     std::uint64_t syslogDrops = 0;
     bool failing = false;
 };

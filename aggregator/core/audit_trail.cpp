@@ -4,10 +4,13 @@
 #include "shoset/base/ids.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mesh::aggregator {
 
 namespace {
+
+constexpr int refusedMeanwhile = 503;  // as the client was told
 
 history::AuditRecord resultOf(history::AuditRecord intent, int status, Now now)
 {
@@ -43,16 +46,21 @@ void AuditTrail::begin(Deed deed, Now now, Go go)
     if (how == AuditMode::off) {
         return go(AuditToken{0}, now);
     }
-    if (intents.size() >= limits::maxWaitingAudits) {
-        ++(how == AuditMode::required ? count.refused : count.unrecorded);
-        return go(how == AuditMode::required ? Result<AuditToken>(Error{Code::full, "too many requests wait to be recorded"})
-                                             : Result<AuditToken>(AuditToken{0}),
+    const bool hangs = now.mono >= answerBy;
+    if (hangs || intents.size() >= limits::maxWaitingAudits) {
+        if (how == AuditMode::bestEffort) {
+            ++count.unrecorded;
+            return go(AuditToken{0}, now);
+        }
+        ++count.refused;
+        return go(hangs ? Error{Code::unavailable, "the history's database does not answer"}
+                        : Error{Code::full, "too many requests wait to be recorded"},
                   now);
     }
     const AuditToken token = ++lastToken;
     open.emplace(token, recordOf(std::move(deed), now));
     intents.push_back({token, std::move(go)});
-    write();
+    write(now);
 }
 
 void AuditTrail::end(AuditToken token, int status, Now now)
@@ -81,21 +89,21 @@ void AuditTrail::keepResult(history::AuditRecord result, Now now)
     }
     results.push_back(std::move(result));
     if (!failing) {
-        write();
+        write(now);
     } else if (retryAt == never) {
         retryAt = now.mono + limits::auditRetry;
     }
 }
 
-void AuditTrail::write()
+void AuditTrail::write(Now now)
 {
     if (writing || (intents.empty() && results.empty())) {
         return;
     }
     writing = true;
     retryAt = never;
+    answerBy = now.mono + limits::auditPatience;
     std::vector<history::AuditRecord> records;
-    std::vector<Waiting> waiting;
     // Results first: they are older than intents that still wait, for whom they leave room: somebody waits for those.
     const std::size_t room = limits::maxAuditBatch - std::min(intents.size(), limits::maxAuditBatch / 2);
     while (!results.empty() && records.size() < room) {
@@ -105,20 +113,31 @@ void AuditTrail::write()
     std::vector<history::AuditRecord> kept = records;
     while (!intents.empty() && records.size() < limits::maxAuditBatch) {
         records.push_back(open.at(intents.front().token));
-        waiting.push_back(std::move(intents.front()));
+        underWay.push_back(std::move(intents.front()));
         intents.pop_front();
     }
-    port.append(std::move(records), [this, waiting = std::move(waiting), kept = std::move(kept)](const Result<void>& stored, Now now) mutable {
-        onWritten(std::move(waiting), std::move(kept), stored, now);
+    const std::size_t written = records.size();
+    port.append(std::move(records), [this, written, kept = std::move(kept)](const Result<void>& stored, Now then) mutable {
+        onWritten(written, std::move(kept), stored, then);
     });
 }
 
-void AuditTrail::onWritten(std::vector<Waiting> waited, std::vector<history::AuditRecord> kept, const Result<void>& stored, Now now)
+void AuditTrail::onWritten(std::size_t written, std::vector<history::AuditRecord> kept, const Result<void>& stored, Now now)
 {
+    std::vector<Waiting> waited = std::exchange(underWay, {});
+    // An intent that is stored after all must not look as if it had been carried out.
+    for (const AuditToken token : std::exchange(gaveUp, {})) {
+        if (stored) {
+            end(token, refusedMeanwhile, now);
+        } else {
+            open.erase(token);
+        }
+    }
     writing = false;
+    answerBy = never;
     failing = !stored.ok();
     if (stored) {
-        count.stored += waited.size() + kept.size();
+        count.stored += written;
     } else {
         ++count.failedWrites;
         results.insert(results.begin(), std::make_move_iterator(kept.begin()), std::make_move_iterator(kept.end()));
@@ -128,7 +147,7 @@ void AuditTrail::onWritten(std::vector<Waiting> waited, std::vector<history::Aud
         retryAt = results.empty() ? never : now.mono + limits::auditRetry;
     }
     if (!failing || !intents.empty()) {
-        write();
+        write(now);
     }
     for (Waiting& one : waited) {
         if (stored) {
@@ -144,16 +163,46 @@ void AuditTrail::onWritten(std::vector<Waiting> waited, std::vector<history::Aud
     }
 }
 
+// Whoever waits is told; what is under way may be stored all the same.
+void AuditTrail::giveUp(Now now)
+{
+    std::vector<Waiting> waited = std::exchange(underWay, {});
+    if (how == AuditMode::required) {
+        for (const Waiting& one : waited) {
+            gaveUp.insert(one.token);
+        }
+        for (const Waiting& one : intents) {
+            open.erase(one.token);
+        }
+    }
+    waited.insert(waited.end(), std::make_move_iterator(intents.begin()), std::make_move_iterator(intents.end()));
+    intents.clear();
+    for (Waiting& one : waited) {
+        if (how == AuditMode::bestEffort) {
+            ++count.unrecorded;
+            one.go(one.token, now);
+        } else {
+            ++count.refused;
+            one.go(Error{Code::unavailable, "the history's database does not answer"}, now);
+        }
+    }
+}
+
 void AuditTrail::onTimer(Now now)
 {
-    if (retryAt <= now.mono) {
-        write();
+    if (answerBy <= now.mono) {
+        giveUp(now);
+    } else if (retryAt <= now.mono) {
+        write(now);
     }
 }
 
 Instant AuditTrail::nextDeadline() const
 {
-    return writing ? never : retryAt;
+    if (writing) {
+        return underWay.empty() && intents.empty() ? never : answerBy;
+    }
+    return retryAt;
 }
 
 void AuditTrail::addMetrics(std::vector<Counter>& out) const

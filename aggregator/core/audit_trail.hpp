@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -50,7 +51,8 @@ struct AuditCounters {
 
 // Records deeds: the intent before the order is given, the result when it has ended. All that waits shares one transaction,
 // and only one is under way: a deed costs one fsync at most, many at once the same one. Results are stored with the next
-// intents or by themselves, nobody waits for them, and a database that does not answer gets them later.
+// intents or by themselves, nobody waits for them, and a database that does not answer gets them later. Who waits for one that
+// hangs is told after limits::auditPatience, and nobody else waits for it until it has answered.
 class AuditTrail {
 public:
     // It can be carried out (the token is for end()), or the sentence why it cannot be recorded.
@@ -81,8 +83,9 @@ private:
     };
     history::AuditRecord recordOf(Deed deed, Now now);
     void keepResult(history::AuditRecord result, Now now);
-    void write();
-    void onWritten(std::vector<Waiting> waited, std::vector<history::AuditRecord> kept, const Result<void>& stored, Now now);
+    void write(Now now);
+    void onWritten(std::size_t written, std::vector<history::AuditRecord> kept, const Result<void>& stored, Now now);
+    void giveUp(Now now);
 
     const AuditMode how;
     const std::string node;
@@ -90,11 +93,14 @@ private:
     Rng& rng;
     std::unordered_map<AuditToken, history::AuditRecord> open;
     std::deque<Waiting> intents;  // not under way yet; their records are in `open`
+    std::vector<Waiting> underWay;
+    std::set<AuditToken> gaveUp;  // under way, and refused since; their records are in `open`
     std::deque<history::AuditRecord> results;
     AuditToken lastToken = 0;
     bool writing = false;
     bool failing = false;        // the last attempt led to nothing
     Instant retryAt = never;     // of results that could not be stored
+    Instant answerBy = never;    // of what is under way: then it hangs
     AuditCounters count;
 };
 

@@ -187,6 +187,9 @@ void Facade::recorded(ExchangeId id, const shoset::Address& address, const Resul
         return;
     }
     exchange->audit = *stored;
+    if (!mayWrite(id)) {  // anew: the lease may have ended meanwhile
+        return;
+    }
     const Satellite* satellite = satellites.find(address);
     if (satellite == nullptr) {
         fail(id, {Code::notSent, "it is no longer registered"}, false);
@@ -220,6 +223,17 @@ void Facade::toRegistry(ExchangeId id, Exchange& exchange, std::string_view regi
     }
 }
 
+// Whether this node may order anything now; else the client has been told.
+bool Facade::mayWrite(ExchangeId id)
+{
+    const Result<void> authorised = authority.mayWrite(now);
+    if (!authorised) {
+        ++count.withoutAuthority;
+        answer(id, temporarilyUnavailable(authorised.error().message));
+    }
+    return authorised.ok();
+}
+
 // Whether the client may do this on the satellites; else it has been told.
 bool Facade::mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path)
 {
@@ -227,12 +241,7 @@ bool Facade::mayAsk(ExchangeId id, const Exchange& exchange, std::string_view pa
     const tenants::Requirement requirement =
         tenants::requiredPrivilege(tenants::Owner::satellite, exchange.request.head.method, path);
     if (!who.passwordChangeRequired && tenants::allows(who.privileges, requirement)) {
-        const Result<void> authorised = exchange.reads() ? Result<void>{} : authority.mayWrite(now);
-        if (!authorised) {
-            ++count.withoutAuthority;
-            answer(id, temporarilyUnavailable(authorised.error().message));
-        }
-        return authorised.ok();
+        return exchange.reads() || mayWrite(id);
     }
     ++count.forbidden;
     answer(id, who.passwordChangeRequired ? passwordChangeRequired(who) : errorAnswer(403, {"InsufficientPrivilege", {}, {}}));

@@ -97,6 +97,7 @@ private:
     void recorded(ExchangeId id, const shoset::Address& address, const Result<AuditToken>& stored);
     void endAudit(Exchange& exchange, int status);
     void toRegistry(ExchangeId id, Exchange& exchange, std::string_view registry);
+    bool mayWrite(ExchangeId id);
     bool mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path);
     enum class Joining { allowed, no };
     void forward(ExchangeId id, Exchange& exchange, const Satellite& satellite, Joining joining = Joining::allowed);

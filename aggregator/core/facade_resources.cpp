@@ -79,6 +79,7 @@ struct FacadeResources::Route {
     Needs needs = Needs::registry;
     // In place of `allow`, where it depends on what stands for {}.
     std::string_view (*allowOf)(const FacadeResources& all, const Call& call, const std::string& id) = nullptr;
+    bool readsRecorded = false;  // as writes are: they hand out what is secret
 };
 
 struct FacadeResources::Found {
@@ -189,7 +190,7 @@ std::span<const FacadeResources::Route> FacadeResources::adminRoutes()
         {"mesh/v1/cluster/transfer", createOnly, [](R& all, const CallPtr& call) { all.cluster.transfer(call); }, nullptr, {},
          About::other, Needs::systemManager},
         {"mesh/v1/cluster/backup", "GET", [](R& all, const CallPtr& call) { all.cluster.backup(call); }, nullptr, {}, About::other,
-         Needs::systemManager},
+         Needs::systemManager, nullptr, true},
         {"mesh/v1/tenants", withCreate,
          [](R& all, const CallPtr& call) { call->reads() ? call->answer(all.registry.tenants()) : all.registry.createTenant(call); },
          nullptr, {}, About::other, Needs::systemManager},
@@ -358,12 +359,12 @@ void FacadeResources::handle(OwnRequest request, Now now, Done done)
     }
     OwnRequest again = request;
     handleOnce(std::move(request), now,
-               [this, now, again = std::move(again), done = std::move(done)](Answer answer, Now then) mutable {
+               [this, again = std::move(again), done = std::move(done)](Answer answer, Now then) mutable {
                    if (answer.head.status != 404) {
                        return done(std::move(answer), then);
                    }
-                   context.catchUp.run(now.mono, [this, then, again = std::move(again),
-                                                  done = std::move(done)](const Result<void>& caughtUp) mutable {
+                   context.catchUp.run(then.mono, [this, then, again = std::move(again),
+                                                   done = std::move(done)](const Result<void>& caughtUp) mutable {
                        if (!caughtUp) {
                            return done(temporarilyUnavailable("Whether it exists is not known here: " + caughtUp.error().message + "."), then);
                        }
@@ -389,7 +390,7 @@ void FacadeResources::handleOnce(OwnRequest request, Now now, Done done)
         call->answer(representationAnswer(call->request.head, std::move(*found.service)));
     } else if (found.route->list != nullptr && call->reads()) {
         readCollection(call, *found.route);
-    } else if (call->reads() || trail == nullptr) {
+    } else if ((call->reads() && !found.route->readsRecorded) || trail == nullptr) {
         found.route->handle(*this, call);
     } else {
         handleRecorded(call, found.route->handle);

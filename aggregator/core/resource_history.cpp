@@ -58,6 +58,10 @@ std::variant<history::AuditQuery, Answer> readQuery(std::string_view text)
     history::AuditQuery query;
     query.limit = usualPage;
     for (const auto& [name, value] : optionsOf(text)) {
+        // As records are; a database may refuse anything else.
+        if (history::plainText(value, value.size()) != value) {
+            return wrongOption(name, value);
+        }
         if (name == "tenant") {
             query.tenant = value;
             continue;
@@ -142,6 +146,9 @@ void HistoryResources::audit(const CallPtr& call) const
     }
     trail->store().read(std::move(query), [call](const Result<history::AuditPage>& page, Now now) {
         call->now = now;
+        if (!page && page.error().code == Code::full) {
+            return call->answer(temporarilyUnavailable(page.error().message));
+        }
         call->answer(page ? pageAnswer(*page)
                           : temporarilyUnavailable("What was recorded cannot be read now; this node's log says why."));
     });

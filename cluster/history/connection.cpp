@@ -90,6 +90,10 @@ Result<Connection> connectPostgres(std::string url, std::shared_ptr<void>& libra
     const std::string seconds = std::to_string(limits::historySeconds);
     addParameter(url, "connect_timeout", seconds);
     addParameter(url, "tcp_user_timeout", seconds + "000");
+    // Also while an answer is waited for, which tcp_user_timeout does not cover: a server that is gone is noticed within 9 seconds.
+    addParameter(url, "keepalives_idle", "5");
+    addParameter(url, "keepalives_interval", "2");
+    addParameter(url, "keepalives_count", "2");
     addParameter(url, "application_name", "bmcmesh");
     Connection made{library, std::make_unique<soci::session>(**backend, url), Dialect::postgresql};
     soci::session& sql = *made.session;

@@ -2,6 +2,7 @@
 
 #include "cluster/history/audit_rows.hpp"
 #include "cluster/history/connection.hpp"
+#include "cluster/history/core/database_url.hpp"
 #include "cluster/history/core/limits.hpp"
 #include "cluster/history/event_rows.hpp"
 #include "cluster/history/schema.hpp"
@@ -14,6 +15,9 @@ struct HistoryStore::Open {
     // A server may have been started anew since the last call; that must not fail the next one.
     bool isAlive()
     {
+        if (connection.session == nullptr) {
+            return false;
+        }
         int one = 0;
         try {
             if (connection.dialect == Dialect::postgresql) {
@@ -45,6 +49,10 @@ Result<void> HistoryStore::open()
         }
     } catch (const soci::soci_error& thrown) {
         return errorOf(thrown, url);
+    }
+    // A transaction that could not even be undone leaves none, and tells nobody.
+    if (connected->session == nullptr) {
+        return Error{Code::unavailable, shownUrl(url) + ": the connection was lost"};
     }
     database = std::make_unique<Open>(Open{std::move(*connected)});
     return {};

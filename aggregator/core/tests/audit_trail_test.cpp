@@ -198,6 +198,74 @@ TEST_F(Trail, RequestsThatWaitAreBounded)
     EXPECT_EQ(port.stored.size(), limits::maxWaitingAudits + 1);
 }
 
+TEST_F(Trail, ADatabaseThatHangsKeepsNobodyWaitingForLong)
+{
+    begin("/first");
+    begin("/second");
+    EXPECT_EQ(trail->nextDeadline(), now.mono + limits::auditPatience);
+    now.mono += limits::auditPatience - 1ns;
+    trail->onTimer(now);
+    EXPECT_EQ(outcomes, (std::vector<std::string>{"", ""}));
+    now.mono += 1ns;
+    trail->onTimer(now);
+    EXPECT_EQ(outcomes[0], "the history's database does not answer");
+    EXPECT_EQ(outcomes[1], outcomes[0]);
+    EXPECT_EQ(trail->nextDeadline(), never);
+    begin("/third");
+    EXPECT_EQ(outcomes[2], outcomes[0]) << "at once";
+    EXPECT_EQ(trail->counters().refused, 3U);
+    ASSERT_EQ(port.asked.size(), 1U);
+    EXPECT_EQ(port.asked[0].first.size(), 1U);
+}
+
+TEST_F(Trail, WhatWasRefusedAndIsStoredAfterAllIsRecordedAsRefused)
+{
+    begin("/first");
+    begin("/second");
+    now.mono += limits::auditPatience;
+    trail->onTimer(now);
+    ASSERT_TRUE(port.finish(now));
+    ASSERT_TRUE(port.finish(now));
+    EXPECT_TRUE(port.asked.empty());
+    ASSERT_EQ(port.stored.size(), 2U) << "who was only queued is nowhere";
+    EXPECT_EQ(port.stored[1].uri, "/first");
+    EXPECT_EQ(port.stored[1].phase, history::Phase::result);
+    EXPECT_EQ(port.stored[1].status, 503);
+    EXPECT_EQ(trail->counters().stored, 2U);
+    EXPECT_FALSE(trail->isBusy());
+    begin("/third");
+    port.finish(now);
+    EXPECT_EQ(outcomes[2], "go");
+}
+
+TEST_F(Trail, WhatWasRefusedAndIsNotStoredLeavesNothing)
+{
+    begin();
+    now.mono += limits::auditPatience;
+    trail->onTimer(now);
+    ASSERT_TRUE(port.fail(now));
+    EXPECT_FALSE(trail->isBusy());
+    EXPECT_EQ(trail->counters().refused, 1U);
+    EXPECT_EQ(trail->nextDeadline(), never);
+}
+
+TEST_F(Trail, WithBestEffortItIsDoneAlsoWhereTheDatabaseHangs)
+{
+    use(AuditMode::bestEffort);
+    begin();
+    now.mono += limits::auditPatience;
+    trail->onTimer(now);
+    begin();
+    EXPECT_EQ(outcomes, (std::vector<std::string>{"go", "go"}));
+    EXPECT_EQ(trail->counters().unrecorded, 2U);
+    trail->end(tokens[0], 204, now);
+    while (port.finish(now)) {
+    }
+    ASSERT_EQ(port.stored.size(), 2U);
+    EXPECT_EQ(port.stored[1].status, 204);
+    EXPECT_EQ(outcomes, (std::vector<std::string>{"go", "go"}));
+}
+
 TEST_F(Trail, WhatClientsWriteCannotBreakARecord)
 {
     trail->begin({"acme", "J\xc3\xb6rg\n", "10.0.0.9:4711", "POST", std::string(5000, 'u')}, now, [](const Result<AuditToken>&, Now) {});

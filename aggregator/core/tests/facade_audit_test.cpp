@@ -88,6 +88,19 @@ TEST_F(FacadeAudit, AClientThatLeavesAfterItsOrderHasNoAnswer)
     EXPECT_EQ(history.stored.at(1).status, 0);
 }
 
+TEST_F(FacadeAudit, AnOrderWhoseAuthorityEndsWhileItIsRecordedIsNotSent)
+{
+    facade.orders().setPrimaryKnown(false, now.mono);
+    const ExchangeId id = reset();
+    ASSERT_EQ(history.asked.size(), 1U);
+    now.mono += limits::authorityLease;
+    history.finish(now);
+    EXPECT_EQ(given.at(id).status, 503);
+    EXPECT_TRUE(commands(1).empty());
+    history.finish(now);
+    EXPECT_EQ(history.stored.at(1).status, 503);
+}
+
 TEST_F(FacadeAudit, AFailureIsRecordedAsItWasAnswered)
 {
     const ExchangeId id = reset();

@@ -1,5 +1,6 @@
 #include "aggregator/core/tests/facade_resources_fixture.hpp"
 #include "aggregator/core/tests/fake_history.hpp"
+#include "cluster/core/feature_level.hpp"
 
 namespace mesh::aggregator {
 
@@ -75,6 +76,22 @@ TEST_F(ResourceHistory, NeitherReadsNorWhatIsRefusedAreRecorded)
     EXPECT_TRUE(history.stored.empty());
 }
 
+TEST_F(ResourceHistory, ABackupIsRecordedAsItHasTheHashesOfPasswords)
+{
+    change(cluster::RaiseFeatureLevel{cluster::clusterFeatureLevel});
+    change(cluster::SetServiceUuid{"7d7dd2a3-6a54-4d2b-8a22-3a3b0f1f8f10"});
+    EXPECT_EQ(record("root", "GET", "/mesh/v1/cluster/backup").status, 200);
+    ASSERT_EQ(history.stored.size(), 2U);
+    EXPECT_EQ(history.stored[0].account, "root");
+    EXPECT_EQ(history.stored[0].method, "GET");
+    EXPECT_EQ(history.stored[0].uri, "/mesh/v1/cluster/backup");
+    EXPECT_EQ(history.stored[1].status, 200);
+    broken = true;
+    const Asked refused = record("root", "GET", "/mesh/v1/cluster/backup");
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.text.find("argon2id"), std::string::npos);
+}
+
 TEST_F(ResourceHistory, ALoginIsRecordedWithWhoItWas)
 {
     EXPECT_EQ(record("", "POST", sessionsUri, R"({"UserName":"boss","Password":"secret-of-boss"})").status, 201);
@@ -122,7 +139,8 @@ TEST_F(ResourceHistory, ATenantsManagerSeesHisOwn)
 
 TEST_F(ResourceHistory, WhatIsNoQueryIsRefused)
 {
-    for (const char* wrong : {"?since=yesterday", "?limit=0", "?limit=100000", "?after=-1", "?whatever=1", "?until=99999999999999999999"}) {
+    for (const char* wrong : {"?since=yesterday", "?limit=0", "?limit=100000", "?after=-1", "?whatever=1", "?until=99999999999999999999", "?resource=%FF",
+                              "?resource=/a%00b", "?tenant=ac%80me", "?since=%FF"}) {
         EXPECT_EQ(record("root", "GET", uri + wrong).status, 400) << wrong;
     }
     EXPECT_TRUE(history.queries.empty());
@@ -134,6 +152,15 @@ TEST_F(ResourceHistory, ADatabaseThatIsAwayIs503)
     const Asked refused = record("root", "GET", uri);
     EXPECT_EQ(refused.status, 503);
     EXPECT_EQ(refused.text.find("refused"), std::string::npos);
+}
+
+TEST_F(ResourceHistory, TooManyReadersAreToldToAskAgain)
+{
+    page = Error{Code::full, "too many read the history at once; ask again"};
+    const Asked refused = record("root", "GET", uri);
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.header("Retry-After"), "1");
+    EXPECT_NE(refused.text.find("ask again"), std::string::npos) << refused.text;
 }
 
 }  // namespace mesh::aggregator
