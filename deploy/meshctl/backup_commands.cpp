@@ -180,7 +180,8 @@ aggregator::ClusterHome homeOf(const OfflineNode& node, std::uint64_t self, Rng&
     return home;
 }
 
-cluster::Founder founderOf(const OfflineNode& node, const std::string& storage, const cluster::State& backup, std::uint64_t generation)
+cluster::Founder founderOf(const OfflineNode& node, const std::string& storage, const cluster::State& backup, std::uint64_t generation,
+                           Rng& rng)
 {
     cluster::Founder founder;
     founder.node.name = node.config.name;
@@ -189,7 +190,8 @@ cluster::Founder founderOf(const OfflineNode& node, const std::string& storage, 
     founder.node.meshEndpoint = node.config.meshAdvertise;
     founder.node.storage = storage;
     founder.now = host::systemNow().wall;
-    founder.generation = generation != 0 ? generation : cluster::generationForRestore(backup, founder.now);
+    founder.generation = generation != 0 ? generation
+                                         : cluster::generationForRestore(backup, founder.now, rng.below(cluster::restoredGenerationSpread));
     return founder;
 }
 
@@ -296,7 +298,7 @@ Result<Restored> restore(const OfflineNode& node, const ClusterOptions& options)
     }
     host::SystemRng rng;
     aggregator::ClusterHome home = homeOf(node, 0, rng);
-    const cluster::Founder founder = founderOf(node, home.storage, backup->state, options.generation);
+    const cluster::Founder founder = founderOf(node, home.storage, backup->state, options.generation, rng);
     const Result<cluster::Founding> founding = cluster::foundFrom(backup->state, founder, rng);
     if (!founding) {
         return founding.error();

@@ -189,11 +189,12 @@ TEST_F(Backups, NobodyHostsABmcAnyMoreAndWhatRanHasEnded)
 
 TEST_F(Backups, AGenerationIsAboveTheBackupsAndFollowsTheTime)
 {
-    EXPECT_EQ(generationForRestore(state(), at(0)), 1'700'000'000'000u);
-    EXPECT_LT(generationForRestore(state(), at(0)), generationForRestore(state(), at(0) + 1ms)) << "two restores differ";
-    EXPECT_EQ(generationForRestore(state(), WallTime{}), 2u);
+    EXPECT_EQ(generationForRestore(state(), at(0), 5), 1'700'000'000'000u);
+    EXPECT_LT(generationForRestore(state(), at(0), 5), generationForRestore(state(), at(0) + 1ms, 5)) << "two restores differ";
+    EXPECT_EQ(generationForRestore(state(), WallTime{}, 0), state().generation + 2) << "the next one is a recovered cluster's";
+    EXPECT_EQ(generationForRestore(state(), WallTime{}, 5), state().generation + 7) << "two restores differ without a clock, too";
     const Result<Founding> first = found(state(), node("agg-a", 101), 1'900'000'000'000u);
-    EXPECT_EQ(generationForRestore(begun(*first).state(), at(0)), 1'900'000'000'001u) << "of a clock that went back";
+    EXPECT_EQ(generationForRestore(begun(*first).state(), at(0), 5), 1'900'000'000'007u) << "of a clock that went back";
     EXPECT_EQ(found(state(), node("agg-a", 101), state().generation).error().code, Code::invalidArgument);
 }
 
