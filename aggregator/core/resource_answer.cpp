@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 
 namespace mesh::aggregator {
 
@@ -52,21 +51,6 @@ std::string hashTag(std::string_view body)
     crypto_generichash(reinterpret_cast<unsigned char*>(hash.data()), hash.size(),
                        reinterpret_cast<const unsigned char*>(body.data()), body.size(), nullptr, 0);
     return '"' + toHex(hash) + '"';
-}
-
-std::string dateTime(WallTime time)
-{
-    using namespace std::chrono;
-    const auto since = time.time_since_epoch();
-    const auto day = floor<days>(since);
-    const year_month_day date{sys_days{day}};
-    const hh_mm_ss clock{duration_cast<seconds>(since - day)};
-    char text[40];
-    std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                  static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                  static_cast<int>(clock.seconds().count()));
-    return text;
 }
 
 Answer representationAnswer(const RequestHead& request, Representation resource, int status, Headers extra)

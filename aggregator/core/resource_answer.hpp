@@ -2,6 +2,7 @@
 
 #include "aggregator/core/messages.hpp"
 #include "aggregator/core/resource_call.hpp"
+#include "shoset/base/date_time.hpp"
 #include "shoset/base/http.hpp"
 #include "shoset/base/time.hpp"
 
@@ -23,8 +24,6 @@ struct Representation {
 
 // 16 bytes of BLAKE2b as a strong ETag (RFC 9110, 8.8.3).
 std::string hashTag(std::string_view body);
-// "2024-05-01T12:00:00Z".
-std::string dateTime(WallTime time);
 
 // The resource with all headers that DSP0266 wants of an answer; 304 where a read's If-None-Match names the ETag.
 Answer representationAnswer(const RequestHead& request, Representation resource, int status = 200, Headers extra = {});

@@ -2,13 +2,13 @@
 
 #include "cluster/core/codec.hpp"
 #include "cluster/core/state_machine.hpp"
+#include "shoset/base/date_time.hpp"
 #include "shoset/base/ids.hpp"
 
 #include <sodium/crypto_hash_sha256.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <optional>
 #include <set>
 #include <utility>
@@ -22,21 +22,6 @@ constexpr std::string_view backupMark = "bmcmesh backup ";
 constexpr std::uint64_t backupFormat = 1;
 constexpr std::size_t digestDigits = 2 * crypto_hash_sha256_BYTES;
 constexpr const char* tasksReason = "The cluster was restored from a backup; how far this came is not known.";
-
-std::string timeText(WallTime time)
-{
-    using namespace std::chrono;
-    const auto since = time.time_since_epoch();
-    const auto day = floor<days>(since);
-    const year_month_day date{sys_days{day}};
-    const hh_mm_ss clock{duration_cast<seconds>(since - day)};
-    char text[40];
-    std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                  static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                  static_cast<int>(clock.seconds().count()));
-    return text;
-}
 
 std::string digestOf(std::string_view head, std::string_view content)
 {
@@ -136,7 +121,7 @@ std::string makeBackup(const State& state, const BackupOrigin& origin)
     std::string head(backupMark);
     head += std::to_string(backupFormat) + "\nservice " + state.serviceUuid + "\ngeneration " +
             std::to_string(state.generation) + "\nrevision " + std::to_string(state.revision) + "\nfeature-level " +
-            std::to_string(state.featureLevel) + "\ncreated " + timeText(origin.created) + "\nnode " + origin.node +
+            std::to_string(state.featureLevel) + "\ncreated " + dateTime(origin.created) + "\nnode " + origin.node +
             "\nsoftware " + origin.software + "\nbytes " + std::to_string(content.size()) + "\n";
     const std::string digest = digestOf(head, content);
     return head + "sha256 " + digest + "\n\n" + content;
