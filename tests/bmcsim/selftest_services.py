@@ -145,10 +145,10 @@ class Listener:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status = 500 if fail[0] > 0 else 204
                 fail[0] -= 1
+                if status == 204:
+                    taken.append((dict(self.headers), json.loads(body)))  # before the answer, which lets the next one come
                 self.send_response(status)
                 self.end_headers()
-                if status == 204:
-                    taken.append((dict(self.headers), json.loads(body)))
 
             def log_message(self, *_):
                 pass
