@@ -32,28 +32,45 @@ PROGRAMS = Path(os.environ.get("MESH_BIN", CHECKOUT / "build/dev/bin"))
 SLOW = float(os.environ.get("MESH_SLOW", "1"))
 USER = "admin"
 MOCKUPS = Path(os.environ.get("MESH_MOCKUPS", CHECKOUT.parent / "shared/mockups"))
-# Below the range that the kernel gives to outgoing connections, so that nobody takes a port between choice and use.
-_PORTS = range(20000, 32000)
+# Below the range that the kernel gives to outgoing connections, so that nobody takes a port between choice and use. Tests that run
+# at the same time take theirs from different slices.
+SLICE = 200
+_SLICES = range(20000, 32000, SLICE)
+_claims, _ports = [], iter(())
 _DAMAGE = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
 
 
+def claim_slice(slices):
+    """The first of SLICE ports that are no other test's as long as this process lives."""
+    for first in random.sample(slices, len(slices)):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0bmcmesh-test-ports-{first}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return first
+    raise Problem("other tests have all the ports there are")
+
+
 def free_ports(count):
-    """Ports that nobody listens on, all different."""
-    held, ports = [], []
-    candidates = iter(random.sample(_PORTS, len(_PORTS)))  # SO_REUSEADDR would let two probes have the same
-    try:
-        while len(ports) < count:
-            probe = socket.socket()
+    """Ports that nobody listens on, each given once."""
+    global _ports
+    ports = []
+    while len(ports) < count:
+        port = next(_ports, None)
+        if port is None:
+            first = claim_slice(_SLICES)
+            _ports = iter(range(first, first + SLICE))
+            continue
+        with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            held.append(probe)
             try:
-                probe.bind(("127.0.0.1", next(candidates)))
+                probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            ports.append(probe.getsockname()[1])
-    finally:
-        for probe in held:
-            probe.close()
+        ports.append(port)
     return ports
 
 
@@ -325,5 +342,5 @@ class MeshTest(unittest.TestCase):
         return listed
 
 
-__all__ = ["CHECKOUT", "MOCKUPS", "NO_ANSWER", "PROGRAMS", "ROOT", "SLOW", "USER", "Client", "Mesh", "MeshTest", "Problem",
-           "Sim", "eventually", "free_ports", "run_program", "write_private"]
+__all__ = ["CHECKOUT", "MOCKUPS", "NO_ANSWER", "PROGRAMS", "ROOT", "SLICE", "SLOW", "USER", "Client", "Mesh", "MeshTest", "Problem",
+           "Sim", "claim_slice", "eventually", "free_ports", "run_program", "write_private"]

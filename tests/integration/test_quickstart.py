@@ -1,7 +1,6 @@
 """deploy/quickstart as a person or a script meets it."""
 
 import os
-import random
 import shlex
 import signal
 import socket
@@ -10,16 +9,16 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import CHECKOUT, MOCKUPS, PROGRAMS, ROOT, SLOW, Client, Problem, eventually, write_private
+from harness import CHECKOUT, MOCKUPS, PROGRAMS, ROOT, SLICE, SLOW, Client, Problem, claim_slice, eventually, write_private
 
 QUICKSTART = CHECKOUT / "deploy/quickstart"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def free_base(satellites=3):
-    """A base for --port, all of whose ports are free; below those that the harness gives to the tests that run beside."""
+    """A base for --port, all of whose ports are free."""
     while True:
-        base = random.randrange(10000, 19000, 200)
+        base = claim_slice(range(10000, 19000, SLICE))
         ports = [base + n for n in (1, 2, 21, 22, 41, 42, *range(101, 101 + satellites))]
         probes = [socket.socket() for _ in ports]
         try:
