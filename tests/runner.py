@@ -23,6 +23,8 @@ FUZZ_SECONDS_EACH, FUZZERS_AT_ONCE = 60, 3
 TAKEOVER_ROUNDS, SOAK_SECONDS = 5, 60
 # One suite that hangs must not cost the others their turn.
 GRACE = 3.0
+# They keep one core busy, and are run beside the integration tests, which mostly wait.
+BESIDE_INTEGRATION = ("bmcsim", "simulation")
 
 
 @dataclass
@@ -104,6 +106,20 @@ def run_and_show(suite):
     return outcome
 
 
+def run_all(chosen):
+    """Runs suites, given by name; their outcomes."""
+    beside = [name for name in BESIDE_INTEGRATION if name in chosen and "integration" in chosen]
+    outcomes = []
+    for name, suite in chosen.items():
+        if name == "integration":
+            with ThreadPoolExecutor(1) as pool:
+                others = pool.map(run_and_show, [chosen[other] for other in beside])
+                outcomes += [run_and_show(suite), *others]
+        elif name not in beside:
+            outcomes.append(run_and_show(suite))
+    return outcomes
+
+
 def build(preset, purposes, targets=(), unity=False):
     """Packages and build; their failure is an outcome like any other. `unity`: from nothing, several files as one."""
     begun = time.monotonic()
@@ -147,8 +163,7 @@ def fuzz():
 
 
 def instrumented(soak):
-    """The same tests under AddressSanitizer and UBSan. What leaves a core free is run beside: the soak, which mostly waits, beside
-    the build, and the simulation, which is one thread's work, beside the tests that wait most."""
+    """The same tests under AddressSanitizer and UBSan; beside the build the soak, which mostly waits."""
     with ThreadPoolExecutor(1) as beside:
         soaking = beside.submit(run_and_show, soak)
         outcomes = [build("asan", ["tests", "sanitizers"])]
@@ -161,11 +176,7 @@ def instrumented(soak):
     # That the checkers find deliberate faults within a minute is shown without sanitizers.
     chosen["simulation"].command = [*chosen["simulation"].command, "--gtest_filter=-*Deliberate*"]
     chosen["simulation"].environment = {**chosen["simulation"].environment, "BMCMESH_SIM_RUNS": SANITIZED_SIMULATIONS}
-    outcomes.append(run_and_show(chosen["unit"]))
-    with ThreadPoolExecutor(1) as beside:
-        simulation = beside.submit(run_and_show, chosen["simulation"])
-        outcomes += [run_and_show(chosen[name]) for name in ("integration", "walk")]
-        return [*outcomes, simulation.result()]
+    return outcomes + run_all({name: chosen[name] for name in ("unit", "integration", "simulation", "walk")})
 
 
 def further_suites(soak_seconds):
@@ -213,7 +224,7 @@ def main():
     if outcomes[0].passed:
         for suite in known.values():
             suite.strict = not given.ci  # a busy machine is no reason to refuse a change
-        outcomes += [run_and_show({**known, **further}[name]) for name in given.suites or known]
+        outcomes += run_all({name: {**known, **further}[name] for name in given.suites or known})
         if given.ci:
             soak = further.pop("soak")
             outcomes += [run_and_show(suite) for name, suite in further.items() if name not in given.suites]
