@@ -2,6 +2,7 @@
 
 #include "cluster/core/feature_level.hpp"
 #include "cluster/raft/raft_event.hpp"
+#include "shoset/base/limits.hpp"
 #include "shoset/base/result.hpp"
 
 #include <condition_variable>
@@ -22,6 +23,7 @@ struct RaftHostCounters {
     std::uint64_t entries = 0, snapshots = 0, restores = 0, opened = 0;
     std::uint64_t guarded = 0;       // snapshots that arrived while one was taken or installed
     std::uint64_t droppedRpcs = 0;   // queues were full
+    std::uint64_t abandoned = 0;     // logs that did not close in time
     std::uint64_t brokenStreams = 0; // of raft's to a member; never, with the libraft that this was made for
 };
 
@@ -40,11 +42,13 @@ public:
         unsigned snapshotThreshold = 0;
         unsigned snapshotTrailing = 0;
         FeatureLevel featureLevel = newestFeatureLevel;  // see StateMachine
+        Duration closePatience = limits::raftClose;
     };
 
     // `notify` runs on raft's thread when take() has something again.
     RaftHost(Settings settings, std::function<void()> notify);
-    // Closes the log at once and joins the thread; blocks for as long as the disk does.
+    // Closes the log at once and joins the thread; blocks for as long as the disk does, but not longer than
+    // Settings::closePatience: a log that is not closed then is left to the end of the process.
     ~RaftHost();
     RaftHost(const RaftHost&) = delete;
     RaftHost& operator=(const RaftHost&) = delete;

@@ -25,6 +25,7 @@ struct mesh_raft {
     struct mesh_pipes pipes;
     struct mesh_raft_hooks hooks;
     unsigned election_ms;
+    unsigned close_ms;
     raft_io_recv_cb receive;
     raft_io_tick_cb tick;
     struct raft_transfer farewell; /* the transfer before the end */
@@ -32,6 +33,8 @@ struct mesh_raft {
     int failure;                        /* enum mesh_raft_code */
     int closing;
     int leaving; /* on its way to closing */
+    int abandoned; /* closing did not end in time */
+    struct mesh_raft *older; /* of those that were abandoned */
     atomic_int segment_failed; /* set by a worker of libuv's */
     uint64_t guarded;
     char error[MESH_RAFT_ERROR_BYTES];

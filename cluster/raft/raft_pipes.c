@@ -29,7 +29,7 @@ static void on_closed(uv_handle_t *handle)
     *at = pipe->next;
     free(pipe);
     if (pipes->closing && pipes->first == NULL) {
-        pipes->closed(&pipes->transport);
+        pipes->closed(&pipes->transport); /* once: none is made any more */
     }
 }
 
@@ -123,6 +123,9 @@ static int transport_connect(struct raft_uv_transport *transport, struct raft_uv
     struct mesh_pipe *pipe;
     struct uv_stream_s *stream;
     struct mesh_pipe *old = pipes->first;
+    if (pipes->closing) {
+        return RAFT_CANCELED;
+    }
     for (; old != NULL; old = old->next) {
         if (old->peer == id && !old->incoming) {
             end_pipe(old); /* raft has closed its end, or is about to */

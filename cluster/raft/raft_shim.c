@@ -38,11 +38,23 @@ void mesh_raft_on_closed(struct raft *raft)
     close_own_handles(m);
 }
 
+/* Raft has ways to wait for ever while it closes (a write that fails then; two segments that wait behind a truncation), and
+ * the disk may hang. What is abandoned stays in memory, with all that a worker of libuv's may still use. */
+static void on_overdue(uv_timer_t *timer)
+{
+    struct mesh_raft *m = timer->data;
+    if (m->hooks.overdue(m->hooks.context)) {
+        m->abandoned = 1;
+        uv_stop(&m->loop);
+    }
+}
+
 void mesh_raft_close_now(struct mesh_raft *m)
 {
     if (!m->closing) {
         m->closing = 1;
         m->hooks.closing(m->hooks.context);
+        uv_timer_start(&m->ending, on_overdue, m->close_ms, m->close_ms);
         raft_close(&m->raft, mesh_raft_on_closed);
     }
 }
@@ -130,20 +142,47 @@ static int append(struct raft_io *io, struct raft_io_append *request, const stru
     return 0;
 }
 
+struct watched_put {
+    struct raft_io_snapshot_put own;
+    struct raft_io_snapshot_put *request;
+    raft_io_snapshot_put_cb stored;
+    struct mesh_raft *m;
+};
+
+/* While it closes raft frees a snapshot only if that was cancelled; one that is stored nevertheless is found at the next start. */
+static void on_put(struct raft_io_snapshot_put *own, int status)
+{
+    struct watched_put put = *(struct watched_put *)own->data;
+    free(own->data);
+    if (status != 0 && status != RAFT_CANCELED) {
+        fail(put.m, MESH_RAFT_IO, "cannot store a snapshot");
+    }
+    put.stored(put.request, put.m->closing ? RAFT_CANCELED : status);
+}
+
 static int put_snapshot(struct raft_io *io, unsigned trailing, struct raft_io_snapshot_put *request,
                         const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb stored)
 {
-    if (of(io)->failure == MESH_RAFT_OK) {
-        watched(of(io), of(io)->uv.snapshot_put(io, trailing, request, snapshot, stored), "cannot store a snapshot");
+    struct mesh_raft *m = of(io);
+    struct watched_put *watch = m->failure == MESH_RAFT_OK ? malloc(sizeof *watch) : NULL;
+    if (watch == NULL) {
+        watched(m, RAFT_NOMEM, "no memory");
+        return 0;
+    }
+    *watch = (struct watched_put){{watch, NULL}, request, stored, m};
+    if (watched(m, m->uv.snapshot_put(io, trailing, &watch->own, snapshot, on_put), "cannot store a snapshot") != 0) {
+        free(watch);
     }
     return 0;
 }
 
-/* What cannot be sent is lost, as on any way. */
+/* What cannot be sent is lost, as on any way. Raft sends a snapshot that was being read from the disk when it was closed, too:
+ * its client would be made after all others were closed, by nobody closed, and keep the loop going for ever. */
 static int send_message(struct raft_io *io, struct raft_io_send *request, const struct raft_message *message,
                         raft_io_send_cb sent)
 {
-    const int status = of(io)->uv.send(io, request, message, sent);
+    struct mesh_raft *m = of(io);
+    const int status = m->closing ? RAFT_CANCELED : m->uv.send(io, request, message, sent);
     if (status != 0) {
         sent(request, status);
     }
@@ -369,6 +408,7 @@ struct mesh_raft *mesh_raft_open(const struct mesh_raft_settings *settings, cons
     }
     m->hooks = *hooks;
     m->election_ms = settings->election_ms;
+    m->close_ms = settings->close_ms;
     status = mesh_raft_begin(m, settings);
     if (status == 0) {
         status = configure(m, settings);
@@ -396,11 +436,18 @@ int mesh_raft_run(struct mesh_raft *m, char *error)
 {
     uv_run(&m->loop, UV_RUN_DEFAULT);
     snprintf(error, MESH_RAFT_ERROR_BYTES, "%s", m->error);
-    return m->failure;
+    return m->abandoned ? MESH_RAFT_ABANDONED : m->failure;
 }
+
+/* Those that did not close. Reachable, so that a checker of leaks tells of others only. */
+static _Atomic(struct mesh_raft *) abandoned;
 
 void mesh_raft_free(struct mesh_raft *m)
 {
+    if (m->abandoned) {
+        m->older = atomic_exchange(&abandoned, m);
+        return;
+    }
     uv_loop_close(&m->loop);
     free(m);
 }

@@ -24,7 +24,8 @@ enum mesh_raft_code {
     MESH_RAFT_CORRUPT,     /* cannot start: the log is damaged */
     MESH_RAFT_UNUSABLE,    /* cannot start: the directory or its file system will not do */
     MESH_RAFT_IO,          /* the disk failed */
-    MESH_RAFT_STOPPED      /* a hook refused an entry or a snapshot */
+    MESH_RAFT_STOPPED,     /* a hook refused an entry or a snapshot */
+    MESH_RAFT_ABANDONED    /* closing did not end; the directory may still be written to */
 };
 
 enum mesh_raft_role { MESH_RAFT_FOLLOWER, MESH_RAFT_CANDIDATE, MESH_RAFT_LEADER };
@@ -48,6 +49,7 @@ struct mesh_raft_settings {
     unsigned short capacity_kib; /* reserved room below which nothing is appended */
     unsigned max_inflight;       /* entries under way to one member, all in one message at worst */
     size_t write_queue_bytes;    /* waiting to be read by raft, from one member */
+    unsigned close_ms;           /* for closing; then the overdue hook is asked, again and again */
 };
 
 struct mesh_raft_hooks {
@@ -64,6 +66,7 @@ struct mesh_raft_hooks {
     void (*woken)(void *context);   /* after mesh_raft_wake() */
     void (*turn)(void *context);    /* after every turn of the loop */
     void (*closing)(void *context); /* mesh_raft_wake() must not be called any more */
+    int (*overdue)(void *context);  /* closing does not end. Not 0: mesh_raft_run() is to return nevertheless */
 };
 
 struct mesh_raft_view {
@@ -79,8 +82,9 @@ struct mesh_raft;
 /* NULL: *code and `error` (MESH_RAFT_ERROR_BYTES) say why. */
 struct mesh_raft *mesh_raft_open(const struct mesh_raft_settings *settings, const struct mesh_raft_hooks *hooks, int *code,
                                  char *error);
-/* Until it was closed or failed: MESH_RAFT_OK, _IO or _STOPPED. */
+/* Until it was closed or failed: MESH_RAFT_OK, _IO, _STOPPED or _ABANDONED. */
 int mesh_raft_run(struct mesh_raft *m, char *error);
+/* One that was abandoned stays where it is: workers of libuv's may use it. */
 void mesh_raft_free(struct mesh_raft *m);
 /* From any thread, from the return of mesh_raft_open() to the closing hook. */
 void mesh_raft_wake(struct mesh_raft *m);

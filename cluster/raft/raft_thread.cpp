@@ -169,6 +169,14 @@ void RaftHost::Thread::onClosing(void* context)
     self.host.running = nullptr;
 }
 
+// While the disk alone keeps it, and somebody still wants the log, waiting is right.
+int RaftHost::Thread::onOverdue(void* context)
+{
+    auto& self = *static_cast<Thread*>(context);
+    const std::lock_guard lock(self.host.mutex);
+    return self.host.closing ? 1 : 0;
+}
+
 // ---- the thread
 
 void RaftHost::Thread::work()
@@ -237,8 +245,10 @@ bool RaftHost::Thread::open()
                                       static_cast<unsigned>(toMillis(host.settings.heartbeat)),
                                       host.settings.snapshotThreshold, host.settings.snapshotTrailing,
                                       limits::raftSegmentBytes, limits::raftReserveBytes / 1024,
-                                      limits::raftInflightEntries, 2 * limits::maxRaftMessageBytes};
-    const mesh_raft_hooks hooks{this, onApply, onRestore, onSnapshot, onOutgoing, onDone, onWoken, onTurn, onClosing};
+                                      limits::raftInflightEntries, 2 * limits::maxRaftMessageBytes,
+                                      static_cast<unsigned>(toMillis(host.settings.closePatience))};
+    const mesh_raft_hooks hooks{this, onApply, onRestore, onSnapshot, onOutgoing, onDone,
+                                onWoken, onTurn, onClosing, onOverdue};
     int code = MESH_RAFT_OK;
     char error[MESH_RAFT_ERROR_BYTES] = "";
     failure = Code::ok;
@@ -288,6 +298,7 @@ void RaftHost::Thread::run()
     char error[MESH_RAFT_ERROR_BYTES] = "";
     const int code = mesh_raft_run(raft, error);
     count.guarded += mesh_raft_guarded(raft);
+    count.abandoned += code == MESH_RAFT_ABANDONED ? 1 : 0;
     mesh_raft_free(raft);
     raft = nullptr;
     const std::string where = host.settings.directory + ": ";
@@ -295,6 +306,8 @@ void RaftHost::Thread::run()
         setTrouble(failure == Code::corrupt ? RaftTrouble::corrupt : RaftTrouble::unknownEntry, where + failureSentence);
     } else if (code == MESH_RAFT_UNUSABLE) {
         setTrouble(RaftTrouble::unusable, error);
+    } else if (code == MESH_RAFT_ABANDONED) {
+        setTrouble(RaftTrouble::closed, "this node is shutting down, and its log could not be closed in time");
     } else if (code != MESH_RAFT_OK) {
         setTrouble(RaftTrouble::diskFailed, where + error + "; the log was closed and is opened again");
     } else {

@@ -30,6 +30,7 @@ private:
     static void onWoken(void* self);
     static void onTurn(void* self);
     static void onClosing(void* self);
+    static int onOverdue(void* self);
 
     bool open();
     void run();
