@@ -285,6 +285,7 @@ void Daemon::stop()
         return;
     }
     stopping = true;
+    log::info("stopping", {});
     notify.stopping();
     turns.stop();
     core.bye("stopping", loop.now());

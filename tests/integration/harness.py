@@ -7,6 +7,7 @@ Nothing outlives the test process, and every wait is for a condition, with a dea
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,6 +39,28 @@ SLICE = 200
 _SLICES = range(20000, 32000, SLICE)
 _claims, _ports = [], iter(())
 _DAMAGE = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
+
+
+def what_it_does(pid):
+    """Of a process that should have ended: where its threads are, for the kernel and, if there is a debugger, for itself."""
+    def read(path):
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            return error.strerror
+    folder = Path(f"/proc/{pid}")
+    told = [line for line in read(folder / "status").splitlines() if line.startswith(("State:", "TracerPid:", "SigPnd:", "ShdPnd:"))]
+    for task in sorted((folder / "task").glob("*")):
+        told.append(" ".join([task.name, read(task / "comm"), *read(task / "stat").rpartition(")")[2].split()[:1],
+                              "in", read(task / "wchan"), "system call", read(task / "syscall")]))
+    if shutil.which("gdb"):
+        debugger = ["gdb", "--batch", "-nx", "-p", str(pid), "-ex", "thread apply all backtrace 24"]
+        try:
+            told.append(subprocess.run(debugger, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                                       errors="replace", timeout=60 * SLOW).stdout[-20000:])
+        except subprocess.TimeoutExpired:
+            told.append("the debugger did not get hold of it")
+    return "\n".join(told)
 
 
 def claim_slice(slices):
@@ -268,9 +291,11 @@ class Mesh:
         """Stops everything; what was wrong about that, as sentences."""
         daemons = [member.name for member in [*self.satellites, *self.aggregators] if member.name in self.process]
         running = [name for name in daemons if self.process[name].status() is None]
-        killed = stop_all([self.process[name] for name in running], 10 * SLOW)
+        stuck = {}
+        killed = stop_all([self.process[name] for name in running], 10 * SLOW,
+                          lambda child: stuck.update({child.name: what_it_does(child.pid)}))
         stop_all([child for name, child in self.process.items() if name.endswith("/bmc")])
-        complaints = [f"{name} did not stop in time" for name in killed]
+        complaints = [f"{name} did not stop in time:\n{stuck[name]}" for name in killed]
         for name in running:
             status = self.process[name].status()
             if status not in (0, -signal.SIGTERM) and name not in killed:  # it may have been asked before it listened

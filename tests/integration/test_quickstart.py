@@ -5,11 +5,14 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-from harness import CHECKOUT, MOCKUPS, PROGRAMS, ROOT, SLICE, SLOW, Client, Problem, claim_slice, eventually, write_private
+from harness import (CHECKOUT, MOCKUPS, PROGRAMS, ROOT, SLICE, SLOW, Client, Problem, claim_slice, eventually, what_it_does,
+                     write_private)
+from quickstart_lib.process import Child, stop_all
 
 QUICKSTART = CHECKOUT / "deploy/quickstart"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -179,6 +182,29 @@ class Quickstart(unittest.TestCase):
         _, values = self.start(options=["--mockup", str(mockup)])
         with Client(values["FACADE_1"], values["ADMIN_USER"], values["ADMIN_PASSWORD"], values["CA"]) as client:
             self.assertIn(f"/{values['PREFIX_1']}_", client.get(ROOT + "/Systems").body.decode())
+
+
+class Stopping(unittest.TestCase):
+    def test_one_that_was_paused_goes_on_before_it_is_asked_to_end(self):
+        class Played:
+            name, signals = "played", []
+            signal = signals.append
+
+            def wait(self, seconds):
+                return 0
+        self.assertEqual(stop_all([Played()]), [])
+        self.assertEqual(Played.signals, [signal.SIGCONT, signal.SIGTERM])
+
+    def test_what_does_not_end_is_looked_at_before_it_is_killed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('here', flush=True)\nsignal.pause()"
+            child = Child("stubborn", [sys.executable, "-c", stubborn], Path(folder) / "log")
+            eventually(lambda: "here" in child.output(), "it runs")
+            seen = []
+            self.assertEqual(stop_all([child], 0.1, lambda stuck: seen.append(what_it_does(stuck.pid))), ["stubborn"])
+            self.assertEqual(child.status(), -signal.SIGKILL)
+            self.assertRegex(seen[0], r"State:\s+S")
+            self.assertIn(f"{child.pid} {Path(sys.executable).name} S in ", seen[0])
 
 
 if __name__ == "__main__":
