@@ -1,8 +1,8 @@
 #include "aggregator/history_shell.hpp"
 
 #include "cluster/history/core/database_url.hpp"
-#include "cluster/history/core/limits.hpp"
 #include "cluster/history/core/syslog.hpp"
+#include "shoset/base/limits.hpp"
 #include "shoset/host/log.hpp"
 
 #include <boost/asio/post.hpp>

@@ -1,7 +1,7 @@
 #include "aggregator/core/audit_trail.hpp"
 
-#include "cluster/history/core/limits.hpp"
 #include "shoset/base/ids.hpp"
+#include "shoset/base/limits.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -2,9 +2,9 @@
 
 #include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
-#include "cluster/history/core/limits.hpp"
 #include "cluster/history/core/syslog.hpp"
 #include "shoset/base/ids.hpp"
+#include "shoset/base/limits.hpp"
 
 #include <nlohmann/json.hpp>
 

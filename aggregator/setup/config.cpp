@@ -1,7 +1,6 @@
 #include "aggregator/setup/config.hpp"
 
 #include "cluster/history/core/database_url.hpp"
-#include "cluster/history/core/limits.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/config/reader.hpp"
 #include "shoset/zmq/keys.hpp"

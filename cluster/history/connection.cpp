@@ -1,7 +1,7 @@
 #include "cluster/history/connection.hpp"
 
 #include "cluster/history/core/database_url.hpp"
-#include "cluster/history/core/limits.hpp"
+#include "shoset/base/limits.hpp"
 
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -3,9 +3,9 @@
 #include "cluster/history/audit_rows.hpp"
 #include "cluster/history/connection.hpp"
 #include "cluster/history/core/database_url.hpp"
-#include "cluster/history/core/limits.hpp"
 #include "cluster/history/event_rows.hpp"
 #include "cluster/history/schema.hpp"
+#include "shoset/base/limits.hpp"
 
 namespace mesh::history {
 

@@ -1,7 +1,7 @@
 #include "aggregator/core/audit_trail.hpp"
 
 #include "aggregator/core/tests/fake_history.hpp"
-#include "cluster/history/core/limits.hpp"
+#include "shoset/base/limits.hpp"
 
 #include <gtest/gtest.h>
 
