@@ -1,4 +1,5 @@
 #include "cluster/core/apply_support.hpp"
+#include "cluster/core/generation.hpp"
 #include "shoset/base/http.hpp"
 #include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
@@ -10,6 +11,16 @@ namespace {
 Error noNode(std::uint64_t id)
 {
     return Error{Code::notFound, "there is no node " + std::to_string(id)};
+}
+
+// Of an entry, the same on every node.
+std::uint64_t randomOf(const MessageId& request)
+{
+    std::uint64_t value = 0;
+    for (const char byte : request.bytes().substr(MessageId::size - sizeof value)) {
+        value = value << 8 | static_cast<unsigned char>(byte);
+    }
+    return value;
 }
 
 }  // namespace
@@ -36,7 +47,9 @@ StateMachine::Outcome StateMachine::run(const RaiseFeatureLevel& op, Entry& entr
 
 StateMachine::Outcome StateMachine::run(const RaiseGeneration&, Entry& entry)
 {
-    ++current.generation;
+    current.generation = current.featureLevel < generationFeatureLevel
+                             ? current.generation + 1
+                             : generationAfter(current.generation, entry.stamp, randomOf(entry.request));
     entry.changed(ChangeKind::service, "");
     if (current.featureLevel >= clusterFeatureLevel) {
         endSessions([](const Session&) { return true; }, entry);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cluster/core/state_machine.hpp"
+#include "shoset/base/ids.hpp"
 
 #include <cstddef>
 #include <string>
@@ -14,6 +15,7 @@ namespace mesh::cluster {
 struct StateMachine::Entry {
     Revision revision;
     WallTime stamp;
+    const MessageId& request;
     std::vector<Change>& changes;
 
     void changed(ChangeKind kind, std::string key) { changes.push_back({revision, kind, std::move(key)}); }

@@ -169,12 +169,6 @@ Result<Backup> readBackup(std::string_view file)
     return Backup{std::string(*node), std::string(*software), std::string(*created), machine.state()};
 }
 
-std::uint64_t generationForRestore(const State& backup, WallTime now, std::uint64_t random)
-{
-    const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-    return std::max(backup.generation + 2 + random % restoredGenerationSpread, static_cast<std::uint64_t>(std::max<std::int64_t>(millis, 0)));
-}
-
 Result<Founding> foundFrom(const State& backup, Founder founder, Rng& rng)
 {
     if (founder.generation <= backup.generation) {

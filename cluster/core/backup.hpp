@@ -31,7 +31,6 @@ constexpr std::size_t maxBackupBytes = limits::maxStateBytes + 4096;
 // Entries that the old cluster is taken to have applied since the backup, so that no revision, and with it no ETag, comes
 // again for something else.
 constexpr std::uint64_t restoredRevisionGap = std::uint64_t{1} << 32;
-constexpr std::uint64_t restoredGenerationSpread = std::uint64_t{1} << 20;
 
 struct BackupOrigin {
     std::string node;      // a name
@@ -51,11 +50,6 @@ struct Backup {
 };
 // corrupt: it is no backup, cut off, or damaged; unsupported: a newer program wrote it.
 Result<Backup> readBackup(std::string_view file);
-
-// A generation above the backup's, and above any that a cluster of this backup can have had since: the time in milliseconds,
-// which also tells two restores of one backup apart. Where the clock is behind, `random` (below restoredGenerationSpread) does
-// so, and the next one after the backup's is left to a cluster that was recovered.
-std::uint64_t generationForRestore(const State& backup, WallTime now, std::uint64_t random);
 
 // Who begins a cluster with a state from elsewhere, as its only node.
 struct Founder {

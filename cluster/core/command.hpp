@@ -110,7 +110,8 @@ struct AssignPrefix {
 struct SetServiceUuid {
     std::string uuid;
 };
-// After recovery and restore. From clusterFeatureLevel on it ends all sessions and voids all enrolment secrets: they may
+// After a recovery. From generationFeatureLevel on the new one is that of the entry's time (see generationAfter()), before it is the
+// next one. From clusterFeatureLevel on it ends all sessions and voids all enrolment secrets: they may
 // have been ended or used in what was lost. Result: the new generation.
 struct RaiseGeneration {};
 

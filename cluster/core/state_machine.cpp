@@ -84,7 +84,7 @@ Result<Applied> StateMachine::apply(std::string_view bytes, std::vector<Change>&
     if (!command) {
         return command.error();
     }
-    Entry entry{++current.revision, command->stamp, changes};
+    Entry entry{++current.revision, command->stamp, command->requestId, changes};
     const auto answered = answers.find(command->requestId);
     if (answered != answers.end()) {
         return answered->second;

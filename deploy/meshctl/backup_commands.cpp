@@ -1,5 +1,6 @@
 #include "aggregator/setup/cluster_home.hpp"
 #include "cluster/core/backup.hpp"
+#include "cluster/core/generation.hpp"
 #include "cluster/raft/raft_directory.hpp"
 #include "deploy/meshctl/admin_request.hpp"
 #include "deploy/meshctl/commands.hpp"
@@ -191,7 +192,7 @@ cluster::Founder founderOf(const OfflineNode& node, const std::string& storage, 
     founder.node.storage = storage;
     founder.now = host::systemNow().wall;
     founder.generation = generation != 0 ? generation
-                                         : cluster::generationForRestore(backup, founder.now, rng.below(cluster::restoredGenerationSpread));
+                                         : cluster::generationAfter(backup.generation, founder.now, rng.below(cluster::generationSpread));
     return founder;
 }
 

@@ -60,7 +60,8 @@ class RecoveredNodes(unittest.TestCase):
             join(mesh, last, again)
             join(mesh, last, fresh(mesh, "agg-4"))
             self.assertEqual(voters(mesh, last), ["agg-1", "agg-3", "agg-4"])
-            self.assertEqual(cluster_of(mesh, last)["generation"], 2)
+            generation = cluster_of(mesh, last)["generation"]
+            self.assertGreater(generation, 1_000_000_000_000)
 
             def settled():
                 home = json.loads((cluster_folder(mesh, last) / "member.json").read_text())
@@ -70,7 +71,7 @@ class RecoveredNodes(unittest.TestCase):
             mesh.start(last)
             eventually(lambda: health(mesh, last).get("ready"), "it is back", 20)
             self.assertEqual(voters(mesh, again), ["agg-1", "agg-3", "agg-4"])
-            self.assertEqual(cluster_of(mesh, again)["generation"], 2, "a restart is no recovery")
+            self.assertEqual(cluster_of(mesh, again)["generation"], generation, "a restart is no recovery")
             mesh.await_ready([last, again])
 
 

@@ -206,7 +206,7 @@ TEST_F(ClusterKeeperTest, ARecoveredNodeBeginsAGenerationAndForgetsTheOthers)
     settings.recovered = true;
     ClusterKeeper again(settings, engine, members, rng);
     settle(again);
-    EXPECT_EQ(engine.state().generation, 2u);
+    EXPECT_GT(engine.state().generation, 1u);
     EXPECT_EQ(engine.state().nodes.size(), 1u);
     EXPECT_TRUE(again.hasRecovered());
     EXPECT_EQ(members.asked, std::vector<std::string>{}) << "the lost node is not added again";
@@ -224,6 +224,7 @@ TEST_F(ClusterKeeperTest, ARecoveredNodeKeepsThoseWhoJoinItAlsoUnderTheNamesOfTh
     EXPECT_TRUE(again.isRecovering());
     settle(again);
     EXPECT_FALSE(again.isRecovering());
+    const std::uint64_t generation = engine.state().generation;
     for (const auto& [name, key] : {std::pair("agg-b", keyOf('2')), std::pair("agg-d", keyOf('9'))}) {
         cluster::Node joiner = nodeOf(1, name);
         joiner.id = 0;
@@ -241,7 +242,7 @@ TEST_F(ClusterKeeperTest, ARecoveredNodeKeepsThoseWhoJoinItAlsoUnderTheNamesOfTh
         members.finish();
         settle(again);
     }
-    EXPECT_EQ(engine.state().generation, 2u);
+    EXPECT_EQ(engine.state().generation, generation);
     EXPECT_EQ(engine.state().nodes.size(), 3u);
 }
 

@@ -1,5 +1,6 @@
 #include "cluster/core/backup.hpp"
 
+#include "cluster/core/generation.hpp"
 #include "cluster/core/tests/fixture.hpp"
 
 #include <gtest/gtest.h>
@@ -187,14 +188,13 @@ TEST_F(Backups, NobodyHostsABmcAnyMoreAndWhatRanHasEnded)
     EXPECT_TRUE(fresh.apply(*encodeCommand(command(AssignHost{"acme", "bmc-S1", 1, 1000, 1})), changes)->ok());
 }
 
-TEST_F(Backups, AGenerationIsAboveTheBackupsAndFollowsTheTime)
+TEST_F(Backups, AGenerationIsAboveTheOneBeforeAndFollowsTheTime)
 {
-    EXPECT_EQ(generationForRestore(state(), at(0), 5), 1'700'000'000'000u);
-    EXPECT_LT(generationForRestore(state(), at(0), 5), generationForRestore(state(), at(0) + 1ms, 5)) << "two restores differ";
-    EXPECT_EQ(generationForRestore(state(), WallTime{}, 0), state().generation + 2) << "the next one is a recovered cluster's";
-    EXPECT_EQ(generationForRestore(state(), WallTime{}, 5), state().generation + 7) << "two restores differ without a clock, too";
-    const Result<Founding> first = found(state(), node("agg-a", 101), 1'900'000'000'000u);
-    EXPECT_EQ(generationForRestore(begun(*first).state(), at(0), 5), 1'900'000'000'007u) << "of a clock that went back";
+    EXPECT_EQ(generationAfter(1, at(0), 5), 1'700'000'000'000u);
+    EXPECT_LT(generationAfter(1, at(0), 5), generationAfter(1, at(0) + 1ms, 5)) << "two restores differ";
+    EXPECT_EQ(generationAfter(1, WallTime{}, 0), 3u) << "the next one is that of an older cluster that was recovered";
+    EXPECT_EQ(generationAfter(1, WallTime{}, 5), 8u) << "two restores differ without a clock, too";
+    EXPECT_EQ(generationAfter(1'900'000'000'000u, at(0), 5), 1'900'000'000'007u) << "of a clock that went back";
     EXPECT_EQ(found(state(), node("agg-a", 101), state().generation).error().code, Code::invalidArgument);
 }
 

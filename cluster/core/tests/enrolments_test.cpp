@@ -140,7 +140,7 @@ TEST_F(Enrolments, AllAreVoidInANewGenerationAndSessionsEnd)
     apply(secretFor("e1", "sled07"));
     apply(secretFor("e2", "sled08"));
     consume("e2", 8);
-    EXPECT_EQ(apply(RaiseGeneration{}).value, "2");
+    EXPECT_EQ(apply(RaiseGeneration{}).value, "1700000000000");
     EXPECT_EQ(changes.size(), 4U);
     EXPECT_TRUE(state().enrolments.empty());
     EXPECT_EQ(findSessionByToken(state(), token), nullptr);

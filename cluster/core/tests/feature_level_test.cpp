@@ -71,6 +71,25 @@ TEST_F(FeatureLevels, OldAndNewProgramsAgreeUntilTheLevelIsRaised)
     EXPECT_EQ(joined.hash(), older.hash());
 }
 
+TEST_F(FeatureLevels, ARecoveryTakesTheNextGenerationUntilAllKnowBetter)
+{
+    both(RaiseGeneration{});
+    EXPECT_EQ(state().generation, 2U);
+    raise();
+    StateMachine other;
+    ASSERT_TRUE(other.restore(machine.snapshot()).ok());
+    const auto recovered = [this](StateMachine& one, WallTime now) {
+        const auto applied = one.apply(*encodeCommand({MessageId::make(now, rng), now, RaiseGeneration{}}), changes);
+        EXPECT_EQ(applied->value, std::to_string(one.state().generation));
+        return one.state().generation;
+    };
+    const WallTime unset{};
+    EXPECT_NE(recovered(machine, unset), recovered(other, unset)) << "two operators, and no clock is right";
+    EXPECT_EQ(recovered(machine, at(0)), 1'700'000'000'000U);
+    EXPECT_EQ(recovered(other, at(1)), 1'700'000'001'000U) << "of two that were recovered the later one counts";
+    EXPECT_GT(recovered(other, at(0)), 1'700'000'001'000U) << "also where the clock went back";
+}
+
 TEST_F(FeatureLevels, AnOldProgramStopsWhereTheLevelIsRaisedAndChangesNothing)
 {
     both(account("alice"));

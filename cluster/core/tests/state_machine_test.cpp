@@ -58,18 +58,20 @@ TEST_F(StateMachineTest, ARepeatWhoseFirstAttemptMayBeForgottenIsNotAppliedAgain
     Command late = command(RaiseGeneration{});
     apply(late);
     late.since = state().revision - 1;  // as whoever asked first had it
+    const std::uint64_t raised = state().generation;
+    EXPECT_GT(raised, 1U);
     EXPECT_EQ(apply(late).error.code, Code::ok) << "remembered";
-    EXPECT_EQ(state().generation, 2U);
+    EXPECT_EQ(state().generation, raised);
     for (std::size_t i = 0; i < limits::maxRememberedResults; ++i) {
         apply(ExpireSessions{});
     }
     EXPECT_EQ(apply(late).error.code, Code::outcomeUnknown);
-    EXPECT_EQ(state().generation, 2U);
+    EXPECT_EQ(state().generation, raised);
 
     Command fresh = command(RaiseGeneration{});
     fresh.since = state().revision;  // asked, and lost on the way
     EXPECT_EQ(apply(fresh).error.code, Code::ok);
-    EXPECT_EQ(state().generation, 3U);
+    EXPECT_GT(state().generation, raised);
 }
 
 TEST_F(StateMachineTest, WhatIsForgottenIsTheSameAfterASnapshot)
