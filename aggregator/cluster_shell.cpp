@@ -40,7 +40,8 @@ cluster::Node nodeOf(const KnownNode& known)
 ClusterShell::ClusterShell(host::Loop& ownLoop, host::BlockingWorker& blocking, const Config& given,
                            const std::string& stateDirectory, Rng& random)
     : loop(ownLoop), worker(blocking), ticker(loop.context()), config(given),
-      directory(config.clusterDirectory.empty() ? stateDirectory + "/cluster" : config.clusterDirectory), rng(random)
+      directory(config.clusterDirectory.empty() ? stateDirectory + "/cluster" : config.clusterDirectory), rng(random),
+      file(loop.context(), worker, directory)
 {
 }
 
@@ -221,15 +222,19 @@ bool ClusterShell::followState(bool recovered)
         return false;
     }
     const std::vector<PeerAddress> before = peers();
+    recoveryEnded = recoveryEnded || fresh.recovered != home.recovered;
     home = std::move(fresh);
-    worker.submit(
-        [place = directory, content = home] {
-            if (const Result<void> saved = saveClusterHome(place, content); !saved) {
-                log::error("member_file_not_written", {{"reason", saved.error().message}});
-            }
-        },
-        {});
+    file.save(home);
     return peers() != before;
+}
+
+std::string ClusterShell::whyNotReady() const
+{
+    if (!refusal.empty() || !recoveryEnded || file.isSaved()) {
+        return refusal;
+    }
+    return "a new generation has begun after a recovery, and that is not on the disk yet" +
+           (file.problem().empty() ? "" : ": " + file.problem() + ". Make room, or make it writable; it is tried again");
 }
 
 void ClusterShell::putInheritanceAside()

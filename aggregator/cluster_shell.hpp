@@ -3,6 +3,7 @@
 #include "aggregator/core/cluster_keeper.hpp"
 #include "aggregator/setup/cluster_home.hpp"
 #include "aggregator/setup/config.hpp"
+#include "aggregator/setup/member_file.hpp"
 #include "cluster/raft/raft_engine.hpp"
 #include "shoset/host/blocking_worker.hpp"
 #include "shoset/host/loop.hpp"
@@ -44,8 +45,10 @@ public:
     // The registered nodes have changed: writes member.json anew if need be, and says whether peers() is another list.
     // `recovered`: what a recovery has to do is done.
     bool followState(bool recovered);
-    // Why the others do not listen to this node, for whoever can act; empty: they do.
-    const std::string& whyRefused() const { return refusal; }
+    // What keeps this node from being ready, for whoever can act: the others do not listen to it, or that its recovery is over
+    // is not on its disk, so that a restart would begin it anew and forget who joined since. Empty: nothing.
+    std::string whyNotReady() const;
+    std::uint64_t memberFileFailures() const { return file.failures(); }
     // The cluster's state is complete: what it was taken from is put aside.
     void putInheritanceAside();
 
@@ -81,10 +84,12 @@ private:
     const std::string directory;
     Rng& rng;
     ClusterHome home;
+    MemberFile file;
+    bool recoveryEnded = false;  // in this run
     std::string publicKey;
     std::optional<cluster::State> inherited;
     std::set<std::string> refused;  // nodes that have lost their data, as far as it was logged
-    std::string refusal;            // why the others do not listen to this node; empty: they do
+    std::string refusal;            // why the others do not listen to this node
     std::function<void(const std::string& node, const std::string& message)> toNode;
     std::function<void(const std::string& node, std::string_view report)> onReport;
     std::unique_ptr<cluster::RaftEngine> raft;

@@ -395,6 +395,7 @@ std::vector<Counter> Daemon::shellMetrics() const
     out.push_back({"bmcmesh_http_timed_out_total", "Connections ended by a timeout", c.timedOut, false});
     out.push_back({"bmcmesh_http_aborted_total", "Requests that the client gave up", c.aborted, false});
     out.push_back({"bmcmesh_blocking_refused_total", "Jobs refused by the full blocking queue", worker.refused(), false});
+    out.push_back({"bmcmesh_member_file_failures_total", "Times that member.json could not be written", cluster.memberFileFailures(), false});
     out.push_back({"bmcmesh_audit_syslog_dropped_total", "Records of the audit that the syslog socket did not take", history.syslogDropped(), false});
     out.push_back({"bmcmesh_hosted_restarts_total", "Connectors run here that ended by themselves and were started again", hosts.restarts(), false});
     out.push_back({"bmcmesh_log_lines_dropped_total", "Log lines that stderr did not take", log::droppedLines(), false});

@@ -55,7 +55,7 @@ private:
     void check(std::string password, std::string hash, std::function<void(bool, Now)> done) override;
     void hash(std::string password, std::function<void(Result<std::string>, Now)> done) override;
     std::vector<Counter> shellMetrics() const override;
-    std::string whyRefused() const override { return cluster.whyRefused(); }
+    std::string whyNotReady() const override { return cluster.whyNotReady(); }
     Mesh& mesh() override { return node->mesh(); }
     void turn() override { endTurn(); }
     Now now() const override { return loop.now(); }

@@ -276,8 +276,8 @@ std::string Node::notReady() const
     if (status.role == cluster::NodeRole::stopped) {
         return status.reason;
     }
-    if (const std::string refused = shell.whyRefused(); !refused.empty()) {
-        return refused;
+    if (const std::string reason = shell.whyNotReady(); !reason.empty()) {
+        return reason;
     }
     if (!keeper.isFounded()) {
         return keeper.lastFailure().empty() ? "the cluster has no primary yet, or it has not told what it knows" : keeper.lastFailure();

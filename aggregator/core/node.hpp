@@ -41,8 +41,8 @@ class ShellMetrics {
 public:
     virtual ~ShellMetrics() = default;
     virtual std::vector<Counter> shellMetrics() const = 0;
-    // Why the other nodes do not listen to this one; empty: they do.
-    virtual std::string whyRefused() const = 0;
+    // What the core cannot know: the other nodes do not listen to this one, or a recovery is not on its disk; empty: nothing.
+    virtual std::string whyNotReady() const = 0;
 };
 
 // One aggregator's logic: mesh, requests in flight, satellites, facade. The shell gives it frames, HTTP requests and

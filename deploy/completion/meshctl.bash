@@ -7,7 +7,7 @@ _meshctl() {
     COMPREPLY=()
 
     case $before in
-        --password-file | --new-password-file | --cacert | --file | --config | --state)
+        --password-file | --new-password-file | --cacert | --file | --config | --state | --key)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return ;;
         --role)
@@ -46,13 +46,13 @@ _meshctl() {
             case $sub in
                 "") options="members transfer remove join init break-glass recover backup restore" ;;
                 members | transfer | remove) options="$common" ;;
-                break-glass) options="--config --state --witness --minutes --help" ;;
-                recover) options="--config --state --witness --yes --help" ;;
+                break-glass) options="--config --state --key --witness --minutes --help" ;;
+                recover) options="--config --state --key --witness --yes --help" ;;
                 backup) mapfile -t COMPREPLY < <(compgen -f -W "$common --force" -- "$word"); return ;;
                 restore)
-                    mapfile -t COMPREPLY < <(compgen -f -W "--config --state --force --generation --json --help" -- "$word")
+                    mapfile -t COMPREPLY < <(compgen -f -W "--config --state --key --force --generation --json --help" -- "$word")
                     return ;;
-                *) options="$common --config --state --witness" ;;
+                *) options="$common --config --state --key --witness" ;;
             esac ;;
         tenant)
             case $sub in

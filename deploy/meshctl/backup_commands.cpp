@@ -11,7 +11,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,7 +22,6 @@
 #include <iterator>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace mesh::ctl {
 
@@ -94,29 +92,6 @@ Result<Place> look(const OfflineNode& node)
         place.lock = std::move(*lock);
     }
     return place;
-}
-
-// Under systemd the state directory is that of a user of the daemon's own, and root restores.
-Result<void> giveToOwnerOf(const std::string& parent, const std::string& tree)
-{
-    struct stat owner = {};
-    if (::stat(parent.c_str(), &owner) != 0) {
-        return systemError(parent, errno);
-    }
-    if (::geteuid() != 0 || owner.st_uid == 0) {
-        return {};
-    }
-    std::vector<std::string> paths{tree};
-    std::error_code failed;
-    for (fs::recursive_directory_iterator next(tree, failed), end; !failed && next != end; next.increment(failed)) {
-        paths.push_back(next->path());
-    }
-    for (const std::string& path : paths) {
-        if (failed || ::lchown(path.c_str(), owner.st_uid, owner.st_gid) != 0) {
-            return systemError(path, failed ? failed.value() : errno);
-        }
-    }
-    return {};
 }
 
 // A node's files in a directory of their own beside the place where they shall be; gone with the object unless put there.

@@ -108,7 +108,7 @@ int clusterJoin(Connection connection, const ClusterOptions& options)
     } catch (const json::exception&) {
         return complain({Code::corrupt, "the cluster's answer is not what a node needs"});
     }
-    return done(aggregator::saveClusterHome(node->directory, home),
+    return done(saveHomeOf(*node, home),
                 node->config.name + " is taken in as member " + std::to_string(home.self) + ": start mesh-aggregatord now");
 }
 
@@ -127,20 +127,22 @@ int clusterInit(const ClusterOptions& options)
     }
     host::SystemRng rng;
     const aggregator::ClusterHome home = aggregator::foundCluster(node->config, node->publicKey, rng);
-    return done(aggregator::saveClusterHome(node->directory, home),
+    return done(saveHomeOf(*node, home),
                 node->config.name + " founds a cluster of " + std::to_string(home.nodes.size()) + ": start mesh-aggregatord now");
 }
 
 int clusterBreakGlass(const ClusterOptions& options)
 {
-    const Result<OfflineNode> node = readNode(options);
+    const Result<OfflineNode> node = readNode(options, NodeKey::unused);
     const Result<aggregator::ClusterHome> home = node ? aggregator::loadClusterHome(node->directory)
                                                       : Result<aggregator::ClusterHome>(node.error());
     if (!home) {
         return complain(home.error());
     }
     const WallTime until = options.minutes == 0 ? WallTime{} : host::systemNow().wall + std::chrono::minutes(options.minutes);
-    return done(aggregator::saveBrokenGlass(node->directory, until),
+    Result<void> saved = aggregator::saveBrokenGlass(node->directory, until);
+    saved = saved ? giveToOwnerOf(node->directory, node->directory + "/break-glass") : saved;
+    return done(saved,
                 (options.minutes == 0 ? "writes need a majority again" :
                                         "writes go on without a majority for " + std::to_string(options.minutes) + " minutes") +
                     std::string(", once mesh-aggregatord has had its SIGHUP (systemctl reload mesh-aggregatord)"));
@@ -148,7 +150,7 @@ int clusterBreakGlass(const ClusterOptions& options)
 
 int clusterRecover(const ClusterOptions& options)
 {
-    const Result<OfflineNode> node = readNode(options);
+    const Result<OfflineNode> node = readNode(options, NodeKey::unused);
     if (!node) {
         return complain(node.error());
     }
@@ -170,7 +172,7 @@ int clusterRecover(const ClusterOptions& options)
         return complain(recovered.error());
     }
     home->recovered = true;
-    return done(aggregator::saveClusterHome(node->directory, *home),
+    return done(saveHomeOf(*node, *home),
                 node->config.name + " is the only member now: start mesh-aggregatord, then let other nodes join anew");
 }
 

@@ -94,6 +94,8 @@ void addCluster(CLI::App& app, Arguments& args, Actions& actions)
         command->add_option("--config", args.cluster.config, "Of the node that is not running")
             ->default_val("/etc/bmcmesh/aggregator.yaml");
         command->add_option("--state", args.cluster.state, "Its state directory")->default_val("/var/lib/bmcmesh");
+        command->add_option("--key", args.cluster.key, "Its key file, where the service sees it elsewhere (as a credential of systemd's); "
+                                                       "by default what the configuration names");
         command->add_flag("--witness", args.cluster.witness, "It runs with --witness (not needed where cluster.witness is true)");
     };
     add("members", "Who belongs to the cluster, and who is primary", [&args] { return clusterMembers(args.connection); });

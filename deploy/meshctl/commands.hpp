@@ -54,6 +54,7 @@ struct ClusterOptions {
     std::string node;    // name
     std::string config;  // of the node that is not running, for those below that need one
     std::string state;   // its --state directory
+    std::string key;     // its key file, where the service sees it elsewhere; empty: where the configuration says
     bool yes = false;
     bool witness = false;  // the node will run with --witness
     unsigned minutes = 0;  // of broken glass; 0 ends it

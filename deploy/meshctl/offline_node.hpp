@@ -1,9 +1,11 @@
 #pragma once
 
+#include "aggregator/setup/cluster_home.hpp"
 #include "aggregator/setup/config.hpp"
 #include "deploy/meshctl/commands.hpp"
 #include "shoset/base/result.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace mesh::ctl {
@@ -15,8 +17,15 @@ struct OfflineNode {
     std::string directory;
 };
 
-Result<OfflineNode> readNode(const ClusterOptions& options);
+enum class NodeKey : std::uint8_t { needed, unused };
+// `unused`: where the key is not given by an option it is not looked for, and `publicKey` stays empty.
+Result<OfflineNode> readNode(const ClusterOptions& options, NodeKey key = NodeKey::needed);
 // alreadyExists: it belongs to a cluster.
 Result<void> requirePristine(const OfflineNode& node);
+// Under systemd the state directory is that of a user of the daemon's own, and root works beside it: `tree` and all in it get
+// the owner of `parent`, unless that is root's or we are not root.
+Result<void> giveToOwnerOf(const std::string& parent, const std::string& tree);
+// As aggregator::saveClusterHome(), for the daemon's user.
+Result<void> saveHomeOf(const OfflineNode& node, const aggregator::ClusterHome& home);
 
 }  // namespace mesh::ctl

@@ -254,6 +254,7 @@ constexpr Duration raftForwardTimeout = 3s;              // for a primary to ans
 constexpr Duration raftFullAfter = 1s;                   // without room for the log
 constexpr Duration raftReopenInitial = 500ms;            // after the disk failed; doubled each time
 constexpr Duration raftReopenMax = 5s;
+constexpr Duration memberFileRetry = 5s;                 // after member.json could not be written
 constexpr Duration raftClose = 10s;                      // for the log to be closed at the end; then it is left as it is
 static_assert(raftInflightEntries * (maxEntryBytes + 64) + 4096 <= maxRaftMessageBytes);
 static_assert(maxStateBytes + 64 * 1024 <= maxRaftMessageBytes);

@@ -1,6 +1,7 @@
 """A cluster that was lost: one node goes on alone, or begins with a backup, and others join it."""
 
 import json
+import os
 import re
 import shutil
 import stat
@@ -11,6 +12,8 @@ from harness import NO_ANSWER, PROGRAMS, ROOT, SLOW, USER, Client, Mesh, Sim, ev
 from quickstart_lib.mesh import Aggregator
 from test_cluster import ACCOUNTS, PASSWORD, SESSIONS, cluster_of, health, meshctl, primary
 from test_enrolment import EnrolmentTest
+
+NOBODY = 65534  # a user who is not root
 
 
 def offline(mesh, member):
@@ -258,6 +261,38 @@ class WrongInput(unittest.TestCase):
                 self.assertLessEqual(modes, {0o600}, "only its owner reads it")
                 self.assertEqual([path.name for path in state.iterdir()], ["cluster"])
             self.assertLess(generations[0], generations[1])
+
+
+class UnderSystemd(unittest.TestCase):
+    """As the unit runs it: the key is a credential, gone with the service, and the state belongs to a user of its own."""
+
+    def test_a_stopped_node_is_recovered_and_restored_without_the_credential(self):
+        with Mesh([Sim("one")], aggregators=1) as mesh:
+            member = mesh.aggregators[0]
+            backup, folder = mesh.state / "a.backup", mesh.files.own_state(member)
+            self.assertEqual(meshctl(mesh, member, "cluster", "backup", backup)[0], 0)
+            mesh.kill(member.name)
+            key = mesh.state / "root.key"
+            (mesh.state / "keys/agg-1.key").rename(key)
+            owner = os.geteuid() or NOBODY
+            for path in [folder, *folder.rglob("*")]:
+                os.chown(path, owner, -1)
+
+            def ctl(*command):
+                return run_program("meshctl", "cluster", *command, *offline(mesh, member))
+
+            def others():
+                return [path for path in folder.rglob("*") if path.stat().st_uid != owner]
+            for command in (("recover", "--yes"), ("break-glass", "--minutes", "1")):
+                with self.subTest(command=command):
+                    status, _, err = ctl(*command)
+                    self.assertEqual((status, others()), (0, []), err)
+            status, _, err = ctl("restore", backup, "--force")
+            self.assertEqual(status, 1)
+            self.assertIn("--key", err)
+            status, out, err = ctl("restore", backup, "--force", "--key", key)
+            self.assertEqual((status, others()), (0, []), err)
+            self.assertRegex(out, rf"node +agg-1  {re.escape(key.read_text().split()[1])}\n")
 
 
 if __name__ == "__main__":

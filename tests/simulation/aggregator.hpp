@@ -82,7 +82,7 @@ public:
     void append(std::vector<history::AuditRecord>, Stored) override {}
     void read(history::AuditQuery, Read) override {}
     std::vector<aggregator::Counter> shellMetrics() const override { return {}; }
-    std::string whyRefused() const override { return {}; }
+    std::string whyNotReady() const override { return {}; }
 
 private:
     struct Open {
