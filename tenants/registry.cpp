@@ -66,6 +66,8 @@ Registry& Registry::operator=(const Registry& other)
     }
     tenantNames = other.tenantNames;
     lowerTenants = other.lowerTenants;
+    quotas = other.quotas;
+    connectorCounts.clear();
     byName = other.byName;
     byLowerName.clear();
     byKey.clear();
@@ -105,6 +107,46 @@ Result<void> Registry::removeTenant(std::string_view name)
     }
     tenantNames.erase(std::string(name));
     lowerTenants.erase(toLower(name));
+    quotas.erase(std::string(name));
+    return {};
+}
+
+Result<void> Registry::setQuota(std::string_view tenant, const Quota& quota)
+{
+    if (!hasTenant(tenant)) {
+        return Error{Code::notFound, "there is no tenant " + std::string(tenant)};
+    }
+    if (auto valid = checkQuota(quota); !valid) {
+        return valid;
+    }
+    if (quota == Quota{}) {
+        quotas.erase(std::string(tenant));
+    } else {
+        quotas.insert_or_assign(std::string(tenant), quota);
+    }
+    return {};
+}
+
+Quota Registry::quotaOf(std::string_view tenant) const
+{
+    const auto found = quotas.find(tenant);
+    return found == quotas.end() ? Quota{} : found->second;
+}
+
+std::size_t Registry::connectorsOf(std::string_view tenant) const
+{
+    const auto found = connectorCounts.find(tenant);
+    return found == connectorCounts.end() ? 0 : found->second;
+}
+
+Result<void> Registry::mayHaveAnother(std::string_view tenant) const
+{
+    const std::uint64_t most = quotaOf(tenant).connectors;
+    const std::size_t has = connectorsOf(tenant);
+    if (most != 0 && has >= most) {
+        return Error{Code::full, "tenant " + std::string(tenant) + " has reached its quota of connectors: it has " + std::to_string(has) +
+                                     ", and " + std::to_string(most) + " are allowed"};
+    }
     return {};
 }
 
@@ -150,7 +192,7 @@ Result<void> Registry::check(const Connector& connector) const
         return Error{Code::full, "there are " + std::to_string(limits::maxConnectors) +
                                      " connectors already, the most there can be"};
     }
-    return {};
+    return self == nullptr ? mayHaveAnother(connector.tenant) : Result<void>();
 }
 
 Result<void> Registry::put(Connector connector)
@@ -214,6 +256,7 @@ const Connector* Registry::findByPrefix(std::string_view prefix) const
 void Registry::addIndexes(const Connector& connector)
 {
     byLowerName.emplace(lowerName(connector), &connector);
+    ++connectorCounts[connector.tenant];
     for (const std::string* key : {&connector.key, &connector.pendingKey}) {
         if (!key->empty()) {
             byKey.emplace(*key, &connector);
@@ -227,6 +270,9 @@ void Registry::addIndexes(const Connector& connector)
 void Registry::dropIndexes(const Connector& connector)
 {
     byLowerName.erase(lowerName(connector));
+    if (const auto counted = connectorCounts.find(connector.tenant); --counted->second == 0) {
+        connectorCounts.erase(counted);
+    }
     for (const std::string* key : {&connector.key, &connector.pendingKey}) {
         if (!key->empty()) {
             byKey.erase(*key);

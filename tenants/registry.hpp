@@ -1,10 +1,12 @@
 #pragma once
 
 #include "shoset/base/result.hpp"
+#include "tenants/quota.hpp"
 
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -61,11 +63,18 @@ public:
 
     // invalidArgument, alreadyExists (also for one that differs in case only), full.
     Result<void> addTenant(std::string_view name);
-    // notFound; preconditionFailed while it has connectors.
+    // With its quota. notFound; preconditionFailed while it has connectors.
     Result<void> removeTenant(std::string_view name);
+    // notFound; invalidArgument as checkQuota(). Connectors that are there already stay, also where they are more.
+    Result<void> setQuota(std::string_view tenant, const Quota& quota);
+    // None of a tenant that does not exist.
+    Quota quotaOf(std::string_view tenant) const;
+    std::size_t connectorsOf(std::string_view tenant) const;
+    // full: its quota allows no more connectors than it has.
+    Result<void> mayHaveAnother(std::string_view tenant) const;
     // Adds, or replaces the connector of that tenant and name as a whole. invalidArgument for malformed values,
     // notFound for the tenant, alreadyExists for a name, key or prefix of another connector (named in the sentence),
-    // full. An agentless one may have no key.
+    // full (also as mayHaveAnother() says). An agentless one may have no key.
     Result<void> put(Connector connector);
     // What put() would say.
     Result<void> check(const Connector& connector) const;
@@ -89,6 +98,8 @@ private:
 
     std::set<std::string> tenantNames;
     std::set<std::string> lowerTenants;
+    std::map<std::string, Quota, std::less<>> quotas;             // of tenants that have one
+    std::map<std::string, std::size_t, std::less<>> connectorCounts;  // of tenants that have some
     Connectors byName;
     std::map<ConnectorName, const Connector*> byLowerName;
     std::unordered_map<std::string, const Connector*> byKey;

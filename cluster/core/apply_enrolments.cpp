@@ -47,7 +47,8 @@ Result<void> check(const State& state, const AddEnrolment& op, WallTime now)
     if (op.role == EnrolmentRole::connector && !state.registry.hasTenant(op.tenant)) {
         return Error{Code::notFound, "there is no tenant \"" + op.tenant + "\""};
     }
-    return {};
+    const bool isNew = op.role == EnrolmentRole::connector && state.registry.find(op.tenant, op.name) == nullptr;
+    return isNew ? state.registry.mayHaveAnother(op.tenant) : Result<void>();
 }
 
 }  // namespace

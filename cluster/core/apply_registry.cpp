@@ -8,50 +8,6 @@
 
 namespace mesh::cluster {
 
-namespace {
-
-std::size_t tenantSize(const std::string& name)
-{
-    return name.size() + 1;
-}
-}  // namespace
-
-StateMachine::Outcome StateMachine::run(const PutTenant& op, Entry& entry)
-{
-    if (current.registry.hasTenant(op.name)) {
-        return std::string();
-    }
-    const std::size_t size = tenantSize(op.name);
-    if (auto fit = fits(Table::registry, 0, size); !fit) {
-        return fit.error();
-    }
-    if (auto added = current.registry.addTenant(op.name); !added) {
-        return added.error();
-    }
-    used.registry += size;
-    entry.changed(ChangeKind::tenant, op.name);
-    return std::string();
-}
-
-StateMachine::Outcome StateMachine::run(const RemoveTenant& op, Entry& entry)
-{
-    const auto user = std::find_if(current.accounts.begin(), current.accounts.end(),
-                                   [&op](const auto& account) { return account.second.tenant == op.name; });
-    if (!op.name.empty() && user != current.accounts.end()) {
-        return Error{Code::preconditionFailed, "tenant " + op.name + " still has accounts, " + user->second.userName +
-                                                   " among them; remove those first"};
-    }
-    if (auto removed = current.registry.removeTenant(op.name); !removed) {
-        return removed.error();
-    }
-    used.registry -= tenantSize(op.name);
-    entry.changed(ChangeKind::tenant, op.name);
-    dropEnrolments([&op](const Enrolment& enrolment) { return enrolment.tenant == op.name; }, entry);
-    dropTasksOf(op.name, entry);
-    dropDocumentsOf(op.name, entry);
-    return std::string();
-}
-
 StateMachine::Outcome StateMachine::run(const PutConnector& op, Entry& entry)
 {
     tenants::Connector connector = op.connector;

@@ -44,6 +44,7 @@ Error newer(const char* what, std::uint64_t found, std::uint64_t known);
 std::size_t encodedSize(const Account& account, FeatureLevel level);
 std::size_t encodedSize(const Role& role, FeatureLevel level);
 std::size_t encodedSize(const Session& session, FeatureLevel level);
+std::size_t encodedSize(const TenantRecord& tenant, FeatureLevel level);
 std::size_t encodedSize(const tenants::Connector& connector, FeatureLevel level);
 std::size_t encodedSize(const tenants::ConnectorName& name, const PrefixAssignment& assignment, FeatureLevel level);
 std::size_t encodedSize(const std::string& uri, const Property& property, FeatureLevel level);

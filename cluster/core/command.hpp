@@ -271,6 +271,22 @@ struct RegisterHostKey {
     std::string key;
 };
 
+// Of a tenant that is there, or, with `add`, of a new one: alreadyExists or notFound where it is not so. Changes what is given;
+// what a new one is not given it has none of (see tenants/quota.hpp). What is over a lower quota already stays.
+struct SetTenantQuota {
+    std::string name;
+    bool add = false;
+    std::optional<std::uint64_t> messagesPerSecond;
+    std::optional<std::uint64_t> bytesInFlight;
+    std::optional<std::uint64_t> storedEvents;
+    std::optional<std::uint64_t> connectors;
+};
+// As RemoveTenant, after its connectors with all that goes with each (RemoveConnector). Accounts are people: it is refused while
+// it has some. Result: how many connectors there were.
+struct DropTenant {
+    std::string name;
+};
+
 // The position in this list is the operation's number on disk and on the wire: append only, and tell feature_level.cpp
 // at which level it came.
 using Operations =
@@ -279,7 +295,8 @@ using Operations =
                  SetServiceUuid, RaiseGeneration, PutProperty, RemoveProperty, RaiseFeatureLevel, PutNode, RemoveNode,
                  RestoreAccount, AddEnrolment, CancelEnrolment, ConsumeEnrolment, RevokeConnector, BeginRotation,
                  CancelRotation, OfferKey, CompleteRotation, PutTask, UpdateTask, RemoveTask, FailRunningTasks,
-                 AssignHost, PutSource, RemoveSource, PutDocument, RemoveDocument, SetCursor, RegisterHostKey>;
+                 AssignHost, PutSource, RemoveSource, PutDocument, RemoveDocument, SetCursor, RegisterHostKey,
+                 SetTenantQuota, DropTenant>;
 
 // One of them. Copying, moving and destroying are compiled once, in command.cpp: left to every file that names a command
 // they took a third of its compile time.

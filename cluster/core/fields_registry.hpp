@@ -20,6 +20,34 @@ void fields(Archive& a, RemoveTenant& op)
 }
 
 template <class Archive>
+void fields(Archive& a, SetTenantQuota& op)
+{
+    name(a, op.name);
+    a.flag(op.add);
+    for (std::optional<std::uint64_t>* part : {&op.messagesPerSecond, &op.bytesInFlight, &op.storedEvents, &op.connectors}) {
+        optional(a, *part, [&a](std::uint64_t& value) { a.number(value); });
+    }
+}
+
+template <class Archive>
+void fields(Archive& a, DropTenant& op)
+{
+    name(a, op.name);
+}
+
+template <class Archive>
+void fields(Archive& a, TenantRecord& tenant)
+{
+    name(a, tenant.name);
+    if (a.level >= tenantQuotaFeatureLevel) {
+        a.number(tenant.quota.messagesPerSecond);
+        a.number(tenant.quota.bytesInFlight);
+        a.number(tenant.quota.storedEvents);
+        a.number(tenant.quota.connectors);
+    }
+}
+
+template <class Archive>
 void fields(Archive& a, tenants::Connector& connector)
 {
     name(a, connector.tenant);

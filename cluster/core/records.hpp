@@ -48,6 +48,12 @@ struct Session {
     bool operator==(const Session&) const = default;
 };
 
+// As snapshots have it; see tenants::Registry.
+struct TenantRecord {
+    std::string name;
+    tenants::Quota quota;
+};
+
 struct PrefixAssignment {
     std::string prefix;
     std::string uuid;  // last one seen

@@ -7,6 +7,7 @@
 
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace mesh::cluster {
 
@@ -73,12 +74,18 @@ void readTables(Decoder& decoder, Snapshot& snapshot)
     readTable<Account>(decoder, limits::maxAccounts, intoById(state.accounts));
     readTable<Role>(decoder, limits::maxRoles, intoById(state.roles));
     readTable<Session>(decoder, limits::maxSessions, intoById(state.sessions));
-    readTable<PutTenant>(decoder, limits::maxTenants,
-                         [&](const PutTenant& tenant) { return state.registry.addTenant(tenant.name).ok(); });
+    std::vector<TenantRecord> tenants;
+    readTable<TenantRecord>(decoder, limits::maxTenants, [&](const TenantRecord& tenant) {
+        tenants.push_back(tenant);
+        return state.registry.addTenant(tenant.name).ok();
+    });
     readTable<tenants::Connector>(decoder, limits::maxConnectors, [&](tenants::Connector connector) {
         return state.registry.find(connector.tenant, connector.name) == nullptr &&
                state.registry.put(std::move(connector)).ok();
     });
+    for (const TenantRecord& tenant : tenants) {  // now: a tenant may have more than it would be given
+        decoder.good = decoder.good && state.registry.setQuota(tenant.name, tenant.quota).ok();
+    }
     readTable<std::pair<tenants::ConnectorName, PrefixAssignment>>(
         decoder, limits::maxConnectors, into(state.prefixes));
     readTable<std::pair<std::string, Property>>(decoder, limits::maxStateBytes, into(state.properties));
@@ -131,7 +138,7 @@ std::string encodeSnapshot(const State& state, const std::deque<Remembered>& rem
     table(state.accounts, second);
     table(state.roles, second);
     table(state.sessions, second);
-    table(state.registry.tenants(), [](const std::string& tenant) { return PutTenant{tenant}; });
+    table(state.registry.tenants(), [&state](const std::string& name) { return TenantRecord{name, state.registry.quotaOf(name)}; });
     table(state.registry.connectors(), second);
     table(state.prefixes, whole);
     table(state.properties, whole);
@@ -181,6 +188,11 @@ std::size_t encodedSize(const Role& role, FeatureLevel level)
 std::size_t encodedSize(const Session& session, FeatureLevel level)
 {
     return sizeOf(session, level);
+}
+
+std::size_t encodedSize(const TenantRecord& tenant, FeatureLevel level)
+{
+    return sizeOf(tenant, level);
 }
 
 // That of an agentless one has room for what orders will enter: they must not fail.

@@ -209,7 +209,7 @@ limits::TableBytes StateMachine::measure() const
         bytes.sessions += sizeOf(session);
     }
     for (const std::string& tenant : current.registry.tenants()) {
-        bytes.registry += tenant.size() + 1;
+        bytes.registry += sizeOf(TenantRecord{tenant, current.registry.quotaOf(tenant)});
     }
     for (const auto& [name, connector] : current.registry.connectors()) {
         bytes.registry += sizeOf(connector);

@@ -86,12 +86,15 @@ private:
     Outcome run(const RemoveDocument& op, Entry& entry);
     Outcome run(const SetCursor& op, Entry& entry);
     Outcome run(const RegisterHostKey& op, Entry& entry);
+    Outcome run(const SetTenantQuota& op, Entry& entry);
+    Outcome run(const DropTenant& op, Entry& entry);
 
     Result<void> storeAccount(Account account, Entry& entry);
     void endSession(const std::string& id, Entry& entry);
     std::size_t endSessions(const std::function<bool(const Session&)>& which, Entry& entry);
     void endSessionsOf(const std::string& accountId, std::string_view keep, Entry& entry);
     std::size_t expireSessions(Entry& entry);
+    Result<void> hasNoAccounts(const std::string& tenant) const;
     Result<void> storePrefix(const tenants::ConnectorName& name, PrefixAssignment assignment, Entry& entry);
     void dropPrefix(const tenants::ConnectorName& name, Entry& entry);
     bool prefixTaken(std::string_view prefix, const tenants::ConnectorName& asker) const;

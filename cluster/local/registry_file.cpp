@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -87,6 +89,27 @@ YAML::Node list(const std::map<std::string, YAML::Node>& values, const std::stri
     return found->second;
 }
 
+std::uint64_t number(const std::map<std::string, YAML::Node>& values, const std::string& key, const YAML::Node& owner)
+{
+    const std::string digits = text(values, key, owner, false);
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (values.contains(key) && (error != std::errc{} || end != digits.data() + digits.size())) {
+        refuse(values.at(key).Mark(), "\"" + key + "\" is a whole number; 0 is no quota");
+    }
+    return value;
+}
+
+void readQuota(const YAML::Node& node, const std::string& tenant, tenants::Registry& registry)
+{
+    const auto values = mapping(node, "a quota", {"messages_per_second", "bytes_in_flight", "stored_events", "connectors"});
+    const tenants::Quota quota{number(values, "messages_per_second", node), number(values, "bytes_in_flight", node),
+                               number(values, "stored_events", node), number(values, "connectors", node)};
+    if (auto set = registry.setQuota(tenant, quota); !set) {
+        refuse(node.Mark(), set.error().message, set.error().code);
+    }
+}
+
 tenants::Registry build(const YAML::Node& root)
 {
     tenants::Registry registry;
@@ -95,9 +118,13 @@ tenants::Registry build(const YAML::Node& root)
     }
     const auto top = mapping(root, "the registry", {"tenants", "connectors"});
     for (const YAML::Node& node : list(top, "tenants")) {
-        const auto values = mapping(node, "a tenant", {"name"});
-        if (auto added = registry.addTenant(text(values, "name", node, true)); !added) {
+        const auto values = mapping(node, "a tenant", {"name", "quota"});
+        const std::string name = text(values, "name", node, true);
+        if (auto added = registry.addTenant(name); !added) {
             refuse(node.Mark(), added.error().message, added.error().code);
+        }
+        if (values.contains("quota")) {
+            readQuota(values.at("quota"), name, registry);
         }
     }
     for (const YAML::Node& node : list(top, "connectors")) {

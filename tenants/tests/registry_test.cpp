@@ -105,6 +105,27 @@ TEST_F(RegistryTest, RefusesMalformedValuesAndStaysAsItWas)
     EXPECT_EQ(registry.tenants().size(), 2U);
 }
 
+TEST_F(RegistryTest, AQuotaOfConnectorsHoldsForNewOnesOfItsTenantOnly)
+{
+    EXPECT_EQ(registry.setQuota("nobody", {1, 0, 0, 0}).error().code, Code::notFound);
+    EXPECT_EQ(registry.setQuota("acme", {limits::maxQuotaMessagesPerSecond + 1, 0, 0, 0}).error().code, Code::invalidArgument);
+    ASSERT_TRUE(registry.setQuota("acme", {0, 0, 0, 1}).ok());
+    EXPECT_EQ(registry.connectorsOf("acme"), 1U);
+    const auto refused = registry.put(connector("sled08", 8));
+    EXPECT_EQ(refused.error().code, Code::full);
+    EXPECT_NE(refused.error().message.find("it has 1, and 1 are allowed"), std::string::npos) << refused.error().message;
+    EXPECT_TRUE(registry.put(connector("sled07", 70)).ok()) << "who is there may change";
+    EXPECT_TRUE(registry.put({"globex", "a", keyNumber(9), "", "", ""}).ok());
+    const Registry copy = registry;
+    EXPECT_EQ(copy.quotaOf("acme"), (Quota{0, 0, 0, 1}));
+    EXPECT_EQ(copy.connectorsOf("acme"), 1U);
+    EXPECT_TRUE(registry.remove("acme", "sled07"));
+    EXPECT_EQ(registry.connectorsOf("acme"), 0U);
+    EXPECT_TRUE(registry.put(connector("sled08", 8)).ok());
+    EXPECT_TRUE(registry.setQuota("acme", {}).ok());
+    EXPECT_TRUE(registry.put(connector("sled09", 90)).ok());
+}
+
 TEST_F(RegistryTest, KeysAreZ85OfThirtyTwoBytes)
 {
     EXPECT_TRUE(isValidKey("rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"));

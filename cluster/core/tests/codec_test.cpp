@@ -50,7 +50,9 @@ std::vector<Operation> everyOperation()
             PutDocument{{DocumentKind::secret, "acme", "d"}, 3, "{}"},
             RemoveDocument{{DocumentKind::policy, "acme", "d"}, 3},
             SetCursor{"acme", "sub1", "a:7"},
-            RegisterHostKey{"acme", "sled07", 3, 12, keyNumber(9)}};
+            RegisterHostKey{"acme", "sled07", 3, 12, keyNumber(9)},
+            SetTenantQuota{"acme", true, 5, 6000, std::nullopt, 7},
+            DropTenant{"acme"}};
 }
 
 using Codec = Machine;

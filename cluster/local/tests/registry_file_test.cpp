@@ -48,6 +48,29 @@ TEST(RegistryFile, MayBeEmptyOrLackAList)
     EXPECT_EQ(refusal("connectors: []\n"), "accepted");
 }
 
+TEST(RegistryFile, ATenantMayHaveAQuotaOrAPartOfOne)
+{
+    const auto registry = parseRegistry("tenants:\n"
+                                        "  - { name: acme, quota: { messages_per_second: 100, bytes_in_flight: 65536, connectors: 1 } }\n"
+                                        "  - { name: globex, quota: { stored_events: 7 } }\n"
+                                        "  - { name: free, quota: {} }\n",
+                                        "registry.yaml");
+    ASSERT_TRUE(registry.ok()) << registry.error().message;
+    EXPECT_EQ(registry->quotaOf("acme"), (tenants::Quota{100, 65536, 0, 1}));
+    EXPECT_EQ(registry->quotaOf("globex"), (tenants::Quota{0, 0, 7, 0}));
+    EXPECT_EQ(registry->quotaOf("free"), tenants::Quota{});
+    EXPECT_EQ(refusal("tenants:\n  - name: a\n    quota: { messages_per_second: many }\n"),
+              "registry.yaml:3: \"messages_per_second\" is a whole number; 0 is no quota");
+    EXPECT_EQ(refusal("tenants:\n  - name: a\n    quota: { connectors: -1 }\n"),
+              "registry.yaml:3: \"connectors\" is a whole number; 0 is no quota");
+    EXPECT_EQ(refusal("tenants:\n  - name: a\n    quota: { messages: 1 }\n").substr(0, 41), "registry.yaml:3: unknown key \"messages\"; a");
+    EXPECT_EQ(refusal("tenants: [ { name: a, quota: { connectors: 8193 } } ]\n"), "registry.yaml:1: a quota is at most 8192 connectors");
+    EXPECT_EQ(refusal("tenants: [ { name: acme, quota: { connectors: 1 } } ]\nconnectors:\n"
+                      "  - { name: a, tenant: acme, key: \"" +
+                      key + "\" }\n  - { name: b, tenant: acme, key: \"" + std::string(40, '0') + "\" }\n"),
+              "registry.yaml:4: tenant acme has reached its quota of connectors: it has 1, and 1 are allowed");
+}
+
 TEST(RegistryFile, ErrorsNameFileAndLineAndWhatWasExpected)
 {
     EXPECT_EQ(refusal("tenants: [ { name: acme } ]\nconnector: []\n"),
@@ -55,7 +78,7 @@ TEST(RegistryFile, ErrorsNameFileAndLineAndWhatWasExpected)
     EXPECT_EQ(refusal("tenants: [ { name: acme } ]\nconnectors:\n  - { name: a, tenant: acme }\n"),
               "registry.yaml:3: key \"key\" is missing");
     EXPECT_EQ(refusal("tenants: acme\n"), "registry.yaml:1: \"tenants\" is a list");
-    EXPECT_EQ(refusal("tenants: [ acme ]\n"), "registry.yaml:1: a tenant is a mapping with the keys name");
+    EXPECT_EQ(refusal("tenants: [ acme ]\n"), "registry.yaml:1: a tenant is a mapping with the keys name, quota");
     EXPECT_EQ(refusal("tenants:\n  - name: [ a ]\n"), "registry.yaml:2: \"name\" is a text");
     EXPECT_EQ(refusal("tenants:\n  - name: a\n    name: b\n"),
               "registry.yaml:3: key \"name\" stands twice in a tenant");
