@@ -152,7 +152,8 @@ shoset::Address Commands::pickOne(const std::vector<shoset::Address>& candidates
     return *best[rng.below(best.size())];
 }
 
-Result<void> Commands::makeRoom(const CommandAsk& ask)
+// Each connector that gets it is a message to it.
+Result<Admission> Commands::makeRoom(const CommandAsk& ask, std::size_t parts, Now now)
 {
     const auto ofTenant = underWay.find(ask.tenant);
     const auto ofAsker = askedBy.find(ask.asker);
@@ -165,7 +166,7 @@ Result<void> Commands::makeRoom(const CommandAsk& ask)
         ++count.refusedFull;
         return Error{Code::full, "too many commands are under way; nothing was sent"};
     }
-    return {};
+    return quotas == nullptr ? Admission{} : quotas->admit(ask.tenant, ask.payload.size() * parts, now, parts);
 }
 
 Result<MessageId> Commands::start(CommandAsk ask, Now now)
@@ -176,10 +177,11 @@ Result<MessageId> Commands::start(CommandAsk ask, Now now)
     Result<void> admitted = checkAsk(ask);
     admitted = admitted ? mayOrder(now) : admitted;
     const auto targets = admitted ? resolve(ask) : Result<std::vector<shoset::Address>>(admitted.error());
-    admitted = targets ? makeRoom(ask) : Result<void>(targets.error());
-    if (!admitted) {
+    const std::size_t parts = !targets ? 0 : anyOf(ask.to) ? 1 : targets->size();
+    Result<Admission> room = targets ? makeRoom(ask, parts, now) : Result<Admission>(targets.error());
+    if (!room) {
         ++count.refused;
-        return admitted.error();
+        return room.error();
     }
     ++count.started;
     auto owned = std::make_unique<Entry>();
@@ -188,6 +190,7 @@ Result<MessageId> Commands::start(CommandAsk ask, Now now)
     entry.record = {id, std::move(ask.tenant), std::move(ask.user), std::move(ask.to), std::move(ask.wanted), now.wall, {}, {}};
     entry.payload = std::move(ask.payload);
     entry.deadline = ask.deadline;
+    entry.admission = std::move(*room);
     entry.asker = std::move(ask.asker);
     entry.askerId = ask.askerId;
     records.emplace(id, std::move(owned));
@@ -199,7 +202,7 @@ Result<MessageId> Commands::start(CommandAsk ask, Now now)
     for (const shoset::Address& target : anyOf(entry.record.to) ? std::vector{pickOne(*targets)} : *targets) {
         entry.record.parts.emplace_back().connector = target;
     }
-    const std::size_t parts = entry.underWay = entry.record.parts.size();
+    entry.underWay = parts;
     for (std::size_t part = 0; part < parts; ++part) {
         dispatch(entry, part, parts == 1 ? id : MessageId::make(now.wall, rng), now);
     }
@@ -322,6 +325,7 @@ void Commands::finish(Entry& entry, Now now)
     CommandRecord& record = entry.record;
     record.ended = now.wall;
     entry.payload.clear();
+    entry.admission.release();
     if (const auto running = underWay.find(record.tenant); --running->second == 0) {
         underWay.erase(running);
     }

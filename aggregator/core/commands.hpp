@@ -5,6 +5,7 @@
 #include "aggregator/core/mesh.hpp"
 #include "aggregator/core/offer_book.hpp"
 #include "aggregator/core/satellites.hpp"
+#include "aggregator/core/tenant_quotas.hpp"
 #include "shoset/base/rng.hpp"
 #include "tenants/policy.hpp"
 
@@ -51,6 +52,9 @@ public:
              MayOrder mayOrder, Rng& rng);
     ~Commands() override;
 
+    // What the tenants allow; without it, everything. Set once before the first command.
+    void setQuotas(TenantQuotas& ofTenants) { quotas = &ofTenants; }
+
     // The error is why nothing was sent: invalidArgument, notFound (target or command), unsupported (version), notSent (no way to
     // whoever could), full, unavailable, tooLarge (more targets than limits::maxFanOut).
     Result<MessageId> start(CommandAsk ask, Now now);
@@ -77,6 +81,7 @@ private:
         CommandRecord record;
         std::string payload;  // while it is under way
         Instant deadline = never;
+        Admission admission;       // while it is under way
         std::size_t underWay = 0;  // of its parts
         std::size_t bytes = 0;     // of what its replies brought
         shoset::Address asker;
@@ -98,7 +103,7 @@ private:
     Result<std::vector<shoset::Address>> resolveType(const CommandAsk& ask) const;
     bool mayAsk(const CommandAsk& ask, const shoset::Address& target) const;
     shoset::Address pickOne(const std::vector<shoset::Address>& candidates);
-    Result<void> makeRoom(const CommandAsk& ask);
+    Result<Admission> makeRoom(const CommandAsk& ask, std::size_t parts, Now now);
     void dispatch(Entry& entry, std::size_t part, const MessageId& id, Now now);
     bool goOn(Entry& entry, std::size_t part, Code code, Now now);
     void settle(Ticket ticket, shoset::Reply reply, std::string payload, Now now);
@@ -115,6 +120,7 @@ private:
     const OfferBook& offers;
     const tenants::Policy& policy;
     const MayOrder mayOrder;
+    TenantQuotas* quotas = nullptr;
     Rng& rng;
 
     std::unordered_map<MessageId, std::unique_ptr<Entry>> records;

@@ -110,11 +110,12 @@ void Enrolment::consume(const std::string& key, const std::string& secretHash, N
     }
     engine.propose({MessageId::make(now.wall, rng), now.wall, cluster::ConsumeEnrolment{secretHash, key}},
                    now.mono + limits::handshakeTimeout,
-                   [this, key, answer, owner = std::weak_ptr<int>(alive)](const Result<cluster::Applied>& applied) {
+                   [this, key, secretHash, answer, owner = std::weak_ptr<int>(alive)](const Result<cluster::Applied>& applied) {
                        if (owner.expired()) {
                            return;
                        }
                        if (!applied || !applied->ok()) {
+                           countRefused(applied ? applied->error : applied.error(), secretHash);
                            return refuse(applied ? applied->error : applied.error(), key, answer);
                        }
                        ++count.enrolled;
@@ -125,6 +126,15 @@ void Enrolment::consume(const std::string& key, const std::string& secretHash, N
                        welcome.aggregators = aggregatorsOf(engine.state()).value_or(shoset::Aggregators{});
                        answer(encode(key, std::move(welcome)));
                    });
+}
+
+void Enrolment::countRefused(const Error& error, const std::string& secretHash)
+{
+    const cluster::State& state = engine.state();
+    const auto id = state.enrolmentIdBySecretHash.find(secretHash);
+    if (quotas != nullptr && id != state.enrolmentIdBySecretHash.end()) {
+        quotas->connectorRefused(error, state.registry, state.enrolments.at(id->second).tenant);
+    }
 }
 
 void Enrolment::refuse(const Error& error, const std::string& key, const Answer& answer)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aggregator/core/catch_up.hpp"
+#include "aggregator/core/tenant_quotas.hpp"
 #include "cluster/core/state_engine.hpp"
 #include "shoset/base/rng.hpp"
 #include "shoset/core/message.hpp"
@@ -28,6 +29,9 @@ public:
 
     Enrolment(std::string nodeName, cluster::StateEngine& engine, CatchUp& catchUp, Rng& rng);
 
+    // Counts whom a tenant's quota refuses.
+    void setQuotas(TenantQuotas& ofTenants) { quotas = &ofTenants; }
+
     // One frame from a stranger whose CURVE key (Z85) is proved. `answer` is called at most once, maybe later.
     void onFrame(const std::string& key, std::string_view frame, Now now, Answer answer);
     // The endpoint has to be open: somebody may come, or until the secret's expiry come back because the answer was lost. To be
@@ -39,12 +43,14 @@ public:
 private:
     bool withinRate(Instant now);
     void consume(const std::string& key, const std::string& secretHash, Now now, Answer answer, bool mayBeNew);
+    void countRefused(const Error& error, const std::string& secretHash);
     void refuse(const Error& error, const std::string& key, const Answer& answer);
     std::string encode(const std::string& key, shoset::Enrolled content) const;
 
     const std::string name;
     cluster::StateEngine& engine;
     CatchUp& catchUp;
+    TenantQuotas* quotas = nullptr;
     Rng& rng;
     Instant second{};
     std::size_t inSecond = 0;

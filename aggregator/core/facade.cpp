@@ -264,7 +264,7 @@ void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satelli
     const std::string& tenant = std::get<Principal>(exchange.who).tenant;
     exchange.key = joinable ? joinedGets.keyOf(satellite.address, tenant, request.http.target, request.http.headers) : JoinedGets::Key{};
     exchange.follows = joinedGets.join(exchange.key, id);
-    if (exchange.follows) {
+    if (exchange.follows || !admit(id, exchange, satellite, request)) {
         return;
     }
     const bool bodyFollows = request.bodyFollows;
@@ -274,6 +274,27 @@ void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satelli
     if (bodyFollows && first < limits::inlineBodyBytes && find(id) != nullptr) {
         http.grant(id, limits::inlineBodyBytes - first);
     }
+}
+
+// Within the quota of the satellite's tenant; else the client is told, unless another satellite can answer. Of a body that streams,
+// as much counts as this node holds of it at a time.
+bool Facade::admit(ExchangeId id, Exchange& exchange, const Satellite& satellite, const SatelliteRequest& request)
+{
+    if (quotas == nullptr) {
+        return true;
+    }
+    constexpr auto window = static_cast<std::int64_t>(limits::streamWindowBytes);
+    const std::int64_t bytes = request.bodyLength < 0 ? window : std::min(request.bodyLength, window);
+    Result<Admission> admitted = quotas->admit(satellite.tenant, static_cast<std::uint64_t>(bytes), now);
+    if (admitted) {
+        exchange.admission = std::move(*admitted);
+        return true;
+    }
+    joinedGets.take(exchange.key, id);  // nobody follows it yet
+    if (!askAnother(id, exchange)) {
+        answer(id, temporarilyUnavailable(admitted.error().message));
+    }
+    return false;
 }
 
 SatelliteRequest Facade::requestFor(Exchange& exchange, const Satellite& satellite)

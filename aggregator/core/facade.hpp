@@ -9,6 +9,7 @@
 #include "aggregator/core/joined_gets.hpp"
 #include "aggregator/core/own_resources.hpp"
 #include "aggregator/core/satellites.hpp"
+#include "aggregator/core/tenant_quotas.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <cstdint>
@@ -43,6 +44,12 @@ public:
     }
     // Records what is ordered of satellites; without it, nothing does.
     void setAudit(AuditTrail& deeds) { trail = &deeds; }
+    // What the tenants of satellites allow to be asked of these; without it, everything.
+    void setQuotas(TenantQuotas& ofTenants)
+    {
+        quotas = &ofTenants;
+        gather.setQuotas(ofTenants);
+    }
     // Whether it may order anything of satellites.
     Authority& orders() { return authority; }
     void setServiceUuid(std::string uuid) { settings.serviceUuid = std::move(uuid); }
@@ -87,6 +94,7 @@ private:
         bool bodyComplete = true;
         bool answered = false;
         AuditToken audit = 0;                 // of an order to a satellite
+        Admission admission;                  // of what was sent
         bool reads() const;
     };
 
@@ -102,6 +110,7 @@ private:
     enum class Joining { allowed, no };
     void forward(ExchangeId id, Exchange& exchange, const Satellite& satellite, Joining joining = Joining::allowed);
     SatelliteRequest requestFor(Exchange& exchange, const Satellite& satellite);
+    bool admit(ExchangeId id, Exchange& exchange, const Satellite& satellite, const SatelliteRequest& request);
     void forwardAgain(const std::vector<ExchangeId>& ids, Joining joining);
     void deliver(ExchangeId id, ResponseHead head, std::string body, bool last);
     void fail(ExchangeId id, const Error& error, bool outOfTime);
@@ -123,6 +132,7 @@ private:
     const Satellites& satellites;
     Broker* broker = nullptr;
     AuditTrail* trail = nullptr;
+    TenantQuotas* quotas = nullptr;
     Gather gather;
     JoinedGets joinedGets;
     Now now;

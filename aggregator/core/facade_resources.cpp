@@ -194,7 +194,11 @@ std::span<const FacadeResources::Route> FacadeResources::adminRoutes()
         {"mesh/v1/tenants", withCreate,
          [](R& all, const CallPtr& call) { call->reads() ? call->answer(all.registry.tenants()) : all.registry.createTenant(call); },
          nullptr, {}, About::other, Needs::systemManager},
-        {"mesh/v1/tenants/{}", "DELETE", [](R& all, const CallPtr& call) { all.registry.removeTenant(call); }, nullptr, {},
+        {"mesh/v1/tenants/{}", "PATCH, DELETE",
+         [](R& all, const CallPtr& call) {
+             call->request.head.method == "DELETE" ? all.registry.removeTenant(call) : all.registry.setQuota(call);
+         },
+         nullptr, {},
          About::other, Needs::systemManager},
         {"mesh/v1/connectors", withCreate,
          [](R& all, const CallPtr& call) {
@@ -426,6 +430,12 @@ void FacadeResources::handleRecorded(const CallPtr& call, void (*carryOut)(Facad
         };
         carryOut(*this, call);
     });
+}
+
+void FacadeResources::setQuotas(TenantQuotas& ofTenants)
+{
+    registry.setQuotas(ofTenants);
+    sources.setQuotas(ofTenants);
 }
 
 void FacadeResources::setAudit(AuditTrail& deeds)

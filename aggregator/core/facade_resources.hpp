@@ -32,6 +32,8 @@ public:
 
     // What carries commands to workers, and what these offer; both outlive this. Set once before the first request.
     void setCommands(Commands& carrier, const OfferBook& book) { commands.set(carrier, book); }
+    // Counts what they refuse, and shows how they are used. Set once before the first request.
+    void setQuotas(TenantQuotas& ofTenants);
     // Records what changes here, and shows what was recorded; without it, nothing does.
     void setAudit(AuditTrail& deeds);
 

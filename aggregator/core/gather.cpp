@@ -56,6 +56,11 @@ void Gather::ask(Place place, const std::string& target, Now now)
 {
     const Gathering& gathering = gatherings.at(place.id);
     Part& part = partAt(place);
+    if (quotas != nullptr) {
+        if (const auto admitted = quotas->admit(shoset::tenantOf(part.connector), 0, now); !admitted) {
+            return giveUp(place, admitted.error().message, now);
+        }
+    }
     part.ticket = nextTicket++;
     places[part.ticket] = place;
     SatelliteRequest request;

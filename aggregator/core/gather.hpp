@@ -2,6 +2,7 @@
 
 #include "aggregator/core/broker.hpp"
 #include "aggregator/core/satellites.hpp"
+#include "aggregator/core/tenant_quotas.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -32,6 +33,8 @@ public:
 
     explicit Gather(Duration deadlineOfEach) : patience(deadlineOfEach) {}
     void setBroker(Broker& requests) { broker = &requests; }
+    // Whom it may ask; who is over his quota is missing.
+    void setQuotas(TenantQuotas& ofTenants) { quotas = &ofTenants; }
 
     // `id` names the gathering until `done` or cancel(). False: too many are going on, `done` is not called.
     bool start(std::uint64_t id, Request request, const std::vector<CollectionPart>& parts, Done done, Now now);
@@ -84,6 +87,7 @@ private:
 
     const Duration patience;
     Broker* broker = nullptr;
+    TenantQuotas* quotas = nullptr;
     std::map<std::uint64_t, Gathering> gatherings;
     std::unordered_map<Ticket, Place> places;
     Ticket nextTicket = Ticket{1} << 63;

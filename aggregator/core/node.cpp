@@ -69,6 +69,10 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
     grants = policyOf(engine.state());
     front.setBroker(requests);
     resources.setCommands(carried, offered);
+    front.setQuotas(quotas);
+    resources.setQuotas(quotas);
+    carried.setQuotas(quotas);
+    strangers.setQuotas(quotas);
     front.setAudit(deeds);
     resources.setAudit(deeds);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
@@ -87,6 +91,7 @@ Result<void> Node::setRegistry(tenants::Registry fresh)
     }
     configured = std::move(fresh);
     registry = std::move(assigned);
+    quotas.setRegistry(registry);
     machines.setRegistry(registry);
     offered.keep([this](const shoset::Address& address) { return machines.find(address) != nullptr; });
     for (const auto& [address, satellite] : machines.all()) {
@@ -368,6 +373,7 @@ std::vector<Counter> Node::metrics() const
     };
     addPartMetrics(rotations.counters(), reports, deeds, out);
     addCommandMetrics(carried, offered, out);
+    quotas.addMetrics(out);
     const std::vector<Counter> ofShell = shell.shellMetrics();
     out.insert(out.end(), ofShell.begin(), ofShell.end());
     return out;

@@ -13,6 +13,7 @@
 #include "aggregator/core/mesh.hpp"
 #include "aggregator/core/node_view.hpp"
 #include "aggregator/core/satellites.hpp"
+#include "aggregator/core/tenant_quotas.hpp"
 #include "cluster/core/state_engine.hpp"
 #include "shoset/base/limits.hpp"
 #include "tenants/registry.hpp"
@@ -115,6 +116,7 @@ private:
     Rng& rng;
     tenants::Registry configured;  // as in the file
     tenants::Registry registry;    // with the assigned prefixes
+    TenantQuotas quotas;
     Satellites machines;
     Mesh links;
     CatchUp catchUp;

@@ -2,7 +2,6 @@
 
 #include "aggregator/core/enrolment.hpp"
 #include "aggregator/core/json_text.hpp"
-#include "aggregator/core/resource_body.hpp"
 #include "cluster/core/enrolments.hpp"
 #include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
@@ -11,6 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
 
 namespace mesh::aggregator {
 
@@ -22,7 +25,12 @@ constexpr std::int64_t defaultEnrolmentMinutes = 60;
 constexpr std::int64_t maxEnrolmentMinutes = 7 * 24 * 60;
 constexpr std::size_t enrolmentIdBytes = 8;
 
-constexpr std::array tenantRules{PropertyRule{"name", Takes::text, true}};
+constexpr std::array tenantRules{PropertyRule{"name", Takes::text, true},
+                                 PropertyRule{"quota/messages_per_second", Takes::integer},
+                                 PropertyRule{"quota/bytes_in_flight", Takes::integer},
+                                 PropertyRule{"quota/stored_events", Takes::integer},
+                                 PropertyRule{"quota/connectors", Takes::integer}};
+constexpr std::span<const PropertyRule> quotaRules = std::span(tenantRules).subspan(1);
 constexpr std::array connectorRules{PropertyRule{"tenant", Takes::text, true}, PropertyRule{"name", Takes::text, true},
                                     PropertyRule{"key", Takes::text, true},    PropertyRule{"prefix", Takes::text},
                                     PropertyRule{"product", Takes::text},      PropertyRule{"type", Takes::text}};
@@ -67,6 +75,37 @@ std::vector<tenants::JoinString::Aggregator> enrolmentEndpoints(const cluster::S
     return out;
 }
 
+json quotaDocument(const tenants::Quota& quota)
+{
+    return {{"messages_per_second", quota.messagesPerSecond},
+            {"bytes_in_flight", quota.bytesInFlight},
+            {"stored_events", quota.storedEvents},
+            {"connectors", quota.connectors}};
+}
+
+// nullopt: none is given. What is too large the state refuses.
+Result<std::optional<cluster::SetTenantQuota>> quotaIn(const RequestBody& body)
+{
+    cluster::SetTenantQuota quota;
+    const std::pair<const char*, std::optional<std::uint64_t>*> parts[] = {
+        {"quota/messages_per_second", &quota.messagesPerSecond},
+        {"quota/bytes_in_flight", &quota.bytesInFlight},
+        {"quota/stored_events", &quota.storedEvents},
+        {"quota/connectors", &quota.connectors}};
+    bool given = false;
+    for (const auto& [name, part] : parts) {
+        const std::int64_t* value = body.integer(name);
+        if (value != nullptr && *value < 0) {
+            return Error{Code::invalidArgument, "a quota is not below 0; 0 is none"};
+        }
+        if (value != nullptr) {
+            *part = static_cast<std::uint64_t>(*value);
+            given = true;
+        }
+    }
+    return given ? std::optional(std::move(quota)) : std::nullopt;
+}
+
 }  // namespace
 
 Answer RegistryResources::tenants() const
@@ -75,8 +114,13 @@ Answer RegistryResources::tenants() const
         return standsInAFile();
     }
     json names = json::array();
-    for (const std::string& name : context.engine.state().registry.tenants()) {
-        names.push_back({{"name", name}});
+    const tenants::Registry& registry = context.engine.state().registry;
+    for (const std::string& name : registry.tenants()) {
+        names.push_back({{"name", name}, {"connectors", registry.connectorsOf(name)}, {"quota", quotaDocument(registry.quotaOf(name))}});
+        if (const TenantUse* use = quotas == nullptr ? nullptr : quotas->find(name)) {
+            names.back()["bytes_in_flight"] = use->inFlight;
+            names.back()["refused"] = {{"messages", use->refusedMessages}, {"bytes", use->refusedBytes}};
+        }
     }
     return jsonDocument(200, {{"tenants", std::move(names)}});
 }
@@ -102,12 +146,48 @@ void RegistryResources::createTenant(const CallPtr& call) const
     if (Answer* wrong = std::get_if<Answer>(&read)) {
         return call->answer(std::move(*wrong));
     }
-    change(call, cluster::PutTenant{*std::get<RequestBody>(read).text("name")}, 201);
+    const RequestBody& body = std::get<RequestBody>(read);
+    if (!body.ignored.empty()) {  // a quota that is not as it was meant
+        return call->answer(badRequest(body.ignored));
+    }
+    Result<std::optional<cluster::SetTenantQuota>> quota = quotaIn(body);
+    if (!quota) {
+        return call->answer(adminRefusal(quota.error()));
+    }
+    if (!*quota) {
+        return change(call, cluster::PutTenant{*body.text("name")}, 201);
+    }
+    (*quota)->name = *body.text("name");
+    (*quota)->add = true;
+    change(call, **quota, 201);
+}
+
+void RegistryResources::setQuota(const CallPtr& call) const
+{
+    auto read = readBody(call->request, quotaRules);
+    if (Answer* wrong = std::get_if<Answer>(&read)) {
+        return call->answer(std::move(*wrong));
+    }
+    const RequestBody& body = std::get<RequestBody>(read);
+    if (!body.ignored.empty()) {
+        return call->answer(badRequest(body.ignored));
+    }
+    Result<std::optional<cluster::SetTenantQuota>> quota = quotaIn(body);
+    if (!quota) {
+        return call->answer(adminRefusal(quota.error()));
+    }
+    (*quota)->name = call->id;
+    change(call, **quota, 204);
 }
 
 void RegistryResources::removeTenant(const CallPtr& call) const
 {
-    change(call, cluster::RemoveTenant{call->id}, 204);
+    const std::string& query = call->request.query;
+    if (!query.empty() && query != "force=true") {
+        return call->answer(adminRefusal({Code::invalidArgument, "the one thing to ask for here is force=true"}));
+    }
+    change(call, query.empty() ? cluster::Operation{cluster::RemoveTenant{call->id}} : cluster::Operation{cluster::DropTenant{call->id}},
+           204);
 }
 
 Answer RegistryResources::connectors(const Call& call) const
@@ -151,7 +231,20 @@ void RegistryResources::putConnector(const CallPtr& call) const
     const RequestBody& body = std::get<RequestBody>(read);
     tenants::Connector connector{*body.text("tenant"),   *body.text("name"),     *body.text("key"),
                                  body.textOr("prefix", ""), body.textOr("product", ""), body.textOr("type", "")};
-    change(call, cluster::PutConnector{std::move(connector)}, 201);
+    if (!context.node.registryInCluster()) {
+        return call->answer(standsInAFile());
+    }
+    propose(context, call, cluster::PutConnector{connector}, [this, call, tenant = connector.tenant](const cluster::Applied& applied) {
+        call->answer(applied.ok() ? jsonDocument(201, json::object()) : refuseConnector(applied.error, tenant));
+    });
+}
+
+Answer RegistryResources::refuseConnector(const Error& error, const std::string& tenant) const
+{
+    if (quotas != nullptr) {
+        quotas->connectorRefused(error, context.engine.state().registry, tenant);
+    }
+    return adminRefusal(error);
 }
 
 void RegistryResources::removeConnector(const CallPtr& call) const
@@ -220,8 +313,8 @@ void RegistryResources::createEnrolment(const CallPtr& call) const
     enrolment.type = body.textOr("type", "");
     enrolment.expiresAt = call->now.wall + std::chrono::minutes(minutes);
     const json made{{"id", enrolment.id}, {"join", *text}, {"expires", dateTime(enrolment.expiresAt)}};
-    propose(context, call, std::move(enrolment), [call, made](const cluster::Applied& applied) {
-        call->answer(applied.ok() ? jsonDocument(201, made) : adminRefusal(applied.error));
+    propose(context, call, enrolment, [this, call, made, tenant = enrolment.tenant](const cluster::Applied& applied) {
+        call->answer(applied.ok() ? jsonDocument(201, made) : refuseConnector(applied.error, tenant));
     });
 }
 

@@ -240,6 +240,9 @@ void SourceResources::answerCreated(const CallPtr& call, const cluster::Source& 
         return call->answer(alreadyExists("Name", source.connector));
     }
     if (!applied.ok()) {
+        if (quotas != nullptr) {
+            quotas->connectorRefused(applied.error, context.engine.state().registry, source.tenant);
+        }
         return call->answer(refusedChange(applied.error, call->request.path));
     }
     call->id = source.id;

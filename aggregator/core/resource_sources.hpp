@@ -2,6 +2,7 @@
 
 #include "aggregator/core/resource_aggregation.hpp"
 #include "aggregator/core/resource_body.hpp"
+#include "aggregator/core/tenant_quotas.hpp"
 
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ class SourceResources {
 public:
     SourceResources(const ResourceContext& resources, const AggregationResources& reader) : context(resources), sources(reader) {}
 
+    // Counts what a tenant's quota refuses.
+    void setQuotas(TenantQuotas& ofTenants) { quotas = &ofTenants; }
+
     void create(const CallPtr& call) const;
     // GET, PATCH, DELETE of one.
     void handle(const CallPtr& call) const;
@@ -44,6 +48,7 @@ private:
 
     ResourceContext context;
     const AggregationResources& sources;
+    TenantQuotas* quotas = nullptr;
 };
 
 }  // namespace mesh::aggregator

@@ -101,6 +101,32 @@ protected:
     Enrolment enrolment{"agg-a", engine, catchUp, rng};
 };
 
+TEST_F(EnrolmentTest, WhomTheTenantsQuotaRefusesMayComeWithTheSameSecretWhenThereIsRoom)
+{
+    cluster::Node upgraded = engine.state().nodes.begin()->second;
+    upgraded.featureLevel = cluster::tenantQuotaFeatureLevel;
+    propose(cluster::PutNode{upgraded});
+    propose(cluster::RaiseFeatureLevel{cluster::tenantQuotaFeatureLevel});
+    TenantQuotas quotas;
+    enrolment.setQuotas(quotas);
+    const auto counted = [&quotas] {
+        std::vector<Counter> all;
+        quotas.addMetrics(all);
+        return all.back().value;
+    };
+    const std::string first = makeSecret("one"), second = makeSecret("two");
+    propose(cluster::SetTenantQuota{"acme", false, {}, {}, {}, 1});
+    EXPECT_EQ(ask(keyOf('1'), first).code, Code::ok);
+    EXPECT_EQ(counted(), 0U);
+    const shoset::Enrolled refused = ask(keyOf('2'), second);
+    EXPECT_EQ(refused.code, Code::full);
+    EXPECT_NE(refused.refusal.find("quota of connectors"), std::string::npos) << refused.refusal;
+    EXPECT_EQ(ask(keyOf('3'), "no secret of anybody").code, Code::permissionDenied);
+    EXPECT_EQ(counted(), 1U);
+    propose(cluster::SetTenantQuota{"acme", false, {}, {}, {}, 2});
+    EXPECT_EQ(ask(keyOf('2'), second).code, Code::ok);
+}
+
 TEST_F(EnrolmentTest, WhoBringsTheSecretIsTakenInAndToldWhoItIsAndWhomToDial)
 {
     const shoset::Enrolled welcome = ask(keyOf('1'), makeSecret("sled07"));

@@ -53,7 +53,9 @@ TEST_F(RegistryTest, TenantsAreAddedListedAndRemoved)
 {
     EXPECT_EQ(ask("root", "POST", tenantsUri, R"({"name":"beta"})").status, 201);
     EXPECT_EQ(ask("root", "POST", tenantsUri, R"({"name":"beta"})").status, 201);
-    EXPECT_EQ(get("root", tenantsUri).text, R"({"tenants":[{"name":"acme"},{"name":"beta"}]})");
+    EXPECT_EQ(get("root", tenantsUri).text, R"({"tenants":[{"name":"acme","connectors":1,"quota":{"messages_per_second":0,"bytes_in_flight":0,)"
+                                            R"("stored_events":0,"connectors":0}},{"name":"beta","connectors":0,"quota":)"
+                                            R"({"messages_per_second":0,"bytes_in_flight":0,"stored_events":0,"connectors":0}}]})");
     EXPECT_EQ(ask("root", "POST", tenantsUri, R"({"name":"no name"})").status, 400);
     EXPECT_EQ(ask("root", "DELETE", tenantsUri + "/beta").status, 204);
     EXPECT_EQ(ask("root", "DELETE", tenantsUri + "/beta").status, 404);

@@ -3,6 +3,8 @@
 #include "shoset/base/time.hpp"
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace mesh::history {
@@ -11,6 +13,7 @@ namespace mesh::history {
 struct RetentionPolicy {
     Duration keep{};              // 0: any age
     std::uint64_t maxBytes = 0;   // of all chains of a node together; 0: any size
+    std::map<std::string, std::uint64_t> maxEvents = {};  // that a tenant may have stored: its quota; 0: any number
 };
 
 // Nothing older than this is kept.

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "aggregator/core/node_view.hpp"
+#include "shoset/base/result.hpp"
+#include "shoset/base/time.hpp"
+#include "tenants/registry.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mesh::aggregator {
+
+// What a tenant takes of its quota at this node.
+struct TenantUse {
+    tenants::Quota quota;
+    Instant paidUntil{};  // messages were admitted that the rate gives until then
+    std::uint64_t inFlight = 0;  // bytes
+    std::uint64_t refusedMessages = 0;
+    std::uint64_t refusedBytes = 0;
+};
+
+// The bytes in flight of one exchange, given back when it goes. An empty one holds nothing.
+class Admission {
+public:
+    Admission() = default;
+    Admission(std::shared_ptr<TenantUse> of, std::uint64_t taken);
+    Admission(Admission&& other) noexcept;
+    Admission& operator=(Admission&& other) noexcept;
+    ~Admission() { release(); }
+
+    void release();
+
+private:
+    std::shared_ptr<TenantUse> use;
+    std::uint64_t bytes = 0;
+};
+
+// Lets messages of tenants in, as far as the quotas of the registry allow, for each tenant by itself: what one is refused
+// for costs no other. Counts what this node takes in, whoever it is for: requests to satellites, commands to workers (each
+// connector that gets one), and whatever else is asked about here.
+class TenantQuotas {
+public:
+    // Who there is, and what they may take. What is in flight stays counted; a tenant that is gone is forgotten.
+    void setRegistry(const tenants::Registry& registry);
+
+    // `messages` at once, with `bytes` to be held together until the admission goes. All or nothing; full says which quota it is, in
+    // a sentence, and the sender may come again. What is larger than a quota by itself is let in when nothing else is in the way.
+    // A tenant that nobody knows has none to reach either, and no quota.
+    Result<Admission> admit(std::string_view tenant, std::uint64_t bytes, Now now, std::size_t messages = 1);
+    // The registry has refused a connector of this tenant: counted, if its quota was why.
+    void connectorRefused(const Error& error, const tenants::Registry& registry, std::string_view tenant);
+    // nullptr: unknown.
+    const TenantUse* find(std::string_view tenant) const;
+    void addMetrics(std::vector<Counter>& out) const;
+
+private:
+    std::map<std::string, std::shared_ptr<TenantUse>, std::less<>> uses;
+    std::uint64_t refusedMessages = 0;
+    std::uint64_t refusedBytes = 0;
+    std::uint64_t refusedConnectors = 0;
+};
+
+}  // namespace mesh::aggregator
