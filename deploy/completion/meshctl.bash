@@ -13,7 +13,7 @@ _meshctl() {
         --role)
             mapfile -t COMPREPLY < <(compgen -W "Administrator Operator ReadOnly" -- "$word")
             return ;;
-        --url | --user | --context | --tenant | --prefix | --minutes | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header)
+        --url | --user | --context | --tenant | --prefix | --minutes | --messages-per-second | --bytes-in-flight | --stored-events | --connectors | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header)
             return ;;
     esac
 
@@ -56,7 +56,9 @@ _meshctl() {
             esac ;;
         tenant)
             case $sub in
-                "") options="add list remove" ;;
+                "") options="add list quota remove" ;;
+                add | quota) options="$common --messages-per-second --bytes-in-flight --stored-events --connectors" ;;
+                remove) options="$common --force" ;;
                 *) options="$common" ;;
             esac ;;
         connector)

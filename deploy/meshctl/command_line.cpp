@@ -135,11 +135,22 @@ void addTenant(CLI::App& app, Arguments& args, Actions& actions)
     CLI::App* tenant = app.add_subcommand("tenant", "Tenants, where the cluster keeps them (registry: cluster)");
     tenant->require_subcommand(1);
     CLI::App* add = tenant->add_subcommand("add", "Add one");
-    CLI::App* list = tenant->add_subcommand("list", "Their names, one a line");
+    CLI::App* list = tenant->add_subcommand("list", "Their names, one a line, with the quotas that they have");
+    CLI::App* quota = tenant->add_subcommand("quota", "Change what is given of its quota; without options: show it");
     CLI::App* remove = tenant->add_subcommand("remove", "Remove one that has neither connectors nor accounts");
-    for (CLI::App* command : {add, remove}) {
+    for (CLI::App* command : {add, quota, remove}) {
         command->add_option("name", args.registry.name, "Name of the tenant")->required();
     }
+    for (CLI::App* command : {add, quota}) {
+        QuotaOptions& given = args.registry.quota;
+        command->add_option("--messages-per-second", given.messagesPerSecond, "To its connectors, at each node; 0: no quota, as below");
+        command->add_option("--bytes-in-flight", given.bytesInFlight, "Of what they were asked and have not answered, at each node")
+            ->transform(CLI::AsSizeValue(false));
+        command->add_option("--stored-events", given.storedEvents, "That the history keeps of it");
+        command->add_option("--connectors", given.connectors, "That it may have");
+    }
+    remove->add_flag("--force", args.registry.force, "Its connectors go with it, linked or not; with accounts it stays");
+    actions[quota] = [&args] { return tenantQuota(args.connection, args.registry); };
     actions[add] = [&args] { return tenantAdd(args.connection, args.registry); };
     actions[list] = [&args] { return tenantList(args.connection, args.registry); };
     actions[remove] = [&args] { return tenantRemove(args.connection, args.registry); };

@@ -3,6 +3,7 @@
 #include "deploy/meshctl/session.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,14 @@ int policyAllow(Connection connection, const PolicyOptions& options);
 int policyRevoke(Connection connection, const PolicyOptions& options);
 int policyList(Connection connection, const PolicyOptions& options);
 
+// What is given of a tenant's quota; 0 is none.
+struct QuotaOptions {
+    std::optional<std::uint64_t> messagesPerSecond;
+    std::optional<std::uint64_t> bytesInFlight;
+    std::optional<std::uint64_t> storedEvents;
+    std::optional<std::uint64_t> connectors;
+};
+
 struct RegistryOptions {
     std::string tenant;
     std::string name;       // of a tenant, or of a connector
@@ -111,10 +120,14 @@ struct RegistryOptions {
     std::string file;
     unsigned minutes = 60;  // that a join string is good for
     bool cancel = false;    // of a rotation
+    bool force = false;     // a tenant's connectors go with it
+    QuotaOptions quota;
 };
 // Who belongs to the mesh, where that is kept in the cluster.
 int tenantAdd(Connection connection, const RegistryOptions& options);
 int tenantList(Connection connection, const RegistryOptions& options);
+// Changes what is given; nothing given: shows it.
+int tenantQuota(Connection connection, const RegistryOptions& options);
 int tenantRemove(Connection connection, const RegistryOptions& options);
 // Prints the join string, and nothing else.
 int connectorAdd(Connection connection, const RegistryOptions& options);

@@ -75,6 +75,51 @@ std::string nameOf(const json& entry)
     return entry.value("tenant", "") + "/" + entry.value("name", "");
 }
 
+// Null where nothing is given.
+json quotaBody(const QuotaOptions& quota)
+{
+    json body;
+    const std::pair<const char*, const std::optional<std::uint64_t>&> parts[] = {{"messages_per_second", quota.messagesPerSecond},
+                                                                                 {"bytes_in_flight", quota.bytesInFlight},
+                                                                                 {"stored_events", quota.storedEvents},
+                                                                                 {"connectors", quota.connectors}};
+    for (const auto& [name, value] : parts) {
+        if (value) {
+            body[name] = *value;
+        }
+    }
+    return body;
+}
+
+json tenantBody(const std::string& name, const tenants::Quota& quota)
+{
+    json body{{"name", name}};
+    if (quota != tenants::Quota{}) {
+        body["quota"] = quotaBody({quota.messagesPerSecond, quota.bytesInFlight, quota.storedEvents, quota.connectors});
+    }
+    return body;
+}
+
+// The name alone where there is no quota.
+std::string tenantLine(const json& tenant)
+{
+    std::string line = tenant.value("name", "");
+    const json quota = tenant.value("quota", json::object());
+    const auto part = [&](const char* name, const std::string& shown, bool used) {
+        const std::uint64_t most = quota.value(name, std::uint64_t{0});
+        if (most != 0) {
+            line += "  " + shown + " " + (used ? std::to_string(tenant.value(name, std::uint64_t{0})) + " of " : "") + std::to_string(most);
+        }
+    };
+    part("messages_per_second", "messages a second", false);
+    part("bytes_in_flight", "bytes in flight", true);
+    part("stored_events", "stored events", false);
+    part("connectors", "connectors", true);
+    const json counts = tenant.value("refused", json::object());
+    const std::uint64_t refused = counts.value("messages", std::uint64_t{0}) + counts.value("bytes", std::uint64_t{0});
+    return line + (refused == 0 ? "" : "  refused here " + std::to_string(refused));
+}
+
 // What is in the mesh already, and what an import did.
 struct Import {
     std::set<std::string> tenants;
@@ -145,7 +190,8 @@ Result<void> putAll(Connection& connection, Import& import, const tenants::Regis
     for (const std::string& tenant : registry.tenants()) {
         if (import.tenants.contains(tenant)) {
             ++import.unchanged;
-        } else if (Result<void> sent = put(connection, import, tenantsUri, {{"name", tenant}}, tenant); !sent) {
+        } else if (Result<void> sent = put(connection, import, tenantsUri, tenantBody(tenant, registry.quotaOf(tenant)), tenant);
+                   !sent) {
             return sent;
         }
     }
@@ -166,8 +212,11 @@ Result<void> putAll(Connection& connection, Import& import, const tenants::Regis
 
 int tenantAdd(Connection connection, const RegistryOptions& options)
 {
-    return change(std::move(connection), "POST", std::string(tenantsUri), {{"name", options.name}},
-                  "tenant " + options.name + " is there");
+    json body{{"name", options.name}};
+    if (json quota = quotaBody(options.quota); !quota.is_null()) {
+        body["quota"] = std::move(quota);
+    }
+    return change(std::move(connection), "POST", std::string(tenantsUri), body, "tenant " + options.name + " is there");
 }
 
 int tenantList(Connection connection, const RegistryOptions&)
@@ -181,15 +230,35 @@ int tenantList(Connection connection, const RegistryOptions&)
         return exitOk;
     }
     for (const json& tenant : list->value("tenants", json::array())) {
-        std::cout << tenant.value("name", "") << '\n';
+        std::cout << tenantLine(tenant) << '\n';
     }
     return exitOk;
 }
 
+int tenantQuota(Connection connection, const RegistryOptions& options)
+{
+    if (json quota = quotaBody(options.quota); !quota.is_null()) {
+        return change(std::move(connection), "PATCH", pathOf(tenantsUri, options.name), {{"quota", std::move(quota)}},
+                      "tenant " + options.name + " has another quota");
+    }
+    const Result<json> list = ask(connection, "GET", tenantsUri, nullptr);
+    if (!list) {
+        return complain(list.error());
+    }
+    for (const json& tenant : list->value("tenants", json::array())) {
+        if (tenant.value("name", "") == options.name) {
+            const std::string line = tenantLine(tenant);
+            return done({}, connection.json ? tenant.dump() : line == options.name ? line + "  no quota" : line);
+        }
+    }
+    return complain({Code::notFound, "there is no tenant " + options.name});
+}
+
 int tenantRemove(Connection connection, const RegistryOptions& options)
 {
-    return change(std::move(connection), "DELETE", pathOf(tenantsUri, options.name), nullptr,
-                  "tenant " + options.name + " is removed");
+    const Result<std::string> uri = pathOf(tenantsUri, options.name);
+    return change(std::move(connection), "DELETE", uri && options.force ? Result<std::string>(*uri + "?force=true") : uri, nullptr,
+                  "tenant " + options.name + (options.force ? " is removed, with all that it had" : " is removed"));
 }
 
 int connectorAdd(Connection connection, const RegistryOptions& options)
