@@ -63,10 +63,13 @@ class PlayedConnector:
         """Asks an aggregator to have `target` execute a command; its id."""
         asked = new_id()
         content = field(1, command) + field(14, field(1, target))
-        with self._lock:
-            self._orders.setdefault(aggregator.name, []).append(
-                record(COMMAND, header(9, content, self.address, aggregator.name, asked), b"{}"))
+        self.say(aggregator, record(COMMAND, header(9, content, self.address, aggregator.name, asked), b"{}"))
         return asked
+
+    def say(self, aggregator, frame):
+        """Sends it as it is, over the link to this aggregator."""
+        with self._lock:
+            self._orders.setdefault(aggregator.name, []).append(frame)
 
     def _run(self, member, key):
         with RawPeer(key, f"tcp://127.0.0.1:{member.mesh_port}", member.key, 0.02) as peer:

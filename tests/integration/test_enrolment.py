@@ -232,7 +232,8 @@ class Enrolling(EnrolmentTest):
         for member in self.mesh.aggregators:
             self.ctl("tenant", "add", "brief", member=member)  # again: it stays
         self.assertEqual(self.ctl("tenant", "list"), "acme\nbrief")
-        self.assertEqual(json.loads(self.ctl("tenant", "list", "--json")), {"tenants": [{"name": "acme"}, {"name": "brief"}]})
+        told = json.loads(self.ctl("tenant", "list", "--json"))["tenants"]
+        self.assertEqual([tenant["name"] for tenant in told], ["acme", "brief"])
         self.ctl("tenant", "remove", "brief")
         self.assertIn("no tenant", self.ctl("tenant", "remove", "brief", status=1))
 
