@@ -25,6 +25,23 @@ std::uint64_t countEvents(soci::session& sql)
     return static_cast<std::uint64_t>(count);
 }
 
+// Of each tenant with a quota, the oldest that are over it.
+void pruneOverQuota(soci::session& sql, const RetentionPolicy& policy)
+{
+    for (const auto& [tenant, most] : policy.maxEvents) {
+        const auto kept = static_cast<long long>(most);
+        long long newestToGo = 0;
+        if (most == 0) {
+            continue;
+        }
+        sql << "select id from mesh_event where tenant = :tenant order by id desc limit 1 offset :kept", use(tenant), use(kept),
+            into(newestToGo);
+        if (sql.got_data()) {
+            sql << "delete from mesh_event where tenant = :tenant and id <= :last", use(tenant), use(newestToGo);
+        }
+    }
+}
+
 }  // namespace
 
 void insertEvents(soci::session& sql, const std::vector<EventRecord>& events)
@@ -99,33 +116,12 @@ EventPage readEvents(soci::session& sql, const EventQuery& query)
     return page;
 }
 
-namespace {
-
-// Of each tenant with a quota, the oldest that are over it.
-void pruneOverQuota(soci::session& sql, const RetentionPolicy& policy)
-{
-    for (const auto& [tenant, most] : policy.maxEvents) {
-        const auto kept = static_cast<long long>(most);
-        long long newestToGo = 0;
-        if (most == 0) {
-            continue;
-        }
-        sql << "select id from mesh_event where tenant = :tenant order by id desc limit 1 offset :kept", use(tenant), use(kept),
-            into(newestToGo);
-        if (sql.got_data()) {
-            sql << "delete from mesh_event where tenant = :tenant and id <= :last", use(tenant), use(newestToGo);
-        }
-    }
-}
-
-}  // namespace
-
 std::uint64_t pruneEvents(soci::session& sql, const RetentionPolicy& policy, WallTime now)
 {
     const std::uint64_t before = countEvents(sql);
+    pruneOverQuota(sql, policy);
     const long long oldest = toMicroseconds(oldestKept(policy, now));
     sql << "delete from mesh_event where time_us < :oldest", use(oldest);
-    pruneOverQuota(sql, policy);
     std::vector<std::string> tenants;
     std::vector<std::uint64_t> sizes;
     std::string tenant;

@@ -12,7 +12,7 @@ namespace mesh::history {
 // One that is there already stays as it is.
 void insertEvents(soci::session& sql, const std::vector<EventRecord>& events);
 EventPage readEvents(soci::session& sql, const EventQuery& query);
-// Of each tenant the oldest, by age, by its number and by its share of the size. How many went.
+// Of each tenant the oldest, by age and by its share of the size. How many went.
 std::uint64_t pruneEvents(soci::session& sql, const RetentionPolicy& policy, WallTime now);
 
 }  // namespace mesh::history

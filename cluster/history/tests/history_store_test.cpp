@@ -236,6 +236,26 @@ TEST_P(History, WhatIsTooOldGoesAndTheChainStaysWhole)
     EXPECT_EQ(verify(*store), "");
 }
 
+TEST_P(History, OfATenantWithAQuotaTheNewestEventsStay)
+{
+    std::vector<EventRecord> events;
+    for (std::uint64_t i = 0; i < 20; ++i) {
+        events.push_back({start, i % 2 == 0 ? "acme" : "globex", "sled07", 3, i, "power", "off", "{}"});
+    }
+    ASSERT_TRUE(store->append(events));
+    RetentionPolicy policy;
+    policy.maxEvents = {{"acme", 3}, {"nobody", 1}, {"globex", 0}};
+    EXPECT_EQ(*store->pruneEvents(policy, start), 7U);
+    EXPECT_EQ(*store->pruneEvents(policy, start), 0U);
+    EventQuery query;
+    query.tenant = "acme";
+    const auto left = store->events(query);
+    ASSERT_EQ(left->records.size(), 3U);
+    EXPECT_EQ(left->records.front().record.sequence, 14U);
+    query.tenant = "globex";
+    EXPECT_EQ(store->events(query)->records.size(), 10U);
+}
+
 TEST_P(History, ABusyTenantDoesNotPushOutAQuietOne)
 {
     std::vector<AuditRecord> many(100, deed(0));
@@ -303,27 +323,6 @@ TEST_P(History, EventsGoByAgeAndSize)
     const auto left = store->events({});
     ASSERT_EQ(left->records.size(), 14U);
     EXPECT_EQ(left->records.back().record.sequence, 49U);
-}
-
-TEST_P(History, OfATenantWithAQuotaTheNewestEventsStay)
-{
-    std::vector<EventRecord> events;
-    for (std::uint64_t i = 0; i < 20; ++i) {
-        events.push_back(happening(i));
-        events.back().tenant = i % 2 == 0 ? "acme" : "globex";
-    }
-    ASSERT_TRUE(store->append(events));
-    RetentionPolicy policy;
-    policy.maxEvents = {{"acme", 3}, {"nobody", 1}, {"globex", 0}};
-    EXPECT_EQ(*store->pruneEvents(policy, start), 7U);
-    EXPECT_EQ(*store->pruneEvents(policy, start), 0U);
-    EventQuery query;
-    query.tenant = "acme";
-    const auto left = store->events(query);
-    ASSERT_EQ(left->records.size(), 3U);
-    EXPECT_EQ(left->records.front().record.sequence, 14U);
-    query.tenant = "globex";
-    EXPECT_EQ(store->events(query)->records.size(), 10U);
 }
 
 TEST_P(History, ADatabaseOfANewerProgramIsLeftAlone)
