@@ -47,8 +47,12 @@ void TenantQuotas::setRegistry(const tenants::Registry& registry)
     std::map<std::string, std::shared_ptr<TenantUse>, std::less<>> known;
     for (const std::string& tenant : registry.tenants()) {
         const auto old = uses.find(tenant);
-        const auto& use = known.emplace(tenant, old == uses.end() ? std::make_shared<TenantUse>() : old->second).first->second;
-        use->quota = registry.quotaOf(tenant);
+        TenantUse& use = *known.emplace(tenant, old == uses.end() ? std::make_shared<TenantUse>() : old->second).first->second;
+        const tenants::Quota quota = registry.quotaOf(tenant);
+        if (quota.messagesPerSecond != use.quota.messagesPerSecond) {
+            use.paidUntil = {};  // what was sent at another rate is not paid for at this one
+        }
+        use.quota = quota;
     }
     uses = std::move(known);
 }

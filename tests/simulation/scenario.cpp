@@ -20,6 +20,7 @@ struct Place {
 constexpr std::array places{Place{"acme", "s1", "A1"}, Place{"zeta", "s1", "Z1"}, Place{"acme", "s2", "A2"}};
 constexpr std::size_t systemsEach = 2;
 constexpr std::size_t crowd = 12;
+constexpr std::uint64_t zetasRate = 6;  // messages a second at each node: fewer than its clients send at times
 constexpr const char* reset = "/Actions/ComputerSystem.Reset";
 constexpr Duration loginSlack = 8s;  // a deadline begins when it is known who asks; without a majority that takes a while
 constexpr Duration endSlack = 10s;  // after the last request's deadline everything has ended
@@ -79,6 +80,7 @@ private:
         for (const char* tenant : {"acme", "zeta"}) {
             expect(registry.addTenant(tenant));
         }
+        expect(registry.setQuota("zeta", {zetasRate, 0, 0, 0}));
         std::size_t number = 0;
         for (const Place& place : places) {
             std::string key(40, '0');

@@ -174,6 +174,13 @@ TEST_F(QuotasOfTenants, AChangedQuotaHoldsAtOnceAndWhatIsInFlightStaysCounted)
     allow("noisy", {});
     EXPECT_TRUE(admits("noisy", 1'000'000));
     EXPECT_EQ(quotas.find("noisy")->inFlight, 900U);
+    allow("noisy", {1, 0, 0, 0});
+    EXPECT_TRUE(admits("noisy", 0, 500));
+    allow("noisy", {1, 0, 0, 7});
+    now.mono += 1s;
+    EXPECT_FALSE(admits("noisy")) << "that of messages is what it was";
+    allow("noisy", {2, 0, 0, 7});
+    EXPECT_EQ(admitted("noisy", 9), 2U);
     EXPECT_TRUE(registry.removeTenant("noisy").ok());
     quotas.setRegistry(registry);
     EXPECT_EQ(quotas.find("noisy"), nullptr);
