@@ -29,11 +29,11 @@ def run(lab, figures):
             with lab.client(node) as client:
                 wait_until(lambda: readiness.missing(client), 30, f"{node.name} shows every satellite")
         settle(_CALM)
-        _measure(lab, [lab.children[node.name].pid for node in nodes], settings["election_timeout"], figures)
+        _measure(lab, [lab.children[node.name].pid for node in nodes], settings, figures)
         stop_all([lab.children.pop(member.name) for member in [*satellites, *nodes]])
 
 
-def _measure(lab, pids, election, figures):
+def _measure(lab, pids, settings, figures):
     before = [(cpu_seconds(pid), written_bytes(pid), switches(pid)) for pid in pids]
     settle(lab.length.idle)
     after = [(cpu_seconds(pid), written_bytes(pid), switches(pid)) for pid in pids]
@@ -41,11 +41,12 @@ def _measure(lab, pids, election, figures):
     written = [late[1] - early[1] for early, late in zip(before, after)]
     woken = [(late[2] - early[2]) / lab.length.idle for early, late in zip(before, after)]
     rss = [memory_kb(pid, "VmRSS") / 1024 for pid in pids]
-    node = f"idle node of three, elections after {election}"
+    node = f"idle node of three, elections after {settings['election_timeout']}"
+    most = "<= 1" if settings is _DEFAULT else ""  # who wants to notice a loss soonest pays for it
     figures.add(f"{node}: VmRSS", max(rss), "MB", "<= 20",
                 note=f"the worst of {_each(rss)}; RssAnon {max(memory_kb(pid, 'RssAnon') for pid in pids) / 1024:.1f} MB")
     figures.add(f"{node}: written to disk in {lab.length.idle} s", max(written), "bytes", "== 0", note=f"the worst of {_each(written)}")
-    figures.add(f"{node}: CPU", max(cpu), "% of a core", "<= 1", note=f"the worst of {_each(cpu)}")
+    figures.add(f"{node}: CPU", max(cpu), "% of a core", most, note=f"the worst of {_each(cpu)}")
     figures.add(f"{node}: its threads wake up", max(woken), "times a second", note=f"the worst of {_each(woken)}")
 
 
