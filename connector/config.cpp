@@ -4,6 +4,7 @@
 #include "shoset/base/limits.hpp"
 #include "shoset/config/reader.hpp"
 #include "shoset/host/files.hpp"
+#include "shoset/sealing/sealing.hpp"
 #include "shoset/zmq/keys.hpp"
 
 #include <algorithm>
@@ -100,12 +101,31 @@ void readWorkers(config::Reader& reader, config::Section workers, Config& out)
         if (grant->commands.empty()) {
             reader.complain(entry, "expected 'commands': names, or the like of power.*");
         }
+        grant->secrets = entry.texts("secrets");
         grants.push_back(std::move(*grant));
     }
     if (grants.empty()) {
         reader.complain(workers, "expected 'allow' to name at least one user: nobody else may attach");
     }
     out.settings.workers = WorkerRules(std::move(grants));
+}
+
+void readSecrets(config::Reader& reader, config::Section secrets, Config& out)
+{
+    if (!secrets.present()) {
+        return;
+    }
+    for (const std::string& text : secrets.texts("operators")) {
+        Result<std::string> key = sealing::fromBase64(text);
+        if (!key || key->size() != sealing::keyBytes) {
+            reader.complain(secrets, "expected keys of operators as 'meshctl secret keygen' prints them, 43 characters, for 'operators'");
+            return;
+        }
+        out.settings.operators.push_back(std::move(*key));
+    }
+    if (out.settings.operators.empty() || out.settings.operators.size() > limits::maxSecretOperators) {
+        reader.complain(secrets, "expected 1 to " + std::to_string(limits::maxSecretOperators) + " 'operators'");
+    }
 }
 
 Result<LocalPolicy> loadPolicy(const std::string& path)
@@ -152,6 +172,7 @@ Result<Config> loadConfig(const std::string& path)
     readAggregators(reader, root, out);
     const std::string passwordFile = readTarget(reader, root.section("target"), out);
     readWorkers(reader, root.section("workers"), out);
+    readSecrets(reader, root.section("secrets"), out);
     const std::string policyFile = root.section("policy").text("file", "");
     if (Result<void> fine = reader.finish(); !fine) {
         return fine.error();

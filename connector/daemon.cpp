@@ -1,6 +1,7 @@
 #include "connector/daemon.hpp"
 
 #include "shoset/base/limits.hpp"
+#include "shoset/host/files.hpp"
 #include "shoset/host/log.hpp"
 
 #include <boost/asio/post.hpp>
@@ -155,6 +156,14 @@ Result<void> Daemon::loadState()
         return Error{loaded.error().code, files.path(StateFile::fence) + " is damaged: " + loaded.error().message +
                                               "; remove it to obey any primary again"};
     }
+    const Result<std::string> sealed = loadSecretFile();
+    if (!sealed) {
+        return sealed.error();
+    }
+    if (Result<void> loaded = core.loadSecrets(*sealed); !loaded) {
+        return Error{loaded.error().code, files.path(StateFile::secrets) + " is damaged: " + loaded.error().message +
+                                              "; remove it, and grant this connector its secrets anew"};
+    }
     const Result<std::string> told = files.load(StateFile::aggregators);
     if (const Result<void> loaded = told ? core.loadAggregators(*told) : Result<void>(told.error()); !loaded) {
         log::warning("aggregators_unreadable", {{"file", files.path(StateFile::aggregators)},
@@ -272,10 +281,32 @@ void Daemon::flush()
         log::info("links", {{"up", up}, {"of", core.linksDialled()}});
         lastLinksUp = up;
     }
+    logSecrets();
     if (const std::size_t attached = core.attachedWorkers().attached(); attached != lastAttached) {
         const WorkerCounters& seen = core.attachedWorkers().counters();
         log::info("workers", {{"attached", attached}, {"ended", seen.gone}, {"refused", seen.refused}});
         lastAttached = attached;
+    }
+}
+
+// Refused where others can read it.
+Result<std::string> Daemon::loadSecretFile() const
+{
+    Result<std::string> content = host::readSecretFile(files.path(StateFile::secrets), limits::maxSmallStateBytes);
+    return !content && content.error().code == Code::notFound ? Result<std::string>(std::string()) : content;
+}
+
+void Daemon::logSecrets()
+{
+    const Secrets& secrets = core.namedSecrets();
+    if (const std::string& key = secrets.announcedKey(); key != lastSealingKey) {
+        log::info("sealing_key", {{"key", sealing::toBase64(key)}, {"instead", sealing::toBase64(lastSealingKey)}});
+        lastSealingKey = key;
+    }
+    const SecretUse& use = secrets.counters();
+    if (const std::uint64_t told = use.given + use.failed; told != lastSecretsTold) {
+        log::info("secrets", {{"given", use.given}, {"not_given", use.failed}, {"older", use.older}});
+        lastSecretsTold = told;
     }
 }
 

@@ -54,6 +54,8 @@ private:
     };
     Result<void> loadState();
     Result<void> loadKeys();
+    Result<std::string> loadSecretFile() const;
+    void logSecrets();
     Result<void> openWorkerSocket();
     shoset::DialerHandlers handlersOf(shoset::LinkId link);
     void disconnected(shoset::LinkId link);
@@ -81,6 +83,8 @@ private:
     host::Watchdog watchdog;
     std::size_t lastLinksUp = 0;
     std::size_t lastAttached = 0;
+    std::string lastSealingKey;
+    std::uint64_t lastSecretsTold = 0;
     bool stopping = false;
     std::uint64_t framesDropped = 0;
 };

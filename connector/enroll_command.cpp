@@ -85,14 +85,17 @@ std::string configText(const EnrollOptions& options, const Enrolment& enrolment)
     file.passwordFile = options.targetPasswordFile;
     file.ca = options.targetCa;
     file.insecure = options.targetInsecure;
+    if (!options.secretsOperator.empty()) {
+        file.operators.push_back(options.secretsOperator);
+    }
     return config::toYaml(file);
 }
 
 // What another mesh told a connector of this name would outrank and hide what this one tells; without its note, a key that was
-// rotated outside the key file counts for nothing.
+// rotated outside the key file counts for nothing. Who enrols anew is granted his secrets anew.
 Result<void> forgetOtherMesh(const EnrollOptions& options, const std::string& name)
 {
-    for (const StateFile file : {StateFile::fence, StateFile::aggregators, StateFile::rotation}) {
+    for (const StateFile file : {StateFile::fence, StateFile::aggregators, StateFile::rotation, StateFile::secrets}) {
         const std::string path = stateFilePath(options.state, name, file);
         std::error_code error;
         std::filesystem::remove(path, error);

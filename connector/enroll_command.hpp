@@ -18,6 +18,7 @@ struct EnrollOptions {
     std::string targetPasswordFile;
     std::string targetCa;
     bool targetInsecure = false;
+    std::string secretsOperator;  // whose secrets the connector takes; empty: none
 };
 
 // `mesh-connectord enroll`: makes a key pair on this machine, has it registered by the mesh that the join string is of,

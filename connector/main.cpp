@@ -98,6 +98,7 @@ host::Command enrollCommand(connector::EnrollOptions& given)
              {"--target-user", "User on the BMC; none: no authentication", &given.targetUser},
              {"--target-password-file", "File with the user's password, mode 0600", &given.targetPasswordFile},
              {"--target-ca", "CA of the BMC's certificate, PEM", &given.targetCa},
+             {"--secrets-operator", "Key of an operator whose secrets it takes, as 'meshctl secret keygen' prints it", &given.secretsOperator},
              {"--target-insecure", "Do not check the BMC's certificate", &given.targetInsecure}},
             run};
 }

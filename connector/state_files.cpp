@@ -16,6 +16,7 @@ std::string stateFilePath(const std::string& directory, const std::string& conne
         case StateFile::fence: ending = ".fence"; break;
         case StateFile::aggregators: ending = ".aggregators"; break;
         case StateFile::rotation: ending = ".rotation"; break;
+        case StateFile::secrets: ending = ".secrets"; break;
     }
     return directory + "/" + connector + ending;
 }

@@ -173,6 +173,11 @@ std::span<const FacadeResources::Route> FacadeResources::workerRoutes()
          {}, About::other, Needs::systemManager},
         {"mesh/v1/policies/{}", "DELETE", [](R& all, const CallPtr& call) { all.policies.revoke(call); }, nullptr,
          {}, About::other, Needs::systemManager},
+        {"mesh/v1/secrets", withCreate,
+         [](R& all, const CallPtr& call) { call->reads() ? call->answer(all.secrets.list()) : all.secrets.put(call); }, nullptr,
+         {}, About::other, Needs::systemManager},
+        {"mesh/v1/secrets/{}", "GET, HEAD, DELETE", [](R& all, const CallPtr& call) { all.secrets.handle(call); }, nullptr,
+         {}, About::other, Needs::systemManager},
     };
     return table;
 }
@@ -241,7 +246,7 @@ FacadeResources::FacadeResources(cluster::StateEngine& engine, CatchUp& catchUp,
                                  const NodeView& node, Rng& rng)
     : context{engine, catchUp, members, credentials, passwords, hosts, satellites, node, rng}, services(context), accounts(context), roles(context),
       sessions(context, services), aggregation(context), sources(context, aggregation), cluster(context), managers(context), registry(context),
-      commands(context), policies(context), history(context)
+      commands(context), policies(context), history(context), secrets(context)
 {
 }
 

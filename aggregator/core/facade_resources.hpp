@@ -10,6 +10,7 @@
 #include "aggregator/core/resource_policies.hpp"
 #include "aggregator/core/resource_registry.hpp"
 #include "aggregator/core/resource_roles.hpp"
+#include "aggregator/core/resource_secrets.hpp"
 #include "aggregator/core/resource_services.hpp"
 #include "aggregator/core/resource_sessions.hpp"
 #include "aggregator/core/resource_sources.hpp"
@@ -70,6 +71,7 @@ private:
     CommandResources commands;
     PolicyResources policies;
     HistoryResources history;
+    SecretResources secrets;
     AuditTrail* trail = nullptr;
 };
 

@@ -52,12 +52,14 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
     : settings(std::move(given)), engine(stateEngine), shell(shellMetrics), rng(random),
       machines(engine.state().serviceUuid),
       links({settings.name, rng.next(),
-             shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityCalm | shoset::capabilityOffers, settings.software},
+             shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityCalm | shoset::capabilityOffers |
+                 shoset::capabilitySecrets, settings.software},
             frames,
             *this),
       catchUp(engine), logins(engine, catchUp, passwords, rng), deeds(settings.audit, settings.name, history, rng), resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
       carried(links, requests, machines, offered, grants, [this](Now now) { return front.orders().mayWrite(now); }, rng),
+      sealed(links, engine, rng),
       keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng),
       rotations(links, engine, rng),
       hosted({settings.cluster.self.id, [this](const std::string& node) { return links.hasDirectLink(node); },
@@ -193,7 +195,12 @@ void Node::onOffers(const shoset::Address& from, shoset::Offers offers)
 void Node::onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
                           std::optional<Instant> deadline, Now now)
 {
-    if (machines.find(from) != nullptr) {
+    if (machines.find(from) == nullptr) {
+        return;
+    }
+    if (SecretAsks::concerns(command)) {
+        sealed.onAsked(from, id, command, payload, now);
+    } else {
         carried.onAsked(from, id, std::move(command), payload, deadline, now);
     }
 }
@@ -375,6 +382,7 @@ std::vector<Counter> Node::metrics() const
     };
     addPartMetrics(rotations.counters(), reports, deeds, quotas, out);
     addCommandMetrics(carried, offered, out);
+    sealed.addMetrics(out);
     const std::vector<Counter> ofShell = shell.shellMetrics();
     out.insert(out.end(), ofShell.begin(), ofShell.end());
     return out;

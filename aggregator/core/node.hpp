@@ -14,6 +14,7 @@
 #include "aggregator/core/node_view.hpp"
 #include "aggregator/core/satellites.hpp"
 #include "aggregator/core/tenant_quotas.hpp"
+#include "aggregator/core/secret_asks.hpp"
 #include "cluster/core/state_engine.hpp"
 #include "shoset/base/limits.hpp"
 #include "tenants/registry.hpp"
@@ -128,6 +129,7 @@ private:
     OfferBook offered;
     tenants::Policy grants;  // what connectors may ask each other for
     Commands carried;
+    SecretAsks sealed;
     ClusterKeeper keeper;
     Enrolment strangers;
     KeyRotations rotations;

@@ -102,6 +102,7 @@ void Satellites::onAnnounce(const shoset::Address& address, shoset::Announce ann
     satellite.rootLinks = std::move(announce.rootLinks);
     satellite.bmcReachable = announce.bmcReachable;
     satellite.bmcReason = std::move(announce.bmcReason);
+    satellite.sealingKey = std::move(announce.sealingKey);
     if (!serviceUuid.empty() && equalsIgnoreCase(satellite.uuid, serviceUuid)) {
         satellite.bmcReachable = false;
         satellite.bmcReason = "its target is this service itself";

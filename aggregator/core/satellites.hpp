@@ -27,6 +27,7 @@ struct Satellite {
     bool bmcReachable = false;
     std::string bmcReason;
     std::map<std::string, shoset::AnnouncedCollection> collections;  // by path, members as on the satellite
+    std::string sealingKey;               // as announced, 32 bytes; empty: not known
     std::uint64_t incarnation = 0;        // of the connector, as it announced itself last
     std::uint64_t formerIncarnation = 0;  // nothing of it is taken any more
     std::uint64_t completeAt = 0;         // sequence of the last complete announcement

@@ -24,6 +24,7 @@ Connector::Connector(ConnectorSettings given, ConnectorPort& port, BmcPort& bmc,
                shoset::capabilityOffers,
            "bmcmesh"},
       shell(port), state(statePort), contacts(settings.aggregators),
+      secrets(settings.operators, statePort, *this, rng),
       workers(settings.workers, port, *this),
       executor(settings.policy, settings.ownHosts, bmc, journal, statePort, workers, *this, settings.assignment),
       watch(bmc, *this, rng)
@@ -35,6 +36,7 @@ Connector::~Connector() = default;
 void Connector::start(Now now)
 {
     aloneSince = now.mono;
+    secrets.start(rotation.current(), now);
     dialContacts(now);
     watch.start(now);
 }
@@ -83,6 +85,7 @@ void Connector::onTimer(Now now)
         link->onTimer(now);
     }
     workers.onTimer(now);
+    secrets.onTimer(now);
     executor.onTimer(now);
     watch.onTimer(now);
     announceAgain(now);
@@ -91,7 +94,7 @@ void Connector::onTimer(Now now)
 
 Instant Connector::nextDeadline() const
 {
-    Instant next = std::min({executor.nextDeadline(), workers.nextDeadline(), watch.nextDeadline(), announceAgainAt,
+    Instant next = std::min({executor.nextDeadline(), workers.nextDeadline(), secrets.nextDeadline(), watch.nextDeadline(), announceAgainAt,
                              reserveDeadline(), offerAt, rotation.nextDeadline(), keysLookAt});
     for (const auto& [id, link] : links) {
         next = std::min(next, link->nextDeadline());
@@ -138,6 +141,7 @@ void Connector::onLinkUp(LinkId up, Now now)
             tellOffers(*link, now);
         }
     }
+    secrets.onLinkUp(now);
 }
 
 // What was under way on it may be lost: whoever it led to hears all again on the way that is left.
@@ -174,6 +178,8 @@ void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
         takeList(link, *message);
     } else if (std::holds_alternative<shoset::KeyStatus>(message->content)) {
         takeKeyStatus(id, *message, now);
+    } else if (const auto* reply = std::get_if<shoset::Reply>(&message->content)) {
+        secrets.onReply(message->id, *reply, record.body, message->destination, now);
     } else {
         ++count.notForUs;
     }
@@ -262,6 +268,7 @@ void Connector::sendAnnounce(Link& link, const shoset::Address& to, const shoset
     shoset::Announce part = announce;
     part.incarnation = self.incarnation;
     part.sequence = ++announced;
+    part.sealingKey = secrets.announcedKey();
     part.collections.clear();
     const auto emit = [&] {
         link.append({{}, link.assignedName(), to, part}, {}, 0, never, now, limits::maxHops);

@@ -4,6 +4,7 @@
 #include "connector/core/executor.hpp"
 #include "connector/core/key_rotation.hpp"
 #include "connector/core/member_watch.hpp"
+#include "connector/core/secrets.hpp"
 #include "connector/core/workers.hpp"
 #include "shoset/core/link.hpp"
 
@@ -23,6 +24,7 @@ struct ConnectorSettings {
     std::vector<shoset::AggregatorAddress> aggregators;  // as configured
     std::uint64_t assignment = 0;       // of the node that runs it for a BMC without an agent; 0: this is the BMC's agent
     WorkerRules workers = {};           // none: no worker may attach
+    std::vector<std::string> operators = {};  // whose secrets are taken: their signing keys, raw; none: no secrets
 };
 
 struct ConnectorCounters {
@@ -56,7 +58,8 @@ class Connector final : public shoset::LinkEvents,
                         public BmcEvents,
                         private ExecutorHost,
                         private WatchEvents,
-                        private WorkerEvents {
+                        private WorkerEvents,
+                        private SecretHost {
 public:
     Connector(ConnectorSettings settings, ConnectorPort& shell, BmcPort& bmc, JournalPort& journal, StatePort& state, Rng& rng);
     ~Connector() override;
@@ -65,6 +68,7 @@ public:
     Result<void> loadFence(std::string_view content) { return executor.loadFence(content); }
     // An error leaves the configured aggregators to be dialled.
     Result<void> loadAggregators(std::string_view content) { return contacts.load(content); }
+    Result<void> loadSecrets(std::string_view content) { return secrets.load(content); }
     // What can be dialled with. Without it the key is for life.
     void loadKeys(const KeysOnDisk& keys);
     void start(Now now);
@@ -92,6 +96,7 @@ public:
     std::size_t linksDialled() const { return links.size(); }
     std::size_t running() const { return executor.running(); }
     const Workers& attachedWorkers() const { return workers; }
+    const Secrets& namedSecrets() const { return secrets; }
     const ExecutorCounters& executorCounters() const { return executor.counters(); }
     const ConnectorCounters& counters() const { return count; }
 
@@ -113,6 +118,10 @@ private:
     void onWorkerReply(WorkerReply reply, Now now) override { executor.onWorkerReply(std::move(reply), now); }
     void onWorkerLost(const MessageId& id, const Error& error, Now now) override { executor.onWorkerLost(id, error, now); }
     void onOffersChanged(Now now) override;
+    void onSecretAsked(WorkerId id, WorkerSecretAsk ask, Now now) override { secrets.get(id, std::move(ask), now); }
+    bool askAggregator(const MessageId& id, std::string_view command, const std::string& payload, Now now) override;
+    void tellWorker(WorkerId id, std::string word) override { shell.sendToWorker(id, std::move(word)); }
+    void onSealingKey(Now now) override;
 
     // Whom a link is to, and our key on it.
     struct Contact {
@@ -165,6 +174,7 @@ private:
     Instant offerAt = never;
     Instant keysLookAt = never;  // the keys of the links have to be judged again
 
+    Secrets secrets;
     Workers workers;
     std::uint64_t offersTold = 0;  // 0: no worker was ever there, so that nobody needs to be told
     Executor executor;

@@ -46,6 +46,10 @@ void Connector::onSaved(StateFile file, Result<void> result, Now now)
         executor.onFenceSaved(std::move(result), now);
         return;
     }
+    if (file == StateFile::secrets) {
+        secrets.onSaved(result, now);
+        return;
+    }
     listBeingSaved = false;
     if (result) {
         saveList();  // another one may have come meanwhile

@@ -40,6 +40,7 @@ void Connector::onKeyStep(const Result<std::string>& done, Now now)
     }
     nextProved = false;
     rotation.onStep(done, now.mono);
+    secrets.onKey(rotation.current(), now);
     offerAt = now.mono;
     settle(now);
 }

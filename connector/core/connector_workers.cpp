@@ -1,4 +1,4 @@
-// What the connector's workers say, and what the aggregators are told of them.
+// What the connector's workers say and ask, and what the aggregators are told of them.
 #include "connector/core/connector.hpp"
 #include "shoset/base/limits.hpp"
 
@@ -24,6 +24,25 @@ void Connector::onOffersChanged(Now now)
     for (const auto& [id, link] : links) {
         tellOffers(*link, now);
     }
+}
+
+// Any of those that know what is asked.
+bool Connector::askAggregator(const MessageId& id, std::string_view command, const std::string& payload, Now now)
+{
+    for (const auto& [linkId, link] : links) {
+        if (link->isUp() && (link->peerCapabilities() & shoset::capabilitySecrets) != 0) {
+            shoset::Command ask;
+            ask.name = command;
+            ask.bodyLength = static_cast<std::int64_t>(payload.size());
+            return link->append({id, link->assignedName(), link->peer(), std::move(ask)}, payload, shoset::flagLast, never, now, 0);
+        }
+    }
+    return false;
+}
+
+void Connector::onSealingKey(Now now)
+{
+    announceToAll(watch.snapshot(), now);
 }
 
 // As announce(), but over a link only whose aggregator knows this record: another would give up the frame that it is in.

@@ -12,6 +12,7 @@ enum class StateFile : std::uint8_t {
     fence,        // the highest fence seen (FenceGuard)
     aggregators,  // the list that an aggregator told last (Contacts)
     rotation,     // what the next key was made for (KeyRotation); saved with that key, not by StatePort
+    secrets,      // keys that secrets are sealed to, and versions seen (Secrets): itself a secret
 };
 
 // Implemented by files that are synced; answers with Connector::onSaved.

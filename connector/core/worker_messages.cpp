@@ -15,6 +15,7 @@ namespace {
 using nlohmann::json;
 using shoset::ReplyState;
 
+constexpr std::size_t maxAskIdBytes = 64;
 constexpr std::size_t wordDepth = 4;  // of a message around the schemas or the payload in it
 
 Error wordError(const std::string& sentence)
@@ -141,6 +142,15 @@ Result<WorkerMessage> replyFrom(const json& document)
     return WorkerMessage(std::move(out));
 }
 
+Result<WorkerMessage> secretAskFrom(const json& document)
+{
+    WorkerSecretAsk out{textIn(document, "id"), textIn(document, "name")};
+    if (out.id.empty() || out.id.size() > maxAskIdBytes || !isValidName(out.name)) {
+        return wordError("expected an 'id' of at most " + std::to_string(maxAskIdBytes) + " bytes and a 'name' in the question for a secret");
+    }
+    return WorkerMessage(std::move(out));
+}
+
 std::string written(const json& document)
 {
     return document.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -184,7 +194,10 @@ Result<WorkerMessage> parseWorkerMessage(std::string_view frame)
     if (word == "bye") {
         return WorkerMessage(WorkerBye{cutTo(textIn(document, "reason"), limits::maxReplyTextBytes)});
     }
-    return wordError("expected a 'message' of register, reply, ping, drain or bye");
+    if (word == "secret") {
+        return secretAskFrom(document);
+    }
+    return wordError("expected a 'message' of register, reply, ping, drain, secret or bye");
 }
 
 // The payload is JSON that was checked before, and stands in it as it is.
@@ -199,7 +212,7 @@ std::string commandFor(const WorkerTask& task, Now now)
 
 std::string registeredWord()
 {
-    return written({{"message", "registered"}, {"protocol", workerProtocol}, {"heartbeat_ms", toMillis(limits::workerHeartbeat)}});
+    return written({{"message", "registered"}, {"protocol", workerProtocol}, {"heartbeat_ms", toMillis(limits::workerHeartbeat)}, {"secrets", true}});
 }
 
 std::string refusedWord(std::string_view reason)
@@ -225,6 +238,23 @@ std::string drainedWord()
 std::string pongWord()
 {
     return R"({"message":"pong"})";
+}
+
+// Put together by hand, so that there is no other copy of the value than the word itself.
+std::string secretWord(const WorkerSecretAsk& ask, std::uint64_t version, std::string_view value)
+{
+    std::string text = written({{"message", "secret"}, {"id", ask.id}, {"name", ask.name}, {"version", version}});
+    text.pop_back();
+    text.reserve(text.size() + value.size() + 16);
+    text += R"(,"value":")";
+    text += value;
+    text += "\"}";
+    return text;
+}
+
+std::string noSecretWord(const WorkerSecretAsk& ask, const Error& why)
+{
+    return written({{"message", "secret"}, {"id", ask.id}, {"name", ask.name}, {"failure", codeName(why.code)}, {"text", why.message}});
 }
 
 std::string strangerWord()

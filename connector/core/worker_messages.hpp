@@ -50,7 +50,13 @@ struct WorkerBye {
     std::string reason;
 };
 
-using WorkerMessage = std::variant<WorkerRegister, WorkerReply, WorkerPing, WorkerDrain, WorkerBye>;
+// It asks for a secret.
+struct WorkerSecretAsk {
+    std::string id;    // of its own choice, stands in the answer
+    std::string name;
+};
+
+using WorkerMessage = std::variant<WorkerRegister, WorkerReply, WorkerPing, WorkerDrain, WorkerBye, WorkerSecretAsk>;
 
 // Code::invalidArgument with a sentence for who writes the worker. Names and numbers are checked, whether it may serve the
 // commands is not. A reply whose texts are too long is cut, one whose payload is too large is a FAIL: it was executed.
@@ -71,6 +77,9 @@ std::string byeWord(std::string_view reason);  // it may attach again
 std::string drainWord();                       // it will get no further command
 std::string drainedWord();                     // and the last one has ended
 std::string pongWord();
+// `value`: in base64. The word is a secret.
+std::string secretWord(const WorkerSecretAsk& ask, std::uint64_t version, std::string_view value);
+std::string noSecretWord(const WorkerSecretAsk& ask, const Error& why);
 std::string strangerWord();  // to one that is not registered: it should be, first
 
 }  // namespace mesh::connector

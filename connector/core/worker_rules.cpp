@@ -55,9 +55,19 @@ bool WorkerRules::mayAttach(const LocalPeer& peer) const
 
 bool WorkerRules::mayServe(const LocalPeer& peer, std::string_view command) const
 {
+    return anyNames(peer, &Grant::commands, command);
+}
+
+bool WorkerRules::mayHave(const LocalPeer& peer, std::string_view secret) const
+{
+    return anyNames(peer, &Grant::secrets, secret);
+}
+
+bool WorkerRules::anyNames(const LocalPeer& peer, std::vector<std::string> Grant::*patterns, std::string_view name) const
+{
     return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
-        return concerns(grant, peer) && std::any_of(grant.commands.begin(), grant.commands.end(),
-                                                    [&](const std::string& each) { return matchesCommand(each, command); });
+        return concerns(grant, peer) && std::any_of((grant.*patterns).begin(), (grant.*patterns).end(),
+                                                    [&](const std::string& each) { return matchesCommand(each, name); });
     });
 }
 

@@ -25,21 +25,26 @@ bool matchesCommand(std::string_view pattern, std::string_view name);
 // Of the mesh itself and of the built-in worker: "redfish.…" and "mesh.…".
 bool isReservedCommand(std::string_view name);
 
-// Which users may serve which commands as workers. Without a grant nobody may attach.
+// Which users may serve which commands as workers, and may have which secrets. Without a grant nobody may attach.
 class WorkerRules {
 public:
     struct Grant {
         std::set<std::uint32_t> uids;
         std::optional<std::uint32_t> gid;  // of the process; the members of a group beyond that are in `uids`
         std::vector<std::string> commands;
+        std::vector<std::string> secrets = {};  // patterns as of commands
     };
     WorkerRules() = default;
     explicit WorkerRules(std::vector<Grant> given) : grants(std::move(given)) {}
 
     bool mayAttach(const LocalPeer& peer) const;
     bool mayServe(const LocalPeer& peer, std::string_view command) const;
+    // The named secret in the clear, if the connector has it.
+    bool mayHave(const LocalPeer& peer, std::string_view secret) const;
 
 private:
+    bool anyNames(const LocalPeer& peer, std::vector<std::string> Grant::*patterns, std::string_view name) const;
+
     std::vector<Grant> grants;
 };
 

@@ -60,6 +60,8 @@ void Workers::onMessage(WorkerId id, const LocalPeer& peer, std::string_view fra
         takeReply(id, std::move(*reply), now);
     } else if (std::holds_alternative<WorkerDrain>(*message)) {
         drain(id, now);
+    } else if (auto* ask = std::get_if<WorkerSecretAsk>(&*message)) {
+        takeSecretAsk(id, std::move(*ask), now);
     } else if (const auto* bye = std::get_if<WorkerBye>(&*message)) {
         lose(id, "it left" + (bye->reason.empty() ? "" : ": " + bye->reason), now);
     } else {
@@ -215,6 +217,17 @@ void Workers::takeReply(WorkerId id, WorkerReply reply, Now now)
         endIfDrained(id, now);
     }
     events.onWorkerReply(std::move(reply), now);
+}
+
+void Workers::takeSecretAsk(WorkerId id, WorkerSecretAsk ask, Now now)
+{
+    const LocalPeer& peer = workers.at(id).peer;
+    if (rules.mayHave(peer, ask.name)) {
+        return events.onSecretAsked(id, std::move(ask), now);
+    }
+    ++count.secretsDenied;
+    const Error why{Code::permissionDenied, "no 'secrets' of workers.allow let user id " + std::to_string(peer.uid) + " have " + ask.name};
+    port.sendToWorker(id, noSecretWord(ask, why));
 }
 
 void Workers::onGone(WorkerId id, Now now)

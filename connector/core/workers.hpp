@@ -37,11 +37,13 @@ public:
     // The worker is gone, or its last word is late: nobody knows whether it was executed.
     virtual void onWorkerLost(const MessageId& id, const Error& error, Now now) = 0;
     virtual void onOffersChanged(Now now) = 0;
+    // A worker that may have it asks for a secret.
+    virtual void onSecretAsked(WorkerId, WorkerSecretAsk, Now) {}
 };
 
 struct WorkerCounters {
     std::uint64_t registered = 0, refused = 0, malformed = 0, gone = 0, silent = 0, drained = 0, given = 0, lateReplies = 0,
-                  strangers = 0, notDelivered = 0;
+                  strangers = 0, notDelivered = 0, secretsDenied = 0;
 };
 
 // The workers that are attached to this connector: who may serve what, which one gets a command, and what becomes of the
@@ -101,6 +103,7 @@ private:
     Result<Worker> admit(const LocalPeer& peer, const WorkerRegister& word) const;
     Result<void> fitsBesideOthers(const Worker& fresh) const;
     void takeReply(WorkerId id, WorkerReply reply, Now now);
+    void takeSecretAsk(WorkerId id, WorkerSecretAsk ask, Now now);
     void drainPredecessors(WorkerId successor, Now now);
     void drain(WorkerId id, Now now);
     void endIfDrained(WorkerId id, Now now);

@@ -1,6 +1,7 @@
 #include "connector/config.hpp"
 
 #include "connector/tests/support.hpp"
+#include "shoset/sealing/secret_bytes.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -46,6 +47,21 @@ TEST_F(ConfigTest, WorkersAreAllowedByUserGroupAndNumber)
     EXPECT_TRUE(rules.mayServe({5, 0, 1}, "fan.speed"));
     EXPECT_TRUE(rules.mayServe({4711, 1, 1}, "anything"));
     EXPECT_FALSE(rules.mayAttach({4712, 1, 1}));
+}
+
+TEST_F(ConfigTest, SecretsAreTakenOfNamedOperatorsAndGivenToNamedUsers)
+{
+    const std::string key = sealing::toBase64(std::string(32, 'k'));
+    const Result<Config> loaded = load("workers: { allow: [ { uid: 4711, commands: [a], secrets: [db.*] }, { uid: 4712, commands: [a] } ] }\n"
+                                       "secrets: { operators: [ \"" + key + "\" ] }\n");
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(loaded->settings.operators, std::vector<std::string>{std::string(32, 'k')});
+    EXPECT_TRUE(loaded->settings.workers.mayHave({4711, 1, 1}, "db.main"));
+    EXPECT_FALSE(loaded->settings.workers.mayHave({4711, 1, 1}, "web"));
+    EXPECT_FALSE(loaded->settings.workers.mayHave({4712, 1, 1}, "db.main"));
+    EXPECT_TRUE(load("")->settings.operators.empty());
+    EXPECT_NE(problem("secrets: { operators: [] }\n").find("'operators'"), std::string::npos);
+    EXPECT_NE(problem("secrets: { operators: [short] }\n").find("43 characters"), std::string::npos);
 }
 
 TEST_F(ConfigTest, WhatIsWrongWithWorkersIsSaid)

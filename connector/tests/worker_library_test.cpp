@@ -3,6 +3,7 @@
 #include "connector/worker_socket.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/host/loop.hpp"
+#include "shoset/sealing/secret_bytes.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@ struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
     TemporaryFolder folder;
     boost::asio::io_context loop;
     shoset::Context context = *shoset::Context::create();
-    Workers workers{WorkerRules({{{::getuid()}, {}, {"test.*"}}}), *this, *this};
+    Workers workers{WorkerRules({{{::getuid()}, {}, {"test.*"}, {"db"}}}), *this, *this};
     std::unique_ptr<WorkerSocket> socket;
     std::vector<WorkerReply> replies;
     worker::Worker played{{"played", "bench", "1.0", folder / "worker.sock"}};
@@ -76,10 +77,15 @@ struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
     void onWorkerReply(WorkerReply reply, Now) override { replies.push_back(std::move(reply)); }
     void onWorkerLost(const MessageId&, const Error&, Now) override { ++lost; }
     void onOffersChanged(Now) override {}
+    void onSecretAsked(WorkerId id, WorkerSecretAsk ask, Now) override
+    {
+        socket->send(id, value.empty() ? noSecretWord(ask, {Code::notFound, "none"}) : secretWord(ask, 3, value));
+    }
 
     std::atomic<bool> over = false;
     std::uint64_t seed = 0;
     int lost = 0;
+    std::string value;  // of the secret, in base64
     WorkerId told = 0;  // the last one
 };
 
@@ -109,6 +115,28 @@ TEST_F(WorkerLibraryTest, CommandsAreExecutedWithProgressAndFailuresHaveTheirCod
     EXPECT_TRUE(ended.ok());
     EXPECT_EQ(workers.attached(), 0U);
     EXPECT_EQ(lost, 0);
+}
+
+TEST_F(WorkerLibraryTest, AFunctionAsksForASecretAndIsToldItOrWhyNot)
+{
+    Result<std::string> found = Error{};
+    played.serve("test.read", "", [&](const std::string& payload, worker::Call&) {
+        found = played.secret(payload.find("web") == std::string::npos ? "db" : "web");
+        return worker::Outcome::done();
+    });
+    EXPECT_EQ(played.secret("db").error().code, Code::unsupported) << "nobody is attached";
+    start();
+    ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
+    value = sealing::toBase64(std::string("\0\xff secret", 9));
+    EXPECT_EQ(resultOf("test.read", "{}").back().state, ReplyState::success);
+    ASSERT_TRUE(found.ok()) << found.error().message;
+    EXPECT_EQ(*found, std::string("\0\xff secret", 9));
+    EXPECT_EQ(resultOf("test.read", R"({"of":"web"})").back().state, ReplyState::success);
+    EXPECT_EQ(found.error().code, Code::permissionDenied);
+    value.clear();
+    EXPECT_EQ(resultOf("test.read", "{}").back().state, ReplyState::success);
+    EXPECT_EQ(found.error().code, Code::notFound);
+    EXPECT_EQ(found.error().message, "none");
 }
 
 TEST_F(WorkerLibraryTest, AnAnswerThatCannotBePassedOnFailsItsCommandAndNoOther)

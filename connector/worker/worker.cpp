@@ -86,6 +86,39 @@ json payloadOf(Outcome& outcome)
     return payload;
 }
 
+// RFC 4648 with '-' and '_', no padding; what it is not ends it.
+std::string fromBase64(std::string_view text)
+{
+    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    std::string out;
+    std::uint32_t bits = 0;
+    int held = 0;
+    for (const char c : text) {
+        const std::size_t value = alphabet.find(c);
+        if (value == std::string_view::npos) {
+            break;
+        }
+        bits = (bits << 6U) | static_cast<std::uint32_t>(value);
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            out += static_cast<char>((bits >> static_cast<unsigned>(held)) & 0xffU);
+        }
+    }
+    return out;
+}
+
+Code codeNamed(const std::string& name)
+{
+    for (const Code code : {Code::notFound, Code::permissionDenied, Code::full, Code::unavailable, Code::corrupt, Code::refused,
+                            Code::unsupported}) {
+        if (name == codeName(code)) {
+            return code;
+        }
+    }
+    return Code::unavailable;
+}
+
 }  // namespace
 
 class Worker::Service {
@@ -112,6 +145,7 @@ public:
         [[maybe_unused]] const auto put = ::write(wake, &one, sizeof one);
     }
     void post(const json& reply);
+    Result<std::string> secret(const std::string& name, std::chrono::milliseconds patience);
 
     const About about;
     std::map<std::string, Served> commands;
@@ -154,6 +188,10 @@ private:
     std::deque<json> tasks;
     std::deque<json> replies;
     bool closed = false;
+    bool hasSecrets = false;
+    std::uint64_t questions = 0;
+    std::map<std::string, json> answers;  // to questions for secrets, by id; null: not yet
+    std::condition_variable answered;
 };
 
 class Worker::Service::Execution final : public Call {
@@ -212,6 +250,28 @@ void Worker::Service::post(const json& reply)
         replies.push_back(reply);
     }
     poke();
+}
+
+Result<std::string> Worker::Service::secret(const std::string& name, std::chrono::milliseconds patience)
+{
+    std::unique_lock lock(mutex);
+    if (!hasSecrets) {
+        return Error{Code::unsupported, "this connector has no secrets, or is not attached just now"};
+    }
+    const std::string id = std::to_string(++questions);
+    answers[id] = nullptr;
+    replies.push_back({{"message", "secret"}, {"id", id}, {"name", name}});
+    poke();
+    answered.wait_for(lock, patience, [&] { return !answers.at(id).is_null(); });
+    const json answer = std::move(answers.at(id));
+    answers.erase(id);
+    if (!answer.is_object()) {
+        return Error{Code::unavailable, "the connector said nothing of the secret " + name};
+    }
+    if (!answer.contains("value")) {
+        return Error{codeNamed(answer.value("failure", "")), answer.value("text", "")};
+    }
+    return fromBase64(answer.value("value", ""));
 }
 
 void Worker::Service::work()
@@ -310,6 +370,14 @@ Worker::Service::Next Worker::Service::take(const json& message)
     } else if (word == "registered") {
         registered = true;
         heartbeat = std::chrono::milliseconds(message.value("heartbeat_ms", firstHeartbeat.count()));
+        const std::lock_guard lock(mutex);
+        hasSecrets = message.value("secrets", false);
+    } else if (word == "secret") {
+        const std::lock_guard lock(mutex);
+        if (const auto question = answers.find(message.value("id", "")); question != answers.end()) {
+            question->second = message;
+            answered.notify_all();
+        }
     } else if (word == "stranger" || word == "bye") {
         detach();  // the connector began anew, or ends: attach again
     } else if (word == "refused") {
@@ -333,7 +401,7 @@ void Worker::Service::sendReplies()
     }
     bool waits = !sendUnsent();
     for (json& reply : out) {
-        if (reply.at("state") != "ON_GOING") {
+        if (reply.value("state", "ON_GOING") != "ON_GOING") {
             keepUnsent(std::move(reply));
             waits = !sendUnsent();
         } else if (!waits) {
@@ -420,6 +488,11 @@ void Worker::serve(const std::string& command, const std::string& schema, Functi
 Result<void> Worker::run(std::size_t threads)
 {
     return service->run(threads);
+}
+
+Result<std::string> Worker::secret(const std::string& name, std::chrono::milliseconds patience)
+{
+    return service->secret(name, patience);
 }
 
 void Worker::stop()

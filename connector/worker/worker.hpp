@@ -56,6 +56,10 @@ public:
     // Serves until stop(), or until a newer version has taken over, and then until what runs has ended. The error is the
     // connector's refusal, Code::refused, or of libzmq. Once.
     Result<void> run(std::size_t threads = 4);
+    // The value of a secret that is granted to this connector; for functions, while run() runs. notFound: none of that name is;
+    // permissionDenied: workers.allow does not let this user have it; unavailable, unsupported. Ask each time: the next answer
+    // may be a newer one.
+    Result<std::string> secret(const std::string& name, std::chrono::milliseconds patience = std::chrono::seconds(10));
     // Any thread, and signal handlers.
     void stop();
 

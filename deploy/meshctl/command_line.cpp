@@ -262,6 +262,7 @@ void addCommands(CLI::App& app, Arguments& args, Actions& actions)
     addSend(app, args, actions);
     addPolicy(app, args, actions);
     addHistory(app, args, actions);
+    addSecretCommands(app, args, actions);
 }
 
 }  // namespace mesh::ctl

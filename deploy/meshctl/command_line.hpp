@@ -22,6 +22,7 @@ struct Arguments {
     SendOptions send;
     PolicyOptions policy;
     HistoryOptions history;
+    SecretOptions secret;
 };
 
 // What each subcommand does.
@@ -29,5 +30,7 @@ using Actions = std::map<const CLI::App*, std::function<int()>>;
 
 // Adds all options and subcommands to `app`; `args` must outlive both.
 void addCommands(CLI::App& app, Arguments& args, Actions& actions);
+// Those of them that belong to `secret`.
+void addSecretCommands(CLI::App& app, Arguments& args, Actions& actions);
 
 }  // namespace mesh::ctl

@@ -111,6 +111,25 @@ struct QuotaOptions {
     std::optional<std::uint64_t> connectors;
 };
 
+struct SecretOptions {
+    std::string name;  // TENANT/NAME, or NAME and
+    std::string tenant;
+    std::string operatorFile;             // empty: in the user's configuration
+    std::vector<std::string> connectors;  // by name
+    std::string valueFile;                // empty: standard input
+    bool exact = false;       // a newline at the end is part of the value
+    bool acceptKeys = false;  // connectors may have other keys than were seen before
+};
+// Sealed and opened here; what goes over the wire is sealed.
+int secretKeygen(const SecretOptions& options, bool asJson);
+int secretPut(Connection connection, const SecretOptions& options);
+int secretList(Connection connection, const SecretOptions& options);
+int secretGet(Connection connection, const SecretOptions& options);
+int secretGrant(Connection connection, const SecretOptions& options);
+int secretRevoke(Connection connection, const SecretOptions& options);
+int secretRotate(Connection connection, const SecretOptions& options);
+int secretRemove(Connection connection, const SecretOptions& options);
+
 struct RegistryOptions {
     std::string tenant;
     std::string name;       // of a tenant, or of a connector

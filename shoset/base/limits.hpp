@@ -129,6 +129,21 @@ constexpr Duration workerPatience = 3 * workerHeartbeat;  // without a word, bef
 constexpr Duration workerLook = 1s;                      // between looks whether a worker's connection still is
 constexpr Duration workerLookBusy = 100ms;               // the same while it has commands
 
+// Named secrets. A sealed one is a document of the replicated state, whose limits bound how many there are.
+constexpr std::size_t maxSecretBytes = 4096;             // of its value: a password, a token, a key, a certificate
+constexpr std::size_t secretBlockBytes = 64;             // a sealed one tells its length in steps of this
+constexpr std::size_t maxSecretRecipients = 32;
+constexpr std::size_t maxSecretEnvelopeBytes = 16 * 1024;
+constexpr std::size_t maxSecretsPerTenant = 64;
+constexpr std::size_t maxSecretOperators = 8;            // whom one connector trusts
+constexpr std::size_t maxSealingKeys = 4;                // of a connector: the one in force, and those before it while needed
+constexpr std::size_t maxSecretsSeen = 256;              // whose versions a connector remembers
+constexpr std::size_t maxSecretAsks = 32;                // of a connector's workers, under way
+constexpr Duration secretPatience = 5s;                  // for the answer to one of them
+constexpr Duration resealRetry = 5s;                     // after a round of resealing that left something undone
+constexpr Duration resealWindow = 10s;                   // in which a node takes from one connector at most
+constexpr std::size_t maxReseals = maxSecretsPerTenant;  // so many new seals
+
 // Members that a connector announces.
 constexpr Duration memberPollInterval = 30s;
 constexpr std::size_t maxMembersPerSatellite = 4096;

@@ -50,7 +50,12 @@ std::string toYaml(const ConnectorFile& file)
     if (file.insecure) {
         out << YAML::Key << "insecure" << YAML::Value << true;
     }
-    out << YAML::EndMap << YAML::EndMap;
+    out << YAML::EndMap;
+    if (!file.operators.empty()) {
+        out << YAML::Key << "secrets" << YAML::Value << YAML::BeginMap << YAML::Key << "operators" << YAML::Value << YAML::Flow
+            << file.operators << YAML::EndMap;
+    }
+    out << YAML::EndMap;
     return std::string(out.c_str()) + "\n";
 }
 

@@ -22,6 +22,7 @@ struct ConnectorFile {
     std::string ca;  // file
     std::string fingerprint;
     bool insecure = false;
+    std::vector<std::string> operators;  // of secrets
 };
 
 // YAML, as connector/config.hpp reads it; whatever stands in the values.

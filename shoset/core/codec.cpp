@@ -14,6 +14,8 @@ namespace mesh::shoset {
 
 namespace {
 
+constexpr std::size_t sealingKeyBytes = 32;
+
 template <class Strings>
 std::vector<std::string> takeStrings(Strings& from)
 {
@@ -141,6 +143,7 @@ void put(wire::Header& to, const Announce& from)
     out.set_redfish_version(from.redfishVersion);
     out.set_incarnation(from.incarnation);
     out.set_sequence(from.sequence);
+    out.set_sealing_key(from.sealingKey);
     for (const std::string& link : from.rootLinks) {
         out.add_root_links(link);
     }
@@ -166,6 +169,10 @@ Result<Announce> take(wire::Announce& from)
     out.redfishVersion = std::move(*from.mutable_redfish_version());
     out.incarnation = from.incarnation();
     out.sequence = from.sequence();
+    out.sealingKey = std::move(*from.mutable_sealing_key());
+    if (!out.sealingKey.empty() && out.sealingKey.size() != sealingKeyBytes) {
+        return Error{Code::corrupt, "a sealing key of " + std::to_string(out.sealingKey.size()) + " bytes"};
+    }
     out.rootLinks = takeStrings(*from.mutable_root_links());
     for (wire::Collection& item : *from.mutable_collections()) {
         if (item.state() < 1 || item.state() > 3) {

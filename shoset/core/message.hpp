@@ -55,6 +55,7 @@ enum Capability : std::uint64_t {
     capabilityKeys = 8,         // takes the status of its key, and changes it when that is asked for
     capabilityCalm = 16,        // of a listener: lets a calm link's dialler beat more slowly, as that says
     capabilityOffers = 32,      // knows what workers offer: a connector tells it, an aggregator takes it and passes it on
+    capabilitySecrets = 64,     // of an aggregator: answers secretGet, secretList and secretSeal
 };
 
 struct Hello {
@@ -117,6 +118,10 @@ struct Target {
 };
 
 constexpr std::string_view redfishRequest = "redfish.request";
+// What a connector asks an aggregator of the sealed secrets, as commands whose payload is JSON (proto/README.md).
+constexpr std::string_view secretGet = "mesh.secret.get";
+constexpr std::string_view secretList = "mesh.secret.list";
+constexpr std::string_view secretSeal = "mesh.secret.seal";
 
 // A Redfish request on its way to a satellite, or, by any other name, a command on its way to a worker. The latter has its
 // payload as the body, which comes whole with it.
@@ -185,6 +190,7 @@ struct Announce {
     // All records of one announcement have the same, a later one a higher. What is lower than that of the last complete
     // one was overtaken on another way, and is in it.
     std::uint64_t sequence = 0;
+    std::string sealingKey = {};  // 32 bytes: what secrets for the connector are sealed to; empty: it takes none
     bool operator==(const Announce&) const = default;
 };
 

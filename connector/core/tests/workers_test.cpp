@@ -9,12 +9,13 @@ struct WorkersTest : testing::Test, WorkerEvents {
     Now now{Instant{} + 1h, WallTime{} + 24h * 20000};
     SeededRng rng{1};
     FakeWorkers socket;
-    Workers workers{WorkerRules({{{1000}, {}, {"power.*", "redfish.*"}}}), socket, *this};
+    Workers workers{WorkerRules({{{1000}, {}, {"power.*", "redfish.*"}, {"db.*"}}}), socket, *this};
     const LocalPeer peer{1000, 1000, 7};
 
     void onWorkerReply(WorkerReply reply, Now) override { replies.push_back(std::move(reply)); }
     void onWorkerLost(const MessageId& id, const Error& why, Now) override { lost.emplace_back(id, why); }
     void onOffersChanged(Now) override { ++changes; }
+    void onSecretAsked(WorkerId, WorkerSecretAsk ask, Now) override { secrets.push_back(std::move(ask)); }
 
     void says(WorkerId id, const std::string& frame) { workers.onMessage(id, peer, frame, now); }
     void attach(WorkerId id, const std::string& version, const std::string& commands = R"([{"name":"power.cycle"}])",
@@ -62,6 +63,7 @@ struct WorkersTest : testing::Test, WorkerEvents {
         return out;
     }
 
+    std::vector<WorkerSecretAsk> secrets;
     std::vector<WorkerReply> replies;
     std::vector<std::pair<MessageId, Error>> lost;
     int changes = 0;
@@ -71,7 +73,7 @@ struct WorkersTest : testing::Test, WorkerEvents {
 TEST_F(WorkersTest, OneThatRegistersIsOfferedAndGetsCommands)
 {
     attach(1, "1.2", R"([{"name":"power.cycle","schema":{"type":"object"}},{"name":"power.state"}])");
-    EXPECT_EQ(socket.told(1), std::vector<std::string>{R"({"heartbeat_ms":2000,"message":"registered","protocol":1})"});
+    EXPECT_EQ(socket.told(1), std::vector<std::string>{R"({"heartbeat_ms":2000,"message":"registered","protocol":1,"secrets":true})"});
     ASSERT_EQ(workers.offers().size(), 1U);
     const shoset::Offer offer = workers.offers()[0];
     EXPECT_EQ(std::tie(offer.type, offer.major, offer.minor), std::make_tuple("chassis", 1U, 2U));
@@ -147,13 +149,41 @@ TEST_F(WorkersTest, AStrangerIsAskedToRegister)
     EXPECT_EQ(socket.told(1), std::vector<std::string>{R"({"message":"pong"})"});
 }
 
+TEST_F(WorkersTest, AQuestionForASecretIsPassedOnForWhoMayHaveItAndRefusedForOthers)
+{
+    const std::string ask = R"({"message":"secret","id":"q1","name":"NAME"})";
+    const auto asks = [&](const std::string& name) { says(1, std::string(ask).replace(ask.find("NAME"), 4, name)); };
+    asks("db.main");
+    EXPECT_EQ(socket.told(1), std::vector<std::string>{R"({"message":"stranger"})"});
+    attach(1, "1.0");
+    socket.words.clear();
+    asks("db.main");
+    ASSERT_EQ(secrets.size(), 1U);
+    EXPECT_EQ(secrets[0].id, "q1");
+    EXPECT_EQ(secrets[0].name, "db.main");
+    EXPECT_TRUE(socket.words.empty());
+    asks("web");
+    EXPECT_EQ(secrets.size(), 1U);
+    const std::vector<std::string> told = socket.told(1);
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_NE(told[0].find(R"("failure":"permission_denied")"), std::string::npos) << told[0];
+    EXPECT_EQ(workers.counters().secretsDenied, 1U);
+    EXPECT_EQ(workers.attached(), 1U);
+    for (const char* bad : {"../db", ""}) {
+        asks(bad);
+        EXPECT_NE(socket.told(1).at(0).find("refused"), std::string::npos);
+        attach(1, "1.0");
+        socket.words.clear();
+    }
+}
+
 TEST_F(WorkersTest, OneThatRegistersTwiceOnOneConnectionIsToldAgainAndKeepsWhatItHas)
 {
     attach(1, "1.0");
     const MessageId id = give();
     socket.words.clear();
     attach(1, "1.0");
-    EXPECT_EQ(socket.told(1), std::vector<std::string>{R"({"heartbeat_ms":2000,"message":"registered","protocol":1})"});
+    EXPECT_EQ(socket.told(1), std::vector<std::string>{R"({"heartbeat_ms":2000,"message":"registered","protocol":1,"secrets":true})"});
     EXPECT_EQ(changes, 1);
     EXPECT_EQ(workers.counters().registered, 1U);
     EXPECT_EQ(workers.counters().refused, 0U);

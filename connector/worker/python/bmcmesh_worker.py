@@ -10,6 +10,7 @@
     worker.run()
 """
 
+import base64
 import json
 import logging
 import math
@@ -18,6 +19,7 @@ import queue
 import re
 import signal
 import time
+import uuid
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,6 +39,14 @@ class Failed(Exception):
     def __init__(self, failure, text="", payload=None):
         super().__init__(text or failure)
         self.reply = _fail(failure, text) | ({} if payload is None else {"payload": payload})
+
+
+class NoSecret(Failed):
+    """A secret that is not to be had; `code` is the connector's, as "not_found" or "permission_denied". Uncaught: the command's FAIL."""
+
+    def __init__(self, code, text):
+        super().__init__(code, text)
+        self.code = code
 
 
 class Refused(Exception):
@@ -104,6 +114,7 @@ class Worker:
         self._path = socket or os.environ.get("BMCMESH_WORKER_SOCKET", DEFAULT_SOCKET)
         self._functions, self._schemas = {}, {}
         self._replies, self._running, self._stopping = queue.SimpleQueue(), set(), False
+        self._answers, self._has_secrets = {}, False  # of secrets that are asked for, by the question's id
         self._unsent = deque()  # (id, frame) of ends; their ids are in _running, too
         self._wake_read, self._wake = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -115,6 +126,25 @@ class Worker:
             self._functions[name], self._schemas[name] = function, schema
             return function
         return take
+
+    def secret(self, name, timeout=10.0):
+        """The value, in bytes, of a secret that is granted to this connector; for functions, while run() runs. NoSecret: why not.
+        Ask each time: the next answer may be a newer one. It is in no log, as long as yours has none."""
+        if not self._has_secrets:
+            raise NoSecret("unsupported", "this connector has no secrets, or is not attached just now")
+        question, answer = uuid.uuid4().hex, queue.SimpleQueue()
+        self._answers[question] = answer
+        self._replies.put((question, False, _encoded({"message": "secret", "id": question, "name": str(name)})))
+        os.write(self._wake, b".")
+        try:
+            message = answer.get(timeout=timeout)
+        except queue.Empty:
+            raise NoSecret("unavailable", f"the connector said nothing of the secret {name}") from None
+        finally:
+            self._answers.pop(question, None)
+        if "value" not in message:
+            raise NoSecret(message.get("failure", "failed"), message.get("text", ""))
+        return base64.urlsafe_b64decode(message["value"] + "=" * (-len(message["value"]) % 4))
 
     def stop(self, *_):
         """Takes nothing new; run() returns when what runs has ended. Also the handler of SIGTERM and SIGINT."""
@@ -203,7 +233,11 @@ class Worker:
             self._pool.submit(self._execute, message)
         elif word == "registered":
             self._registered, self._heartbeat = True, message["heartbeat_ms"] / 1000
+            self._has_secrets = message.get("secrets", False)
             log.info("attached to %s", self._path)
+        elif word == "secret":
+            if answer := self._answers.get(message["id"]):
+                answer.put(message)
         elif word in ("stranger", "bye"):  # the connector began anew, or ends: attach again
             self._registered = self._asked = self._drain_sent = False
         elif word == "refused" and self._asked and not self._registered:

@@ -40,7 +40,7 @@ std::vector<Content> everyContent()
                  {{"Chassis", CollectionState::known, {"/redfish/v1/Chassis/1", "/redfish/v1/Chassis/2"}, "", true},
                   {"Systems", CollectionState::absent, {}, "", false},
                   {"UpdateService/FirmwareInventory", CollectionState::failing, {}, "HTTP 500 " + rawBytes, false}},
-                 true, "reason " + rawBytes, {"UpdateService", "Chassis"}, "1.15.0", 8, UINT64_MAX},
+                 true, "reason " + rawBytes, {"UpdateService", "Chassis"}, "1.15.0", 8, UINT64_MAX, std::string(32, '\x81')},
         Routes{{{"acme/sled07", 1}, {"agg-b", 0}, {"agg-c", UINT32_MAX}}},
         Aggregators{3, UINT64_MAX, {{"agg-a", "tcp://10.0.0.1:5670", someKey}, {"agg-b", "tcp://[fd00::2]:5670", someKey}}},
         Enrol{"s3cr3t " + rawBytes},

@@ -1,0 +1,323 @@
+#include "connector/core/secrets.hpp"
+
+#include "connector/core/tests/fixture.hpp"
+#include "shoset/base/limits.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace mesh::connector {
+namespace {
+
+using nlohmann::json;
+
+// The connector acme/s1; the test plays disk, aggregator and worker.
+struct SecretsTest : testing::Test, SecretHost {
+    Now now{Instant{} + 1h, WallTime{} + 24h * 20000};
+    SeededRng rng{1};
+    FakeState state;
+    const sealing::Seed operatorSeed = sealing::Seed::make(rng);
+    const std::vector<std::string> trusted{sealing::keysOf(operatorSeed).signing};
+    Secrets secrets{trusted, state, *this, rng};
+
+    struct Asked {
+        MessageId id;
+        std::string command;
+        json payload;
+    };
+    std::vector<Asked> asked;
+    std::vector<json> told;  // to worker 1
+    int keysTold = 0;
+    bool linked = true;
+
+    bool askAggregator(const MessageId& id, std::string_view command, const std::string& payload, Now) override
+    {
+        if (linked) {
+            asked.push_back({id, std::string(command), json::parse(payload)});
+        }
+        return linked;
+    }
+    void tellWorker(WorkerId id, std::string word) override
+    {
+        EXPECT_EQ(id, 1U);
+        told.push_back(json::parse(word));
+    }
+    void onSealingKey(Now) override { ++keysTold; }
+
+    void saved()
+    {
+        while (!state.waiting.empty()) {
+            state.written();
+            secrets.onSaved({}, now);
+        }
+    }
+    void begin(const std::string& key = "curve-1")
+    {
+        secrets.start(key, now);
+        saved();
+    }
+    sealing::Envelope sealed(std::uint64_t version = 5, const std::string& name = "db", const std::string& connector = "s1")
+    {
+        const sealing::SecretToSeal secret{"acme", name, version, "the value", {{connector, secrets.announcedKey()}}};
+        return *sealing::seal(secret, operatorSeed, rng);
+    }
+    Asked take()
+    {
+        EXPECT_EQ(asked.size(), 1U);
+        Asked first = asked.empty() ? Asked{} : asked.front();
+        asked.clear();
+        return first;
+    }
+    void answer(const Asked& to, const std::string& body, const std::string& self = "acme/s1")
+    {
+        secrets.onReply(to.id, {}, body, self, now);
+    }
+    void refuse(const Asked& to, Code code, const std::string& why)
+    {
+        shoset::Reply reply;
+        reply.state = shoset::ReplyState::fail;
+        reply.code = code;
+        reply.message = why;
+        secrets.onReply(to.id, reply, {}, "acme/s1", now);
+    }
+    // What the worker is told when the aggregator answers so.
+    json ask(const std::string& body, const std::string& name = "db")
+    {
+        secrets.get(1, {"q1", name}, now);
+        answer(take(), body);
+        EXPECT_EQ(told.size(), 1U);
+        const json word = told.empty() ? json() : told.front();
+        told.clear();
+        return word;
+    }
+    static json listOf(const sealing::Envelope& envelope)
+    {
+        const sealing::Recipient& own = envelope.recipients[0];
+        return {{"secrets", {{{"name", envelope.name}, {"version", envelope.version}, {"key", sealing::toBase64(own.seal.key)}}}}};
+    }
+};
+
+TEST_F(SecretsTest, AKeyIsToldOnceItIsOnDiskAndIsTheSameAfterARestart)
+{
+    secrets.start("curve-1", now);
+    EXPECT_EQ(secrets.announcedKey(), "") << "or what is sealed to it could be lost";
+    saved();
+    EXPECT_EQ(secrets.announcedKey().size(), sealing::keyBytes);
+    EXPECT_EQ(keysTold, 1);
+    Secrets later(trusted, state, *this, rng);
+    ASSERT_TRUE(later.load(state.files[StateFile::secrets]).ok());
+    later.start("curve-1", now);
+    EXPECT_EQ(later.announcedKey(), secrets.announcedKey());
+    EXPECT_TRUE(state.waiting.empty());
+}
+
+TEST_F(SecretsTest, WithoutOperatorsThereIsNeitherKeyNorSecret)
+{
+    Secrets none({}, state, *this, rng);
+    none.start("curve-1", now);
+    EXPECT_TRUE(state.waiting.empty());
+    EXPECT_EQ(none.announcedKey(), "");
+    none.get(1, {"q1", "db"}, now);
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0]["failure"], "permission_denied");
+    EXPECT_TRUE(asked.empty());
+}
+
+TEST_F(SecretsTest, AWorkerGetsTheValueAndItIsSavedNowhere)
+{
+    begin();
+    secrets.get(1, {"q1", "db"}, now);
+    const Asked question = take();
+    EXPECT_EQ(question.command, shoset::secretGet);
+    EXPECT_EQ(question.payload, json({{"name", "db"}}));
+    answer(question, sealing::envelopeText(sealed()));
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0], json({{"message", "secret"}, {"id", "q1"}, {"name", "db"}, {"version", 5}, {"value", sealing::toBase64("the value")}}));
+    saved();
+    for (const auto& [file, content] : state.files) {
+        EXPECT_EQ(content.find("the value"), std::string::npos);
+        EXPECT_EQ(content.find(sealing::toBase64("the value")), std::string::npos);
+    }
+    answer(question, sealing::envelopeText(sealed()));
+    EXPECT_EQ(told.size(), 1U) << "a second reply counts for nothing";
+}
+
+TEST_F(SecretsTest, WhatTheAggregatorRefusesOrDoesNotAnswerTheWorkerIsTold)
+{
+    begin();
+    secrets.get(1, {"q1", "db"}, now);
+    refuse(take(), Code::notFound, "no secret db is granted to this connector");
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0]["failure"], "not_found");
+    EXPECT_EQ(told[0]["text"], "no secret db is granted to this connector");
+    linked = false;
+    secrets.get(1, {"q2", "db"}, now);
+    EXPECT_EQ(told.at(1)["failure"], "unavailable");
+    linked = true;
+    secrets.get(1, {"q3", "db"}, now);
+    EXPECT_EQ(secrets.nextDeadline(), now.mono + limits::secretPatience);
+    now.mono += limits::secretPatience;
+    secrets.onTimer(now);
+    EXPECT_EQ(told.at(2)["failure"], "unavailable");
+    EXPECT_EQ(told.at(2)["id"], "q3");
+    EXPECT_EQ(secrets.nextDeadline(), never);
+}
+
+TEST_F(SecretsTest, WhatWasTamperedWithOrIsOfAnotherIsNotOpened)
+{
+    begin();
+    EXPECT_EQ(ask("no envelope")["failure"], "corrupt");
+    EXPECT_EQ(ask(sealing::envelopeText(sealed(5, "web")))["failure"], "corrupt") << "another one in its place";
+    EXPECT_EQ(ask(sealing::envelopeText(sealed(5, "db", "s2")))["failure"], "permission_denied");
+    sealing::Envelope changed = sealed();
+    changed.box[0] ^= 1;
+    EXPECT_EQ(ask(sealing::envelopeText(changed))["failure"], "corrupt");
+    const sealing::SecretToSeal foreign{"acme", "db", 6, "x", {{"s1", secrets.announcedKey()}}};
+    EXPECT_EQ(ask(sealing::envelopeText(*sealing::seal(foreign, sealing::Seed::make(rng), rng)))["failure"], "permission_denied");
+    EXPECT_EQ(secrets.counters().given, 0U);
+    EXPECT_EQ(secrets.counters().failed, 5U);
+    EXPECT_TRUE(ask(sealing::envelopeText(sealed())).contains("value"));
+}
+
+TEST_F(SecretsTest, AnOlderVersionIsRefusedAlsoAfterARestart)
+{
+    begin();
+    const std::string old = sealing::envelopeText(sealed(5));
+    EXPECT_TRUE(ask(sealing::envelopeText(sealed(6))).contains("value"));
+    EXPECT_TRUE(ask(sealing::envelopeText(sealed(6))).contains("value")) << "the same again";
+    const json refused = ask(old);
+    EXPECT_EQ(refused["failure"], "refused");
+    EXPECT_FALSE(refused.contains("value"));
+    EXPECT_EQ(secrets.counters().older, 1U);
+    saved();
+    Secrets later(trusted, state, *this, rng);
+    ASSERT_TRUE(later.load(state.files[StateFile::secrets]).ok());
+    later.start("curve-1", now);
+    later.get(1, {"q9", "db"}, now);
+    later.onReply(take().id, {}, old, "acme/s1", now);
+    EXPECT_EQ(told.at(0)["failure"], "refused");
+}
+
+TEST_F(SecretsTest, TooManyQuestionsAreRefused)
+{
+    begin();
+    for (std::size_t i = 0; i < limits::maxSecretAsks; ++i) {
+        secrets.get(1, {"q" + std::to_string(i), "db"}, now);
+    }
+    EXPECT_TRUE(told.empty());
+    secrets.get(1, {"one more", "db"}, now);
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0]["failure"], "full");
+}
+
+TEST_F(SecretsTest, WithAnotherConnectorKeyItSealsItsOwnAnewAndForgetsTheOldOne)
+{
+    begin();
+    sealing::Envelope stored = sealed();
+    const std::string oldKey = secrets.announcedKey();
+    secrets.onKey("curve-2", now);
+    EXPECT_EQ(secrets.announcedKey(), oldKey) << "until the new one is on disk";
+    saved();
+    EXPECT_NE(secrets.announcedKey(), oldKey);
+    EXPECT_EQ(secrets.keys(), 2U);
+    EXPECT_TRUE(ask(sealing::envelopeText(stored)).contains("value")) << "the old key still opens";
+    saved();
+
+    secrets.onTimer(now);
+    Asked question = take();
+    EXPECT_EQ(question.command, shoset::secretList);
+    answer(question, listOf(stored).dump());
+    question = take();
+    EXPECT_EQ(question.command, shoset::secretGet);
+    answer(question, sealing::envelopeText(stored));
+    question = take();
+    EXPECT_EQ(question.command, shoset::secretSeal);
+    EXPECT_EQ(question.payload["version"], 5);
+    EXPECT_EQ(question.payload["key"], sealing::toBase64(secrets.announcedKey()));
+    stored.recipients[0].seal = {*sealing::fromBase64(question.payload["key"].get<std::string>()),
+                                 *sealing::fromBase64(question.payload["seal"].get<std::string>())};
+    answer(question, "{}");
+    question = take();
+    EXPECT_EQ(question.command, shoset::secretList) << "until none is left";
+    EXPECT_EQ(secrets.keys(), 2U);
+    answer(question, listOf(stored).dump());
+    EXPECT_EQ(secrets.keys(), 1U);
+    saved();
+    EXPECT_TRUE(ask(sealing::envelopeText(stored)).contains("value"));
+    EXPECT_EQ(secrets.counters().resealed, 1U);
+    secrets.onTimer(now);
+    EXPECT_TRUE(asked.empty());
+}
+
+TEST_F(SecretsTest, ResealingGoesOnAfterWhateverComesBetween)
+{
+    begin();
+    const sealing::Envelope stored = sealed();
+    secrets.onKey("curve-2", now);
+    linked = false;
+    saved();
+    secrets.onTimer(now);
+    EXPECT_TRUE(asked.empty());
+    EXPECT_EQ(secrets.nextDeadline(), never);
+    linked = true;
+    secrets.onLinkUp(now);
+    secrets.onTimer(now);
+    answer(take(), listOf(stored).dump());
+    answer(take(), sealing::envelopeText(stored));
+    refuse(take(), Code::preconditionFailed, "the secret db has another version now");
+    EXPECT_EQ(secrets.keys(), 2U);
+    EXPECT_EQ(secrets.nextDeadline(), now.mono + limits::resealRetry);
+
+    Secrets later(trusted, state, *this, rng);
+    ASSERT_TRUE(later.load(state.files[StateFile::secrets]).ok());
+    later.start("curve-2", now);
+    EXPECT_EQ(later.keys(), 2U);
+    later.onTimer(now);
+    EXPECT_EQ(take().command, shoset::secretList);
+
+    now.mono += limits::resealRetry;
+    secrets.onTimer(now);
+    const Asked question = take();
+    EXPECT_EQ(question.command, shoset::secretList);
+    answer(question, "[]");
+    EXPECT_EQ(secrets.keys(), 2U) << "what is no list ends nothing";
+}
+
+TEST_F(SecretsTest, ARestartFindsOutThatTheConnectorKeyHasChanged)
+{
+    begin("curve-1");
+    const std::string key = secrets.announcedKey();
+    Secrets later(trusted, state, *this, rng);
+    ASSERT_TRUE(later.load(state.files[StateFile::secrets]).ok());
+    later.start("curve-2", now);
+    EXPECT_EQ(later.announcedKey(), key);
+    EXPECT_EQ(later.keys(), 2U);
+}
+
+TEST_F(SecretsTest, ADamagedFileIsNoticed)
+{
+    begin();
+    ask(sealing::envelopeText(sealed()));
+    saved();
+    const std::string good = state.files[StateFile::secrets];
+    EXPECT_TRUE(Secrets(trusted, state, *this, rng).load(good).ok());
+    EXPECT_TRUE(Secrets(trusted, state, *this, rng).load("").ok());
+    for (const std::string& bad : {good + "x", good.substr(0, good.size() - 1), good.substr(4), "key x\n" + good, std::string("beside \n")}) {
+        EXPECT_FALSE(Secrets(trusted, state, *this, rng).load(bad).ok()) << "damaged";
+    }
+}
+
+TEST_F(SecretsTest, AKeyThatCannotBeSavedIsTriedAgain)
+{
+    secrets.start("curve-1", now);
+    state.waiting.clear();
+    secrets.onSaved(Error{Code::ioError, "no space"}, now);
+    EXPECT_EQ(secrets.announcedKey(), "");
+    EXPECT_EQ(secrets.nextDeadline(), now.mono + limits::resealRetry);
+    now.mono += limits::resealRetry;
+    secrets.onTimer(now);
+    saved();
+    EXPECT_NE(secrets.announcedKey(), "");
+}
+
+}  // namespace
+}  // namespace mesh::connector
