@@ -2,18 +2,18 @@
 
 _meshctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command="" sub="" index
-    local commands="keygen status get post patch delete map localise account cluster tenant connector history policy send workers"
+    local commands="keygen status get post patch delete map localise account cluster tenant connector history policy secret send workers"
     local common="--url --user --password-file --cacert --context --json --help"
     COMPREPLY=()
 
     case $before in
-        --password-file | --new-password-file | --cacert | --file | --config | --state | --key)
+        --password-file | --new-password-file | --cacert | --file | --config | --state | --key | --operator | --value-file)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return ;;
         --role)
             mapfile -t COMPREPLY < <(compgen -W "Administrator Operator ReadOnly" -- "$word")
             return ;;
-        --url | --user | --context | --tenant | --prefix | --minutes | --messages-per-second | --bytes-in-flight | --stored-events | --connectors | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header)
+        --url | --user | --context | --tenant | --prefix | --minutes | --messages-per-second | --bytes-in-flight | --stored-events | --connectors | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header | --to | --from)
             return ;;
     esac
 
@@ -80,6 +80,17 @@ _meshctl() {
             case $sub in
                 "") options="allow revoke list" ;;
                 list) options=$common ;;
+                *) options="$common --tenant" ;;
+            esac ;;
+        secret)
+            case $sub in
+                "") options="keygen put list get grant revoke rotate remove" ;;
+                keygen) options="--operator --json --help" ;;
+                put) options="$common --tenant --operator --value-file --exact --to --accept-keys" ;;
+                get) options="$common --tenant --operator" ;;
+                grant) options="$common --tenant --operator --to --accept-keys" ;;
+                revoke) options="$common --tenant --operator --from --accept-keys" ;;
+                rotate) options="$common --tenant --operator --value-file --exact --accept-keys" ;;
                 *) options="$common --tenant" ;;
             esac ;;
         get | post | patch | delete) options="$common --header --include /redfish/v1/" ;;

@@ -22,11 +22,17 @@ struct Wire final : ConnectorPort {
     void makeKey(std::string note) override { steps.push_back("make " + note); }
     void adoptKey() override { steps.emplace_back("adopt"); }
     void dropKey() override { steps.emplace_back("drop"); }
+    Code sendToWorker(WorkerId, std::string word) override
+    {
+        words.push_back(std::move(word));
+        return Code::ok;
+    }
 
     std::vector<std::pair<LinkId, std::string>> frames;
     std::map<LinkId, shoset::AggregatorAddress> dialled;
     std::map<LinkId, std::string> keys;  // ours, of each
     std::vector<std::string> steps;      // of the key files
+    std::vector<std::string> words;      // to workers
 };
 
 inline shoset::AggregatorAddress aggregator(const std::string& name, char key, const std::string& endpoint = "tcp://10.0.0.1:5670")

@@ -1,6 +1,6 @@
 #include "connector/core/secrets.hpp"
 
-#include "connector/core/tests/fixture.hpp"
+#include "connector/core/tests/connector_fixture.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <nlohmann/json.hpp>
@@ -317,6 +317,101 @@ TEST_F(SecretsTest, AKeyThatCannotBeSavedIsTriedAgain)
     secrets.onTimer(now);
     saved();
     EXPECT_NE(secrets.announcedKey(), "");
+}
+
+// The same inside a connector, with the aggregators agg-a at link 0, which knows secrets, and agg-b at link 1, which does not.
+struct SecretsInConnectorTest : ConnectorTest {
+    Wire port;
+    const sealing::Seed operatorSeed = sealing::Seed::make(rng);
+    Connector sealed{{"s1", {}, LocalPolicy{}, {aggregator("agg-a", '0'), aggregator("agg-b", '1')}, 0,
+                      WorkerRules({{{1000}, {}, {"*"}, {"*"}}}), {sealing::keysOf(operatorSeed).signing}},
+                     port, bmc, journal, state, rng};
+
+    void SetUp() override { sealed.start(now); }
+    void hear(LinkId link, const shoset::Message& message, const std::string& body = {})
+    {
+        std::string frame;
+        shoset::appendRecord(frame, {shoset::kindOf(message.content), shoset::flagLast, 0, shoset::noDeadline, toMicros(now.mono)},
+                             shoset::encodeHeader(message), body);
+        sealed.onFrame(link, frame, now);
+    }
+    void up(LinkId link, std::uint64_t capabilities)
+    {
+        sealed.onConnected(link, now);
+        shoset::HelloAck ack;
+        ack.name = port.dialled.at(link).name;
+        ack.capabilities = capabilities;
+        ack.echoedClock = ack.clock = toMicros(now.mono);
+        ack.heartbeatMs = 100;
+        ack.you = "acme/s1";
+        hear(link, {{}, ack.name, "", ack});
+    }
+    // What was sent over the link, of one kind.
+    template <class Kind>
+    std::vector<shoset::Message> sent(LinkId link)
+    {
+        sealed.flush();
+        std::vector<shoset::Message> out;
+        for (const auto& [way, frame] : port.frames) {
+            shoset::FrameReader reader(frame);
+            for (auto record = reader.next(); record.ok() && record->has_value(); record = reader.next()) {
+                shoset::Message message = *shoset::decodeHeader((*record)->prelude.kind, (*record)->header);
+                if (way == link && std::holds_alternative<Kind>(message.content)) {
+                    out.push_back(std::move(message));
+                }
+            }
+        }
+        port.frames.clear();
+        return out;
+    }
+    std::string keyTold(LinkId link)
+    {
+        const std::vector<shoset::Message> all = sent<shoset::Announce>(link);
+        return all.empty() ? "nothing told" : std::get<shoset::Announce>(all.back().content).sealingKey;
+    }
+};
+
+TEST_F(SecretsInConnectorTest, ItTellsItsKeyAsksWhoKnowsSecretsAndAnswersItsWorker)
+{
+    up(0, shoset::capabilitySecrets);
+    EXPECT_EQ(keyTold(0), "");
+    ASSERT_EQ(state.waiting.at(0).first, StateFile::secrets);
+    state.written();
+    sealed.onSaved(StateFile::secrets, {}, now);
+    const std::string key = keyTold(0);
+    EXPECT_EQ(key, sealed.namedSecrets().announcedKey());
+    EXPECT_EQ(key.size(), sealing::keyBytes);
+    up(1, 0);
+    sent<shoset::Announce>(1);
+
+    sealed.onWorkerMessage(1, {1000, 1000, 7}, R"({"message":"register","protocol":1,"worker":"w","type":"t","version":"1.0","commands":[{"name":"a"}]})",
+                           now);
+    sealed.onWorkerMessage(1, {1000, 1000, 7}, R"({"message":"secret","id":"q1","name":"db"})", now);
+    EXPECT_TRUE(sent<shoset::Command>(1).empty());
+    sealed.onWorkerMessage(1, {1000, 1000, 7}, R"({"message":"secret","id":"q2","name":"db"})", now);
+    const std::vector<shoset::Message> asked = sent<shoset::Command>(0);
+    ASSERT_EQ(asked.size(), 1U);
+    EXPECT_EQ(asked[0].destination, "agg-a");
+    EXPECT_EQ(std::get<shoset::Command>(asked[0].content).name, shoset::secretGet);
+    const sealing::SecretToSeal secret{"acme", "db", 5, "the value", {{"s1", key}}};
+    shoset::Reply reply;
+    reply.http.status = 200;
+    port.words.clear();
+    hear(0, {asked[0].id, "agg-a", "acme/s1", reply}, sealing::envelopeText(*sealing::seal(secret, operatorSeed, rng)));
+    ASSERT_EQ(port.words.size(), 1U);
+    EXPECT_NE(port.words[0].find(R"("id":"q2")"), std::string::npos);
+    EXPECT_NE(port.words[0].find(sealing::toBase64("the value")), std::string::npos);
+}
+
+TEST_F(SecretsInConnectorTest, WithoutAnAggregatorThatKnowsSecretsTheWorkerIsToldAtOnce)
+{
+    up(1, 0);
+    sealed.onWorkerMessage(1, {1000, 1000, 7}, R"({"message":"register","protocol":1,"worker":"w","type":"t","version":"1.0","commands":[{"name":"a"}]})",
+                           now);
+    port.words.clear();
+    sealed.onWorkerMessage(1, {1000, 1000, 7}, R"({"message":"secret","id":"q1","name":"db"})", now);
+    ASSERT_EQ(port.words.size(), 1U);
+    EXPECT_NE(port.words[0].find(R"("failure":"unavailable")"), std::string::npos);
 }
 
 }  // namespace
