@@ -173,10 +173,9 @@ std::span<const FacadeResources::Route> FacadeResources::workerRoutes()
          {}, About::other, Needs::systemManager},
         {"mesh/v1/policies/{}", "DELETE", [](R& all, const CallPtr& call) { all.policies.revoke(call); }, nullptr,
          {}, About::other, Needs::systemManager},
-        {"mesh/v1/secrets", withCreate,
-         [](R& all, const CallPtr& call) { call->reads() ? call->answer(all.secrets.list()) : all.secrets.put(call); }, nullptr,
-         {}, About::other, Needs::systemManager},
-        {"mesh/v1/secrets/{}", "GET, HEAD, DELETE", [](R& all, const CallPtr& call) { all.secrets.handle(call); }, nullptr,
+        {"mesh/v1/secrets", readOnly, [](R& all, const CallPtr& call) { call->answer(all.secrets.list()); }, nullptr, {},
+         About::other, Needs::systemManager},
+        {"mesh/v1/secrets/{}", "GET, HEAD, POST, DELETE", [](R& all, const CallPtr& call) { all.secrets.handle(call); }, nullptr,
          {}, About::other, Needs::systemManager},
     };
     return table;

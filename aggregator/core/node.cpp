@@ -11,8 +11,7 @@ namespace mesh::aggregator {
 
 namespace {
 
-void addPartMetrics(const KeyRotationCounters& k, const PeerReports& reports, const AuditTrail& trail, const TenantQuotas& quotas,
-                    std::vector<Counter>& out)
+void addPartMetrics(const KeyRotationCounters& k, const PeerReports& reports, std::vector<Counter>& out)
 {
     out.push_back({"bmcmesh_reports_malformed_total", "What other nodes said of themselves, dropped", reports.malformed(), false});
     out.push_back({"bmcmesh_keys_offered_total", "New keys of connectors proposed by this node", k.offered, false});
@@ -20,8 +19,12 @@ void addPartMetrics(const KeyRotationCounters& k, const PeerReports& reports, co
     out.push_back({"bmcmesh_keys_offered_limited_total", "Those not proposed because another one just was", k.limited, false});
     out.push_back({"bmcmesh_keys_changed_total", "Key changes that a new key's hello at this node has completed", k.completed, false});
     out.push_back({"bmcmesh_keys_change_repeated_total", "Attempts at that which led to nothing yet", k.repeated, false});
-    trail.addMetrics(out);
-    quotas.addMetrics(out);
+}
+
+template <class... Parts>
+void addMetricsOf(std::vector<Counter>& out, const Parts&... parts)
+{
+    (parts.addMetrics(out), ...);
 }
 
 void addCommandMetrics(const Commands& commands, const OfferBook& offers, std::vector<Counter>& out)
@@ -380,9 +383,9 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_logins_flooded_total", "Logins refused because too many waited", c.flooded, false},
         {"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false},
     };
-    addPartMetrics(rotations.counters(), reports, deeds, quotas, out);
+    addPartMetrics(rotations.counters(), reports, out);
+    addMetricsOf(out, deeds, quotas, sealed);
     addCommandMetrics(carried, offered, out);
-    sealed.addMetrics(out);
     const std::vector<Counter> ofShell = shell.shellMetrics();
     out.insert(out.end(), ofShell.begin(), ofShell.end());
     return out;

@@ -75,7 +75,7 @@ Answer SecretResources::list() const
     return documentAnswer(200, "application/json", jsonText({{"secrets", std::move(secrets)}, {"connectors", std::move(connectors)}}));
 }
 
-void SecretResources::put(const CallPtr& call) const
+void SecretResources::put(const CallPtr& call, const std::string& tenant, const std::string& name) const
 {
     auto read = readBody(call->request, secretRules);
     if (Answer* wrong = std::get_if<Answer>(&read)) {
@@ -86,6 +86,9 @@ void SecretResources::put(const CallPtr& call) const
     const Result<sealing::Envelope> envelope = sealing::parseEnvelope(*body.text("envelope"));
     if (!envelope) {
         return call->answer(adminRefusal({Code::invalidArgument, envelope.error().message}));
+    }
+    if (envelope->tenant != tenant || envelope->name != name) {
+        return call->answer(adminRefusal({Code::invalidArgument, "what was sealed is " + envelope->tenant + ":" + envelope->name}));
     }
     if (const Result<void> succeeds = checkSucceeds(context.engine.state(), *envelope, revision); !succeeds) {
         return call->answer(adminRefusal(succeeds.error()));
@@ -102,7 +105,13 @@ void SecretResources::handle(const CallPtr& call) const
     const std::size_t colon = std::min(call->id.find(':'), call->id.size());  // no name has one
     const std::string tenant = call->id.substr(0, colon);
     const std::string name = call->id.substr(std::min(colon + 1, call->id.size()));
-    call->reads() ? call->answer(read(tenant, name, call->request.path)) : remove(call, tenant, name);
+    if (call->reads()) {
+        call->answer(read(tenant, name, call->request.path));
+    } else if (call->request.head.method == "POST") {
+        put(call, tenant, name);
+    } else {
+        remove(call, tenant, name);
+    }
 }
 
 Answer SecretResources::read(const std::string& tenant, const std::string& name, const std::string& path) const

@@ -1,5 +1,6 @@
 #include "connector/worker/worker.hpp"
 
+#include "connector/worker/secret_answer.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <nlohmann/json.hpp>
@@ -84,39 +85,6 @@ json payloadOf(Outcome& outcome)
         return {};
     }
     return payload;
-}
-
-// RFC 4648 with '-' and '_', no padding; what it is not ends it.
-std::string fromBase64(std::string_view text)
-{
-    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    std::string out;
-    std::uint32_t bits = 0;
-    int held = 0;
-    for (const char c : text) {
-        const std::size_t value = alphabet.find(c);
-        if (value == std::string_view::npos) {
-            break;
-        }
-        bits = (bits << 6U) | static_cast<std::uint32_t>(value);
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            out += static_cast<char>((bits >> static_cast<unsigned>(held)) & 0xffU);
-        }
-    }
-    return out;
-}
-
-Code codeNamed(const std::string& name)
-{
-    for (const Code code : {Code::notFound, Code::permissionDenied, Code::full, Code::unavailable, Code::corrupt, Code::refused,
-                            Code::unsupported}) {
-        if (name == codeName(code)) {
-            return code;
-        }
-    }
-    return Code::unavailable;
 }
 
 }  // namespace
@@ -269,9 +237,9 @@ Result<std::string> Worker::Service::secret(const std::string& name, std::chrono
         return Error{Code::unavailable, "the connector said nothing of the secret " + name};
     }
     if (!answer.contains("value")) {
-        return Error{codeNamed(answer.value("failure", "")), answer.value("text", "")};
+        return noSecret(answer.value("failure", ""), answer.value("text", ""));
     }
-    return fromBase64(answer.value("value", ""));
+    return secretValue(answer.value("value", ""));
 }
 
 void Worker::Service::work()

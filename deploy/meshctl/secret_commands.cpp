@@ -158,7 +158,7 @@ Result<void> sealAndPut(Connection& connection, Work& work, const SecretOptions&
     if (work.old) {
         body["revision"] = work.revision;
     }
-    if (const Result<json> put = ask(connection, "POST", secretsUri, body); !put) {
+    if (const Result<json> put = ask(connection, "POST", work.secret.uri(), body); !put) {
         return put.error();
     }
     work.seen.versions[work.secret.text()] = envelope->version;

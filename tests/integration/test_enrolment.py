@@ -62,16 +62,16 @@ class EnrolmentTest(MeshTest):
         MeshCtl(PROGRAMS).key(file)
         return file
 
-    def enroll(self, join, satellite, key=None):
+    def enroll(self, join, satellite, key=None, *more):
         """(status, stdout, stderr) of the connector's side."""
         key = key or self.mesh.state / "keys" / f"{satellite.name}.key"
         return run_program("mesh-connectord", "enroll", join, "--config", self.mesh.files.config(satellite), "--state",
                            self.mesh.files.own_state(satellite), "--key", key, "--force", "--target", satellite.url,
                            "--target-user", satellite.user, "--target-password-file", satellite.password_file,
-                           "--target-ca", satellite.ca, seconds=60)
+                           "--target-ca", satellite.ca, *more, seconds=60)
 
-    def enrolled(self, join, satellite, key=None):
-        status, out, err = self.enroll(join, satellite, key)
+    def enrolled(self, join, satellite, key=None, *more):
+        status, out, err = self.enroll(join, satellite, key, *more)
         self.assertEqual(status, 0, err)
         return out
 

@@ -82,13 +82,11 @@ class SecretsTest(EnrolmentTest):
 
     def bring_in_with_worker(self, satellite):
         join = self.ctl("connector", "add", "--tenant", self.tenants[satellite.name], satellite.name)
-        self.enrolled(join, satellite)
+        self.enrolled(join, satellite, None, "--secrets-operator", self.trusted)
         socket = self.mesh.state / f"run/{satellite.name}-workers/worker.sock"
-        more = {"workers": {"socket": str(socket), "allow": [{"uid": os.getuid(), "commands": ["test.*"],
-                                                              "secrets": ["db", "web", "open.*"]}]},
-                "secrets": {"operators": [self.trusted]}}
+        allow = [{"uid": os.getuid(), "commands": ["test.*"], "secrets": ["db", "web", "open.*"]}]
         with open(self.mesh.files.config(satellite), "a") as config:
-            config.writelines(f"{name}: {json.dumps(value)}\n" for name, value in more.items())
+            config.write(f"workers: {json.dumps({'socket': str(socket), 'allow': allow})}\n")
         self.mesh.start(satellite)
         name = f"{satellite.name}-worker"
         self.workers.append(Child(name, [sys.executable, "-B", WORKER, socket], self.mesh.files.log(name)))
@@ -187,8 +185,8 @@ class Secrets(SecretsTest):
         self.assertReads("two", "db", first)
         self.assertNowhereInTheClear()
         with self.subTest("and who did that is recorded"):
-            trail = self.ctl("history", "audit", "--resource", "/mesh/v1/secrets")
-            self.assertIn("POST", trail)
+            trail = self.ctl("history", "audit", "--resource", "/mesh/v1/secrets/acme:db")
+            self.assertRegex(trail, "POST.*/mesh/v1/secrets/acme:db")
 
     def test_another_tenant_sees_nothing(self):
         ours, theirs = self.value(), self.value()

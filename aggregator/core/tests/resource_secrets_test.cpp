@@ -25,7 +25,8 @@ struct SecretResourcesTest : Resources {
         if (revision != 0) {
             body["revision"] = revision;
         }
-        return ask(user, "POST", uri, body.dump());
+        const std::string id = envelope.is_object() ? envelope.value("tenant", "acme") + ":" + envelope.value("name", "db") : "acme:db";
+        return ask(user, "POST", std::string(uri) + "/" + id, body.dump());
     }
     std::uint64_t revisionOf(const std::string& id) { return get("root", std::string(uri) + "/" + id).body.value("revision", 0ULL); }
 
@@ -95,7 +96,10 @@ TEST_F(SecretResourcesTest, WhatIsNoSealedSecretOrBearsNoSignatureIsRefused)
     EXPECT_EQ(put("root", "the value").status, 400);
     EXPECT_EQ(put("root", nlohmann::json{{"format", 1}}).status, 400);
     EXPECT_EQ(put("root", sealed("db", 7, "beta")).status, 404) << "the cluster has no such tenant";
-    EXPECT_EQ(ask("root", "POST", uri, "{}").status, 400);
+    EXPECT_EQ(ask("root", "POST", "/mesh/v1/secrets/acme:db", "{}").status, 400);
+    const nlohmann::json body{{"envelope", sealed("db", 7)}};
+    EXPECT_EQ(ask("root", "POST", "/mesh/v1/secrets/acme:web", body.dump()).status, 400) << "sealed as another one";
+    EXPECT_EQ(ask("root", "POST", uri, body.dump()).status, 405);
     EXPECT_TRUE(get("root", uri).body["secrets"].empty());
 }
 
