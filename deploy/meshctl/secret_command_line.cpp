@@ -34,17 +34,20 @@ void addSecretCommands(CLI::App& app, Arguments& args, Actions& actions)
     actions[keygen] = [&args] { return secretKeygen(args.secret, args.connection.json); };
     sealing(withValue(add("put", "Store a new one", &secretPut)))
         ->add_option("--to", options.connectors, "Connectors that may read it, by name")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     add("list", "Names, versions and who may read them", &secretList);
     withKey(add("get", "Open it here and print it", &secretGet));
     sealing(add("grant", "Let further connectors read it", &secretGrant))
         ->add_option("--to", options.connectors, "By name")
         ->required()
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     sealing(add("revoke", "Seal it anew without these connectors", &secretRevoke))
         ->add_option("--from", options.connectors, "By name")
         ->required()
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     sealing(withValue(add("rotate", "Give it another value; who may read it stays", &secretRotate)));
     add("remove", "Forget it", &secretRemove);
 }

@@ -165,7 +165,6 @@ TEST_F(SecretAsksTest, OneConnectorCannotFillTheLogWithSeals)
     EXPECT_EQ(ask(1, shoset::secretSeal, sealPayload("db", 3, seal)).reply.code, Code::full);
     EXPECT_EQ(ask(2, shoset::secretSeal, sealPayload("web", 3, seal)).reply.state, ReplyState::success) << "another one may";
     now.mono += limits::resealWindow;
-    link(1);
     EXPECT_EQ(ask(1, shoset::secretSeal, sealPayload("db", 3, seal)).reply.state, ReplyState::success);
 }
 
