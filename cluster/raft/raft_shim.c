@@ -43,7 +43,7 @@ void mesh_raft_on_closed(struct raft *raft)
 static void on_overdue(uv_timer_t *timer)
 {
     struct mesh_raft *m = timer->data;
-    if (m->hooks.overdue(m->hooks.context)) {
+    if (m->hooks.overdue(m->hooks.context, m->error)) {
         m->abandoned = 1;
         uv_stop(&m->loop);
     }

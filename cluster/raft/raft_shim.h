@@ -66,7 +66,8 @@ struct mesh_raft_hooks {
     void (*woken)(void *context);   /* after mesh_raft_wake() */
     void (*turn)(void *context);    /* after every turn of the loop */
     void (*closing)(void *context); /* mesh_raft_wake() must not be called any more */
-    int (*overdue)(void *context);  /* closing does not end. Not 0: mesh_raft_run() is to return nevertheless */
+    /* Closing, because of `error` or because it was asked to (""), does not end. Not 0: mesh_raft_run() is to return nevertheless. */
+    int (*overdue)(void *context, const char *error);
 };
 
 struct mesh_raft_view {

@@ -169,12 +169,24 @@ void RaftHost::Thread::onClosing(void* context)
     self.host.running = nullptr;
 }
 
-// While the disk alone keeps it, and somebody still wants the log, waiting is right.
-int RaftHost::Thread::onOverdue(void* context)
+// As long as somebody wants the log it is waited for, as it may be the disk that hangs, and nobody else may write there.
+int RaftHost::Thread::onOverdue(void* context, const char* error)
 {
     auto& self = *static_cast<Thread*>(context);
-    const std::lock_guard lock(self.host.mutex);
-    return self.host.closing ? 1 : 0;
+    {
+        const std::lock_guard lock(self.host.mutex);
+        if (self.host.closing) {
+            return 1;
+        }
+    }
+    if (self.trouble != RaftTrouble::diskFailed) {
+        self.trouble = RaftTrouble::diskFailed;
+        self.reason = self.host.settings.directory + ": " + error +
+                      "; the log is being closed, and that does not end: where the disk does not hang, restart this node";
+        self.showStopped();
+        self.publish();
+    }
+    return 0;
 }
 
 // ---- the thread
@@ -336,12 +348,17 @@ void RaftHost::Thread::setTrouble(RaftTrouble what, std::string why)
     trouble = what;
     reason = std::move(why);
     if (raft == nullptr) {
-        view.role = NodeRole::stopped;
-        view.leader = 0;
-        view.trouble = trouble;
-        view.reason = reason;
-        tell(ViewChanged{view});
+        showStopped();
     }
+}
+
+void RaftHost::Thread::showStopped()
+{
+    view.role = NodeRole::stopped;
+    view.leader = 0;
+    view.trouble = trouble;
+    view.reason = reason;
+    tell(ViewChanged{view});
 }
 
 void RaftHost::Thread::publish()

@@ -30,7 +30,7 @@ private:
     static void onWoken(void* self);
     static void onTurn(void* self);
     static void onClosing(void* self);
-    static int onOverdue(void* self);
+    static int onOverdue(void* self, const char* error);
 
     bool open();
     void run();
@@ -43,6 +43,7 @@ private:
     void look();
     void transferAway(const mesh_raft_view& view);
     void setTrouble(RaftTrouble trouble, std::string reason);
+    void showStopped();
     void tell(RaftEvent event);
     void publish();
 

@@ -43,6 +43,8 @@ protected:
                     }
                 } else if (const auto* done = std::get_if<RequestDone>(&event)) {
                     answered[done->token] = done->error.code;
+                } else if (auto* seen = std::get_if<ViewChanged>(&event)) {
+                    views[id] = std::move(seen->view);
                 } else if (std::holds_alternative<HostEnded>(event)) {
                     ended.insert(id);
                 }
@@ -110,6 +112,7 @@ protected:
     std::map<std::uint64_t, std::unique_ptr<RaftHost>> hosts;
     std::map<std::uint64_t, std::string> heard;  // the last message of each
     std::map<std::uint64_t, Code> answered;
+    std::map<std::uint64_t, RaftView> views;
     std::set<std::uint64_t> ended;
     std::filesystem::path head;
     std::string content;  // of the snapshot's head
@@ -123,6 +126,35 @@ TEST_F(RaftCloseTest, ASnapshotThatIsBeingReadKeepsNoLogOpen)
     close();
     letGo();
     waitUntilItEnded();
+    EXPECT_EQ(host(1).counters().abandoned, 0U);
+}
+
+TEST_F(RaftCloseTest, ALogThatDoesNotCloseAfterAnErrorIsToldAndOpenedAgainWhenItDoes)
+{
+    waitUntilASnapshotIsRead(50ms);
+    const std::filesystem::path away = root / "away";
+    std::filesystem::rename(directoryOf(1), away);
+    const std::string entry =
+        *encodeCommand(command(PutProperty{"/p", anyRevision, std::string(limits::maxPropertyBytes - 100, 'x')}));
+    std::uint64_t token = 2000;
+    runUntil([&] {  // segments are filled, until one cannot be finished
+        carry();
+        for (int i = 0; i < 8; ++i) {
+            RaftRequest request;
+            request.token = ++token;
+            request.bytes = entry;
+            request.deadline = std::chrono::steady_clock::now() + std::chrono::minutes(5);
+            host(1).request(std::move(request));
+        }
+        return views[1].trouble == RaftTrouble::diskFailed;
+    });
+    EXPECT_EQ(views[1].role, NodeRole::stopped);
+    EXPECT_NE(views[1].reason.find("restart this node"), std::string::npos) << views[1].reason;
+    std::filesystem::remove(away / head.filename());
+    std::ofstream(away / head.filename(), std::ios::binary) << content;
+    std::filesystem::rename(away, directoryOf(1));
+    letGo();
+    runUntil([&] { return carry(), views[1].role == NodeRole::primary; });
     EXPECT_EQ(host(1).counters().abandoned, 0U);
 }
 
