@@ -32,9 +32,9 @@ struct mesh_raft {
     int entry_taken;                    /* raft_apply() has taken the buffer, whatever it returns */
     int failure;                        /* enum mesh_raft_code */
     int closing;
-    int leaving; /* on its way to closing */
-    int abandoned; /* closing did not end in time */
-    struct mesh_raft *older; /* of those that were abandoned */
+    int leaving;                        /* on its way to closing */
+    int abandoned;                      /* closing did not end in time */
+    struct mesh_raft *older;            /* of those that were abandoned */
     atomic_int segment_failed; /* set by a worker of libuv's */
     uint64_t guarded;
     char error[MESH_RAFT_ERROR_BYTES];
@@ -42,6 +42,14 @@ struct mesh_raft {
 
 /* Raft closes at once, and the loop ends when that is done. Not from inside a callback of raft's. */
 void mesh_raft_close_now(struct mesh_raft *m);
+
+/* The log cannot go on. It is closed before any other timer runs: raft retries a failed write from the wrong timer, and
+ * would take the transport for a segment. Until then it hears nothing: what it could not store it must not vouch for. */
+void mesh_raft_fail(struct mesh_raft *m, int code, const char *what);
+/* Puts a watch on every call of raft's on disk and transport. */
+void mesh_raft_watch(struct mesh_raft *m);
+/* Two errors that raft tells nobody but its tracer. Called by libuv's workers, too. */
+void mesh_raft_trace(struct raft_tracer *tracer, int type, const void *information);
 
 /* Opens directory and transport, and nothing of the log. Not 0: an error of raft's, of which m->error tells; the loop has to
  * run until everything is closed. */

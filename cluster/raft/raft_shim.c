@@ -64,190 +64,12 @@ static void on_ending(uv_timer_t *timer)
     mesh_raft_close_now(timer->data);
 }
 
-/* The log cannot go on. It is closed before any other timer runs: raft retries a failed write from the wrong timer, and
- * would take the transport for a segment. Until then it hears nothing: what it could not store it must not vouch for. */
-static void fail(struct mesh_raft *m, int code, const char *what)
+void mesh_raft_fail(struct mesh_raft *m, int code, const char *what)
 {
     if (m->failure == MESH_RAFT_OK && !m->closing) {
         m->failure = code;
         snprintf(m->error, sizeof m->error, "%s%s%s", what, m->io.errmsg[0] != '\0' ? ": " : "", m->io.errmsg);
         uv_timer_start(&m->ending, on_ending, 0, 0);
-    }
-}
-
-/* ---- raft's calls on disk and transport, watched: its errors are terminal, and it tells nobody. After most of them raft
- * frees something twice; those are kept from it, it is closed instead, and what it waits for is cancelled then. */
-
-static struct mesh_raft *of(struct raft_io *io)
-{
-    return ((struct raft *)io->data)->data;
-}
-
-static int watched(struct mesh_raft *m, int status, const char *what)
-{
-    if (status != 0) {
-        fail(m, MESH_RAFT_IO, what);
-    }
-    return status;
-}
-
-/* Raft has to know these two: it answers nobody after an error. */
-static int set_term(struct raft_io *io, raft_term term)
-{
-    return watched(of(io), of(io)->uv.set_term(io, term), "cannot store the term");
-}
-
-static int set_vote(struct raft_io *io, raft_id id)
-{
-    return watched(of(io), of(io)->uv.set_vote(io, id), "cannot store a vote");
-}
-
-static int truncate_log(struct raft_io *io, raft_index index)
-{
-    of(io)->entry_taken = 1;
-    watched(of(io), of(io)->uv.truncate(io, index), "cannot shorten the log");
-    return 0;
-}
-
-struct watched_append {
-    struct raft_io_append own;
-    struct raft_io_append *request;
-    raft_io_append_cb appended;
-    struct mesh_raft *m;
-};
-
-static void on_appended(struct raft_io_append *own, int status)
-{
-    struct watched_append append = *(struct watched_append *)own->data;
-    free(own->data);
-    if (status != 0 && status != RAFT_CANCELED) {
-        fail(append.m, MESH_RAFT_IO, "cannot write the log");
-    }
-    append.appended(append.request, status);
-}
-
-static int append(struct raft_io *io, struct raft_io_append *request, const struct raft_entry entries[], unsigned n,
-                  raft_io_append_cb appended)
-{
-    struct mesh_raft *m = of(io);
-    struct watched_append *watch = m->failure == MESH_RAFT_OK ? malloc(sizeof *watch) : NULL;
-    if (watch == NULL) {
-        watched(m, RAFT_NOMEM, "no memory");
-        return 0;
-    }
-    *watch = (struct watched_append){{watch, NULL}, request, appended, m};
-    if (watched(m, m->uv.append(io, &watch->own, entries, n, on_appended), "cannot write the log") != 0) {
-        free(watch);
-    }
-    return 0;
-}
-
-struct watched_put {
-    struct raft_io_snapshot_put own;
-    struct raft_io_snapshot_put *request;
-    raft_io_snapshot_put_cb stored;
-    struct mesh_raft *m;
-};
-
-/* While it closes raft frees a snapshot only if that was cancelled; one that is stored nevertheless is found at the next start. */
-static void on_put(struct raft_io_snapshot_put *own, int status)
-{
-    struct watched_put put = *(struct watched_put *)own->data;
-    free(own->data);
-    if (status != 0 && status != RAFT_CANCELED) {
-        fail(put.m, MESH_RAFT_IO, "cannot store a snapshot");
-    }
-    put.stored(put.request, put.m->closing ? RAFT_CANCELED : status);
-}
-
-static int put_snapshot(struct raft_io *io, unsigned trailing, struct raft_io_snapshot_put *request,
-                        const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb stored)
-{
-    struct mesh_raft *m = of(io);
-    struct watched_put *watch = m->failure == MESH_RAFT_OK ? malloc(sizeof *watch) : NULL;
-    if (watch == NULL) {
-        watched(m, RAFT_NOMEM, "no memory");
-        return 0;
-    }
-    *watch = (struct watched_put){{watch, NULL}, request, stored, m};
-    if (watched(m, m->uv.snapshot_put(io, trailing, &watch->own, snapshot, on_put), "cannot store a snapshot") != 0) {
-        free(watch);
-    }
-    return 0;
-}
-
-/* What cannot be sent is lost, as on any way. Raft sends a snapshot that was being read from the disk when it was closed, too:
- * its client would be made after all others were closed, by nobody closed, and keep the loop going for ever. */
-static int send_message(struct raft_io *io, struct raft_io_send *request, const struct raft_message *message,
-                        raft_io_send_cb sent)
-{
-    struct mesh_raft *m = of(io);
-    const int status = m->closing ? RAFT_CANCELED : m->uv.send(io, request, message, sent);
-    if (status != 0) {
-        sent(request, status);
-    }
-    return 0;
-}
-
-static void drop(struct raft_message *message)
-{
-    if (message->type == RAFT_APPEND_ENTRIES && message->append_entries.n_entries > 0) {
-        raft_free(message->append_entries.entries[0].batch);
-        raft_free(message->append_entries.entries);
-    } else if (message->type == RAFT_INSTALL_SNAPSHOT) {
-        raft_configuration_close(&message->install_snapshot.conf);
-        raft_free(message->install_snapshot.data.base);
-    }
-}
-
-/* A snapshot that arrives while one is being taken crashes raft (snapshot_pending is cleared before it is read); one that
- * arrives while another is being installed is never freed. The leader sends it again. */
-static void on_receive(struct raft_io *io, struct raft_message *message)
-{
-    struct mesh_raft *m = of(io);
-    if (message->type == RAFT_INSTALL_SNAPSHOT && (m->raft.legacy.snapshot_taking || m->raft.snapshot.installing)) {
-        ++m->guarded;
-        drop(message);
-    } else if (m->failure != MESH_RAFT_OK) {
-        drop(message);
-    } else {
-        m->receive(io, message);
-    }
-}
-
-static void on_tick(struct raft_io *io)
-{
-    if (of(io)->failure == MESH_RAFT_OK) {
-        of(io)->tick(io);
-    }
-}
-
-static int start(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick, raft_io_recv_cb receive)
-{
-    struct mesh_raft *m = of(io);
-    m->tick = tick;
-    m->receive = receive;
-    return m->uv.start(io, msecs, on_tick, on_receive);
-}
-
-static int begins_with(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* Two errors that raft tells nobody but its tracer. Called by libuv's workers, too. */
-static void trace(struct raft_tracer *tracer, int type, const void *information)
-{
-    const struct raft_tracer_info *info = information;
-    struct mesh_raft *m = tracer->impl;
-    if (type != RAFT_TRACER_DIAGNOSTIC) {
-        return;
-    }
-    if (begins_with(info->diagnostic.message, "retry failed write")) {
-        fail(m, MESH_RAFT_IO, "cannot write the log");
-    } else if (begins_with(info->diagnostic.message, "truncate segment")) {
-        atomic_store(&m->segment_failed, 1);
-        uv_async_send(&m->wake);
     }
 }
 
@@ -261,7 +83,7 @@ static int apply(struct raft_fsm *fsm, const struct raft_buffer *buffer, void **
         return RAFT_CANCELED;
     }
     if (m->hooks.apply(m->hooks.context, m->raft.last_applied + 1, buffer->base, buffer->len) != 0) {
-        fail(m, MESH_RAFT_STOPPED, "an entry cannot be applied");
+        mesh_raft_fail(m, MESH_RAFT_STOPPED, "an entry cannot be applied");
         return RAFT_MALFORMED;
     }
     return 0;
@@ -287,7 +109,7 @@ static int restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
 {
     struct mesh_raft *m = fsm->data;
     if (m->hooks.restore(m->hooks.context, buffer->base, buffer->len) != 0) {
-        fail(m, MESH_RAFT_STOPPED, "a snapshot cannot be restored");
+        mesh_raft_fail(m, MESH_RAFT_STOPPED, "a snapshot cannot be restored");
         return RAFT_MALFORMED;
     }
     raft_free(buffer->base);
@@ -300,7 +122,7 @@ static void on_wake(uv_async_t *async)
 {
     struct mesh_raft *m = async->data;
     if (atomic_load(&m->segment_failed)) {
-        fail(m, MESH_RAFT_IO, "cannot finish a segment of the log");
+        mesh_raft_fail(m, MESH_RAFT_IO, "cannot finish a segment of the log");
     }
     if (!m->closing) {
         m->hooks.woken(m->hooks.context);
@@ -311,18 +133,6 @@ static void on_turn(uv_prepare_t *prepare)
 {
     struct mesh_raft *m = prepare->data;
     m->hooks.turn(m->hooks.context);
-}
-
-static void wrap(struct mesh_raft *m)
-{
-    m->uv = m->io;
-    m->io.start = start;
-    m->io.set_term = set_term;
-    m->io.set_vote = set_vote;
-    m->io.append = append;
-    m->io.truncate = truncate_log;
-    m->io.snapshot_put = put_snapshot;
-    m->io.send = send_message;
 }
 
 static int configure(struct mesh_raft *m, const struct mesh_raft_settings *settings)
@@ -372,7 +182,7 @@ int mesh_raft_begin(struct mesh_raft *m, const struct mesh_raft_settings *settin
     }
     m->tracer.version = 2;
     m->tracer.impl = m;
-    m->tracer.emit = trace;
+    m->tracer.emit = mesh_raft_trace;
     raft_uv_set_tracer(&m->io, &m->tracer);
     raft_uv_set_segment_size(&m->io, settings->segment_bytes);
     raft_uv_set_disk_retry(&m->io, 1000);
@@ -392,7 +202,7 @@ int mesh_raft_begin(struct mesh_raft *m, const struct mesh_raft_settings *settin
     }
     m->raft.data = m;
     m->raft.tracer = NULL;
-    wrap(m);
+    mesh_raft_watch(m);
     return 0;
 }
 

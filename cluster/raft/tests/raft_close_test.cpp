@@ -101,6 +101,11 @@ protected:
     {
         runUntil([&] { return carry(), ended.contains(1); });
     }
+    void putHeadBack(const std::filesystem::path& file) const
+    {
+        std::filesystem::remove(file);
+        std::ofstream(file, std::ios::binary) << content;
+    }
     void letGo()
     {
         if (pipe >= 0) {
@@ -118,6 +123,17 @@ protected:
     std::string content;  // of the snapshot's head
     int pipe = -1;
 };
+
+// libraft would free what it has not set.
+TEST_F(RaftCloseTest, ASnapshotThatCannotBeReadClosesTheLogAndItIsOpenedAgain)
+{
+    waitUntilASnapshotIsRead(limits::raftClose);
+    putHeadBack(head);
+    ::close(std::exchange(pipe, -1));
+    runUntil([&] { return carry(), views[1].trouble == RaftTrouble::diskFailed; });
+    EXPECT_NE(views[1].reason.find("cannot read a snapshot"), std::string::npos) << views[1].reason;
+    runUntil([&] { return carry(), views[1].role == NodeRole::primary; });
+}
 
 // libraft sends it when it is closed already, on a connection that nobody would close.
 TEST_F(RaftCloseTest, ASnapshotThatIsBeingReadKeepsNoLogOpen)
@@ -150,8 +166,7 @@ TEST_F(RaftCloseTest, ALogThatDoesNotCloseAfterAnErrorIsToldAndOpenedAgainWhenIt
     });
     EXPECT_EQ(views[1].role, NodeRole::stopped);
     EXPECT_NE(views[1].reason.find("restart this node"), std::string::npos) << views[1].reason;
-    std::filesystem::remove(away / head.filename());
-    std::ofstream(away / head.filename(), std::ios::binary) << content;
+    putHeadBack(away / head.filename());
     std::filesystem::rename(away, directoryOf(1));
     letGo();
     runUntil([&] { return carry(), views[1].role == NodeRole::primary; });
