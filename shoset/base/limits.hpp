@@ -115,6 +115,12 @@ constexpr Duration bmcReloginPauseMax = 30s;             // between new logins t
 constexpr std::uint64_t inflateFreeBytes = 1024 * 1024;  // of a decoded body before its ratio counts
 constexpr std::uint64_t maxInflateRatio = 256;
 
+// Events.
+constexpr std::size_t maxTopicBytes = 64;                // of a topic, and of an event's name
+constexpr std::size_t maxEventBytes = 64 * 1024;         // of one event's payload
+constexpr std::size_t maxSubscriptionTopics = 32;        // of one subscription
+constexpr std::size_t maxEventCursors = 256;             // that one subscription begins with
+
 // Workers: processes beside a connector that execute commands, and what they are asked and answer.
 constexpr std::size_t maxWorkers = 16;                   // attached to one connector, also those that only end their commands
 constexpr std::size_t maxWorkerCommands = 64;            // that one of them serves

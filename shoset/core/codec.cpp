@@ -337,6 +337,11 @@ Result<Content> takeContent(Kind kind, wire::Header& from)
         case Kind::keyStatus: return asContent(take(*from.mutable_key_status()));
         case Kind::keyOffer: return asContent(take(*from.mutable_key_offer()));
         case Kind::offers: return asContent(takeOffers(*from.mutable_offers()));
+        case Kind::event: return asContent(takeEvent(*from.mutable_event()));
+        case Kind::eventsStored: return asContent(takeEventsStored(from.events_stored()));
+        case Kind::subscribe: return asContent(takeSubscribe(*from.mutable_subscribe()));
+        case Kind::eventsTaken: return asContent(takeEventsTaken(from.events_taken()));
+        case Kind::eventsWanted: return asContent(takeEventsWanted(*from.mutable_events_wanted()));
     }
     return Error{Code::unsupported, "record kind"};
 }
@@ -360,7 +365,8 @@ bool contentFits(Kind kind, const wire::Header& header)
         Case::CONTENT_NOT_SET, Case::kHello,    Case::kHelloAck, Case::kHeartbeat,   Case::kHeartbeatEcho, Case::kBye,
         Case::kCommand,        Case::kReply,    Case::kChunk,    Case::kCredit,      Case::CONTENT_NOT_SET,
         Case::kAnnounce,       Case::kRoutes,   Case::kAggregators, Case::kEnrol,    Case::kEnrolled,
-        Case::kKeyStatus,      Case::kKeyOffer, Case::kOffers,
+        Case::kKeyStatus,      Case::kKeyOffer, Case::kOffers,     Case::kEvent,        Case::kEventsStored,
+        Case::kSubscribe,      Case::kEventsTaken, Case::kEventsWanted,
     };
     return header.content_case() == fits[static_cast<std::size_t>(kind)];
 }

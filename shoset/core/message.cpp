@@ -72,6 +72,11 @@ const char* kindName(Kind kind)
         case Kind::keyStatus: return "key_status";
         case Kind::keyOffer: return "key_offer";
         case Kind::offers: return "offers";
+        case Kind::event: return "event";
+        case Kind::eventsStored: return "events_stored";
+        case Kind::subscribe: return "subscribe";
+        case Kind::eventsTaken: return "events_taken";
+        case Kind::eventsWanted: return "events_wanted";
     }
     return "unknown";
 }
@@ -89,6 +94,7 @@ Kind kindOf(const Content& content)
     static_assert(std::variant_size_v<Contents> == lastKind + 1);
     static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::command), Contents>, Command>);
     static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::offers), Contents>, Offers>);
+    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::eventsWanted), Contents>, EventsWanted>);
     return static_cast<Kind>(content.index());
 }
 
@@ -157,6 +163,31 @@ Result<void> checkOffers(const std::vector<Offer>& offers)
                                          std::to_string(limits::maxOfferedCommands) + " commands"};
     }
     return {};
+}
+
+namespace {
+
+bool isTopicLetter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+}  // namespace
+
+bool isTopic(std::string_view topic)
+{
+    return !topic.empty() && topic.size() <= limits::maxTopicBytes && isTopicLetter(topic.front()) &&
+           std::all_of(topic.begin(), topic.end(), [](char c) { return isTopicLetter(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+bool isTopicPattern(std::string_view pattern)
+{
+    return pattern == "*" || isTopic(pattern.ends_with('*') ? pattern.substr(0, pattern.size() - 1) : pattern);
+}
+
+bool topicMatches(std::string_view pattern, std::string_view topic)
+{
+    return pattern.ends_with('*') ? topic.starts_with(pattern.substr(0, pattern.size() - 1)) : topic == pattern;
 }
 
 }  // namespace mesh::shoset

@@ -43,8 +43,13 @@ enum class Kind : std::uint8_t {
     keyStatus = 16,
     keyOffer = 17,
     offers = 18,
+    event = 19,
+    eventsStored = 20,
+    subscribe = 21,
+    eventsTaken = 22,
+    eventsWanted = 23,
 };
-constexpr std::uint8_t lastKind = 18;
+constexpr std::uint8_t lastKind = 23;
 const char* kindName(Kind kind);
 
 // Capability bits of hello and helloAck.
@@ -56,6 +61,7 @@ enum Capability : std::uint64_t {
     capabilityCalm = 16,        // of a listener: lets a calm link's dialler beat more slowly, as that says
     capabilityOffers = 32,      // knows what workers offer: a connector tells it, an aggregator takes it and passes it on
     capabilitySecrets = 64,     // of an aggregator: answers secretGet, secretList and secretSeal
+    capabilityEvents = 128,     // events: a connector sends and subscribes to them, an aggregator stores and passes them on
 };
 
 struct Hello {
@@ -269,8 +275,62 @@ struct KeyOffer {
     std::string key;
 };
 
+// One event; its payload, JSON, is the body. `source` of the message says whose it is, whoever passes it on.
+struct Event {
+    std::uint64_t epoch = 0;     // of the connector's outbox; (source, epoch, sequence) names an event for good
+    std::uint64_t sequence = 0;  // from 1, without gaps
+    std::string topic;
+    std::string name;
+    WallTime time{};                  // by the connector's clock, in microseconds
+    std::uint64_t lostTo = 0;        // not 0: no event; those from `sequence` to this one were dropped by age, stored nowhere
+    std::uint64_t subscription = 0;  // to a subscriber: which of its subscriptions asked for it
+    bool operator==(const Event&) const = default;
+};
+
+// Told to a connector: which of its events are on that aggregator's disk. At once when a link begins, and after each commit.
+struct EventsStored {
+    std::uint64_t epoch = 0;     // the highest that is known there; 0: none of its events
+    std::uint64_t sequence = 0;  // all of that epoch up to this one; 0: none
+    bool operator==(const EventsStored&) const = default;
+};
+
+struct EventCursor {
+    Address source;
+    std::uint64_t epoch = 0;
+    std::uint64_t sequence = 0;  // all up to this one were had
+    bool operator==(const EventCursor&) const = default;
+};
+
+// A connector's workers want events; told to one aggregator at a time.
+struct Subscribe {
+    std::uint64_t subscription = 0;  // by the connector's choice; another one under the same number replaces it
+    std::vector<std::string> topics;  // "sensor.fan", or with "*" at the end what begins so; none: the subscription ends
+    std::vector<EventCursor> cursors;
+    bool fromNow = false;     // of a source without a cursor: only what is stored from now on. Else all that is stored
+    std::uint64_t credit = 0;  // how many events may be sent, counted from here
+    bool operator==(const Subscribe&) const = default;
+};
+
+struct EventsTaken {
+    std::uint64_t subscription = 0;
+    std::uint64_t total = 0;  // how many events may be sent, counted from the subscription's start
+    bool operator==(const EventsTaken&) const = default;
+};
+
+// Between aggregators: events of a connector that others have stored. Answered with those that are there, in order, and then with
+// the same record, done.
+struct EventsWanted {
+    Address connector;
+    std::uint64_t epoch = 0;
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;  // the last one
+    bool done = false;
+    bool operator==(const EventsWanted&) const = default;
+};
+
 using Contents = std::variant<std::monostate, Hello, HelloAck, Heartbeat, HeartbeatEcho, Bye, Command, Reply, Chunk,
-                              Credit, Cancel, Announce, Routes, Aggregators, Enrol, Enrolled, KeyStatus, KeyOffer, Offers>;
+                              Credit, Cancel, Announce, Routes, Aggregators, Enrol, Enrolled, KeyStatus, KeyOffer, Offers,
+                              Event, EventsStored, Subscribe, EventsTaken, EventsWanted>;
 
 // One of them. Copying, moving and destroying are compiled once, in message.cpp, not in every file that names a message.
 struct Content : Contents {
@@ -301,6 +361,12 @@ Result<void> checkAggregators(const std::vector<AggregatorAddress>& list);
 // Whether it may be announced: names that are names, versions from 1, no type in one version twice, no command twice in
 // one offer, all within limits::maxOffers and maxOfferedCommands. The error says what is wrong.
 Result<void> checkOffers(const std::vector<Offer>& offers);
+
+// A topic or an event's name: 1 to limits::maxTopicBytes of [A-Za-z0-9._-], the first a letter or digit.
+bool isTopic(std::string_view topic);
+// A topic, or the beginning of topics with "*" behind it; "*" alone is all of them.
+bool isTopicPattern(std::string_view pattern);
+bool topicMatches(std::string_view pattern, std::string_view topic);
 
 // The protobuf header of a record (proto/mesh.proto). decode checks the kind against the prelude's and every bound;
 // an error is Code::corrupt with a sentence.

@@ -49,6 +49,11 @@ std::vector<Content> everyContent()
         KeyOffer{someKey},
         Offers{8, UINT64_MAX, {{"power-controller", 1, 2, {{"power.cycle", std::string(32, '\x80')}, {"power.state", ""}}},
                                {"power-controller", 2, 0, {{"power.cycle", ""}}}}},
+        Event{7, UINT64_MAX, "sensor.fan", "too_slow", WallTime(std::chrono::microseconds(1'700'000'000'123'456)), 0, 3},
+        EventsStored{7, UINT64_MAX},
+        Subscribe{3, {"sensor.*", "power"}, {{"acme/sled07", 7, UINT64_MAX}, {"acme/sled08", 0, 0}}, true, UINT64_MAX},
+        EventsTaken{3, UINT64_MAX},
+        EventsWanted{"acme/sled07", 7, 1, UINT64_MAX, true},
     };
 }
 
