@@ -121,6 +121,29 @@ constexpr std::size_t maxEventBytes = 64 * 1024;         // of one event's paylo
 constexpr std::size_t maxSubscriptionTopics = 32;        // of one subscription
 constexpr std::size_t maxEventCursors = 256;             // that one subscription begins with
 
+// A connector's outbox: its events until a majority of the aggregators has them. These are what its configuration may change:
+constexpr std::size_t maxOutboxBytes = 4 * 1024 * 1024;  // of all its events, as they stand on disk
+constexpr std::uint64_t outboxDailyBytes = 256ull * 1024 * 1024;  // written to the flash on a day, in whole pages
+// and these are not.
+constexpr std::size_t maxOutboxEvents = 32768;
+constexpr std::size_t outboxTopicParts = 2;              // one topic has at most one part of so many
+constexpr std::size_t outboxSegmentBytes = 128 * 1024;   // of one of its files, before the next one is begun
+constexpr std::size_t outboxBatchBytes = 256 * 1024;     // written and synced at once
+constexpr std::size_t maxOutboxFileBytes = 128 * 1024 * 1024;  // of one file, when it is read
+constexpr std::size_t flashPageBytes = 4096;             // in which writes are counted
+constexpr Duration outboxPause = 20ms;                   // between the beginnings of two syncs
+constexpr Duration outboxSlowPauseMax = 10s;             // the same, at most, when three quarters of the daily bytes are written
+constexpr Duration outboxRetryPause = 1s;                // after a write that failed
+constexpr std::size_t eventWindow = 512;                 // events sent to one aggregator that it has not confirmed
+constexpr std::size_t eventWindowBytes = 256 * 1024;     // and their bytes
+constexpr Duration eventResendPause = 500ms;             // between two times that events are sent again from the same place
+constexpr Duration eventPatience = 10s;                  // without a confirmation, before they are
+
+// What its workers subscribe to.
+constexpr std::size_t maxWorkerSubscriptions = 16;       // of all workers of one connector
+constexpr std::size_t subscriptionWindow = 64;           // events that its worker has not taken, of one of them
+constexpr Duration subscriptionRetry = 100ms;            // after a worker's socket was full
+
 // Workers: processes beside a connector that execute commands, and what they are asked and answer.
 constexpr std::size_t maxWorkers = 16;                   // attached to one connector, also those that only end their commands
 constexpr std::size_t maxWorkerCommands = 64;            // that one of them serves

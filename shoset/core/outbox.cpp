@@ -1,0 +1,361 @@
+#include "shoset/core/outbox.hpp"
+
+#include "shoset/core/outbox_records.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace mesh::shoset {
+
+namespace {
+
+constexpr Duration day = 24h;
+
+}  // namespace
+
+Outbox::Outbox(OutboxSettings given, OutboxPort& files_, OutboxEvents& owner) : settings(given), port(files_), events(owner) {}
+
+// As flash counts it: whole pages, and one more for the file's own data.
+std::uint64_t Outbox::flashBytes(std::size_t written)
+{
+    return (written / limits::flashPageBytes + 2) * limits::flashPageBytes;
+}
+
+void Outbox::add(const Entry& entry)
+{
+    if (entry.event.lostTo == 0) {
+        ++count.events;
+        count.bytes += entry.bytes;
+        Share& share = topics[entry.event.topic];
+        ++share.events;
+        share.bytes += entry.bytes;
+    }
+}
+
+void Outbox::remove(const Entry& entry)
+{
+    if (entry.event.lostTo == 0) {
+        --count.events;
+        count.bytes -= entry.bytes;
+        const auto share = topics.find(entry.event.topic);
+        share->second.bytes -= entry.bytes;
+        if (--share->second.events == 0) {
+            topics.erase(share);
+        }
+    }
+}
+
+std::optional<NotAccepted> Outbox::whyNot(const std::string& topic, std::size_t bytes, Now now)
+{
+    if (count.events >= limits::maxOutboxEvents || count.bytes + bytes > settings.maxBytes) {
+        ++counted.refusedFull;
+        return NotAccepted{"outbox_full", std::to_string(count.events) + " events with " + std::to_string(count.bytes) +
+                                              " bytes wait for a majority of the aggregators"};
+    }
+    const auto share = topics.find(topic);
+    if (share != topics.end() && (share->second.events >= limits::maxOutboxEvents / limits::outboxTopicParts ||
+                                  share->second.bytes + bytes > settings.maxBytes / limits::outboxTopicParts)) {
+        ++counted.refusedTopicFull;
+        return NotAccepted{"outbox_full", "this topic has its part of the outbox: " + std::to_string(share->second.events) +
+                                              " events with " + std::to_string(share->second.bytes) + " bytes"};
+    }
+    earn(now);
+    if (spent >= settings.dailyBytes) {
+        ++counted.refusedBudget;
+        return NotAccepted{"write_budget", "what may be written to the flash on a day is spent: " +
+                                               std::to_string(settings.dailyBytes) + " bytes; some are earned every second"};
+    }
+    return std::nullopt;
+}
+
+std::optional<NotAccepted> Outbox::emit(std::uint64_t ticket, std::string topic, std::string name, std::string payload, Now now)
+{
+    const std::size_t bytes = outboxItemBytes(topic, name, payload);
+    if (std::optional<NotAccepted> why = whyNot(topic, bytes, now)) {
+        return why;
+    }
+    Entry entry;
+    entry.event.topic = std::move(topic);
+    entry.event.name = std::move(name);
+    entry.event.time = WallTime(std::chrono::duration_cast<std::chrono::microseconds>(now.wall.time_since_epoch()));
+    entry.payload = std::move(payload);
+    entry.ticket = ticket;
+    entry.bytes = bytes;
+    entry.since = now.mono;
+    add(entry);
+    waiting.push_back(std::move(entry));
+    startWrite(now);
+    return std::nullopt;
+}
+
+const Outbox::Entry* Outbox::from(std::uint64_t sequence) const
+{
+    const auto found = std::lower_bound(entries.begin(), entries.end(), sequence,
+                                        [](const Entry& entry, std::uint64_t wanted) { return entry.end() < wanted; });
+    return ownEpoch == 0 || renewTo != 0 || found == entries.end() || !found->durable ? nullptr : &*found;
+}
+
+void Outbox::dropFront(std::uint64_t to)
+{
+    while (!entries.empty() && entries.front().durable && entries.front().end() <= to) {
+        remove(entries.front());
+        entries.pop_front();
+    }
+}
+
+void Outbox::trim(std::uint64_t sequence)
+{
+    const std::size_t before = count.events;
+    dropFront(std::min(sequence, durableTo));
+    if (count.events != before) {
+        counted.trimmed += before - count.events;
+        removeFiles();
+    }
+}
+
+// The last file stays: it says where the sequence goes on. A gap stands in a file behind those of what was lost.
+void Outbox::removeFiles()
+{
+    std::uint64_t unneeded = durableTo;
+    if (!entries.empty() && entries.front().durable) {
+        unneeded = entries.front().event.lostTo != 0 ? entries.front().event.lostTo : entries.front().event.sequence - 1;
+    }
+    while (files.size() > 1 && files.front().last <= unneeded) {
+        port.removeOutbox(files.front().number);
+        files.pop_front();
+    }
+}
+
+void Outbox::dropOld(Now now)
+{
+    if (settings.maxAge == Duration{0} || renewTo != 0 || writing != Writing::nothing) {
+        return;
+    }
+    const std::size_t gaps = !entries.empty() && entries.front().event.lostTo != 0 ? 1 : 0;
+    std::size_t old = gaps;
+    while (old < entries.size() && entries[old].since + settings.maxAge <= now.mono) {
+        ++old;
+    }
+    if (old == gaps) {
+        return;
+    }
+    Entry gap;
+    gap.event.epoch = ownEpoch;
+    gap.event.sequence = entries.front().event.sequence;
+    gap.event.lostTo = entries[old - 1].end();
+    gap.event.time = now.wall;
+    gap.since = now.mono;
+    for (; old > 0; --old) {
+        counted.lostByAge += entries.front().event.lostTo == 0 ? 1 : 0;
+        remove(entries.front());
+        entries.pop_front();
+    }
+    entries.push_front(std::move(gap));
+}
+
+void Outbox::renew(std::uint64_t told, Now now)
+{
+    if (renewTo != 0 || told == std::numeric_limits<std::uint64_t>::max()) {
+        return;
+    }
+    const auto wall = static_cast<std::uint64_t>(std::max<std::int64_t>(toMillis(now.wall), 1));
+    renewTo = std::max({told + 1, wall, ownEpoch + 1});
+    startWrite(now);
+}
+
+void Outbox::earn(Now now)
+{
+    const double share = std::chrono::duration<double>(now.mono - earnedAt) / std::chrono::duration<double>(day);
+    const auto earned = static_cast<std::uint64_t>(static_cast<double>(settings.dailyBytes) * std::clamp(share, 0.0, 1.0));
+    if (earned > 0 || spent == 0) {
+        spent -= std::min(spent, earned);
+        earnedAt = now.mono;
+    }
+}
+
+Duration Outbox::pause() const
+{
+    if (spent / 3 < settings.dailyBytes / 4) {
+        return limits::outboxPause;
+    }
+    const auto smallOnes = static_cast<std::int64_t>(settings.dailyBytes / flashBytes(0));
+    return std::clamp<Duration>(day / std::max<std::int64_t>(smallOnes, 1), limits::outboxPause, limits::outboxSlowPauseMax);
+}
+
+bool Outbox::isWorkWaiting() const
+{
+    const bool gapWaits = !entries.empty() && entries.front().event.lostTo != 0 && !entries.front().durable;
+    return renewTo != 0 || !waiting.empty() || gapWaits;
+}
+
+void Outbox::onTimer(Now now)
+{
+    dropOld(now);
+    startWrite(now);
+}
+
+Instant Outbox::nextDeadline() const
+{
+    Instant next = writing == Writing::nothing && isWorkWaiting() ? writeAt : never;
+    if (settings.maxAge != Duration{0} && writing == Writing::nothing) {
+        const std::size_t oldest = !entries.empty() && entries.front().event.lostTo != 0 ? 1 : 0;
+        if (oldest < entries.size()) {
+            next = std::min(next, entries[oldest].since + settings.maxAge);
+        }
+    }
+    return next;
+}
+
+Duration Outbox::age(Now now) const
+{
+    return entries.empty() ? Duration{0} : now.mono - entries.front().since;
+}
+
+void Outbox::startWrite(Now now)
+{
+    if (writing != Writing::nothing || now.mono < writeAt || !isWorkWaiting()) {
+        return;
+    }
+    earn(now);
+    if (renewTo != 0) {
+        writeEpoch(now);
+    } else {
+        writeBatch(now);
+    }
+}
+
+void Outbox::write(std::string bytes, bool fresh, Now now)
+{
+    spent += flashBytes(bytes.size()) + (fresh ? flashBytes(0) : 0);
+    ++counted.writes;
+    counted.bytesWritten += bytes.size();
+    writeAt = now.mono + pause();
+    writingFresh = fresh;
+    if (fresh) {
+        files.push_back({nextFile++, durableTo, 0});
+        fileClosed = false;
+    }
+    files.back().bytes += bytes.size();
+    port.writeOutbox(files.back().number, std::move(bytes), fresh);
+}
+
+void Outbox::writeBatch(Now now)
+{
+    writing = Writing::batch;
+    const bool fresh = fileClosed || files.back().bytes >= limits::outboxSegmentBytes;
+    std::string out;
+    if (fresh) {
+        appendOutboxHeader(out, {ownEpoch, durableTo + 1, spent, toMillis(now.wall)});
+    }
+    if (!entries.empty() && entries.front().event.lostTo != 0 && !entries.front().durable) {
+        appendOutboxItem(out, entries.front().event, {}, durableTo, spent);
+    }
+    std::uint64_t sequence = durableTo;
+    while (!waiting.empty() && out.size() + waiting.front().bytes <= limits::outboxBatchBytes) {
+        Entry& entry = entries.emplace_back(std::move(waiting.front()));
+        waiting.pop_front();
+        entry.event.epoch = ownEpoch;
+        entry.event.sequence = ++sequence;
+        appendOutboxItem(out, entry.event, entry.payload, durableTo, spent);
+    }
+    write(std::move(out), fresh, now);
+    files.back().last = sequence;
+}
+
+// All that is here, under new names. Nothing else is being written.
+void Outbox::writeEpoch(Now now)
+{
+    writing = Writing::epoch;
+    std::string out;
+    appendOutboxHeader(out, {renewTo, 1, spent, toMillis(now.wall)});
+    std::uint64_t sequence = 0;
+    for (const Entry& entry : entries) {
+        Event event = entry.event;
+        event.sequence = sequence + 1;
+        sequence += entry.end() - entry.event.sequence + 1;
+        event.lostTo = entry.event.lostTo != 0 ? sequence : 0;
+        appendOutboxItem(out, event, entry.payload, 0, spent);
+    }
+    write(std::move(out), true, now);
+    files.back().last = sequence;
+}
+
+void Outbox::onWritten(Result<void> result, Now now)
+{
+    const Writing was = std::exchange(writing, Writing::nothing);
+    if (!result) {
+        ++counted.failedWrites;
+        fileClosed = true;  // it may end in half a record
+        writeAt = now.mono + limits::outboxRetryPause;
+        if (writingFresh && !files.empty()) {
+            port.removeOutbox(files.back().number);
+            files.pop_back();
+        }
+    }
+    if (was == Writing::batch) {
+        batchWritten(result.ok(), result ? std::string() : result.error().message, now);
+    } else if (was == Writing::epoch && result) {
+        epochWritten();
+    }
+    dropOld(now);
+    startWrite(now);
+}
+
+void Outbox::batchWritten(bool done, const std::string& why, Now now)
+{
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> accepted;
+    std::vector<std::uint64_t> refused;
+    if (done) {
+        for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
+            if (entry->durable || std::exchange(entry->durable, true)) {
+                continue;
+            }
+            if (entry->event.lostTo == 0) {
+                accepted.emplace_back(entry->ticket, entry->event.sequence);
+                durableTo = entry->event.sequence;
+            }
+        }
+        counted.accepted += accepted.size();
+        removeFiles();
+    } else {
+        while (!entries.empty() && !entries.back().durable && entries.back().event.lostTo == 0) {
+            refused.push_back(entries.back().ticket);
+            remove(entries.back());
+            entries.pop_back();
+        }
+        std::reverse(refused.begin(), refused.end());
+        counted.notStored += refused.size();
+        if (!files.empty()) {
+            files.back().last = durableTo;
+        }
+    }
+    for (const auto& [ticket, sequence] : accepted) {
+        events.onAccepted(ticket, ownEpoch, sequence, now);
+    }
+    for (const std::uint64_t ticket : refused) {
+        events.onNotAccepted(ticket, {"not_stored", "it could not be written: " + why}, now);
+    }
+}
+
+void Outbox::epochWritten()
+{
+    ++counted.epochs;
+    ownEpoch = std::exchange(renewTo, 0);
+    std::uint64_t sequence = 0;
+    for (Entry& entry : entries) {
+        const std::uint64_t width = entry.end() - entry.event.sequence + 1;
+        entry.event.epoch = ownEpoch;
+        entry.event.sequence = sequence + 1;
+        sequence += width;
+        entry.event.lostTo = entry.event.lostTo != 0 ? sequence : 0;
+        entry.durable = true;
+    }
+    durableTo = sequence;
+    while (files.size() > 1) {
+        port.removeOutbox(files.front().number);
+        files.pop_front();
+    }
+}
+
+}  // namespace mesh::shoset
