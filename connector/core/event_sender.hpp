@@ -1,0 +1,76 @@
+#pragma once
+
+#include "shoset/core/link.hpp"
+#include "shoset/core/outbox.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mesh::connector {
+
+// What the sender asks of the connector around it. Never calls back from inside a call.
+class EventLinks {
+public:
+    virtual ~EventLinks() = default;
+    // False: it did not leave, and is tried again when the link says or hears something.
+    virtual bool sendEvent(shoset::LinkId link, const shoset::Event& event, std::string_view payload, Now now) = 0;
+};
+
+struct EventSenderCounters {
+    std::uint64_t sent = 0, resent = 0, impatient = 0;
+};
+
+// Tells every aggregator that knows events all that stands in the outbox, in order: when it has said what it has, from there on;
+// of what it has not confirmed at most limits::eventWindow events and eventWindowBytes. An aggregator that says twice that it
+// has the same while something is under way did not take it, so that it is sent again; so it is after limits::eventPatience
+// without a word. What a majority of all aggregators has is trimmed, also when they are not linked any more.
+class EventSender {
+public:
+    EventSender(shoset::Outbox& outbox, EventLinks& links);
+
+    // All that the connector knows, whether they are linked or not.
+    void setAggregators(const std::vector<std::string>& names);
+    // Of an aggregator that knows events.
+    void onLinkUp(shoset::LinkId link, const shoset::Address& aggregator);
+    void onLinkDown(shoset::LinkId link);
+    void onStored(shoset::LinkId link, const shoset::EventsStored& told, Now now);
+    // Sends what may be sent; after each of the above, and when the outbox has something new on disk.
+    void pump(Now now);
+    Instant nextDeadline() const;
+
+    const EventSenderCounters& counters() const { return count; }
+
+private:
+    struct Aggregator {
+        std::optional<shoset::LinkId> link;
+        bool heard = false;                      // since the link is up
+        std::optional<shoset::EventsStored> told;  // last, by whichever link
+        std::uint64_t sent = 0;                  // all of the outbox's epoch up to here was sent, or need not be
+        std::deque<std::pair<std::uint64_t, std::size_t>> underWay;  // sequences and bytes that it has not confirmed
+        std::size_t underWayBytes = 0;
+        std::uint64_t highest = 0;               // that was ever sent over this link
+        Instant heardAt{};                       // or when the first one that is under way was sent
+        Instant resentAt{Duration::min()};
+        Instant resendAt = never;
+    };
+    std::uint64_t confirmedBy(const Aggregator& aggregator) const;
+    void goBack(Aggregator& aggregator);
+    void confirm(Aggregator& aggregator, std::uint64_t sequence);
+    void followEpoch(Now now);
+    void trim();
+    void sendTo(Aggregator& aggregator, Now now);
+
+    shoset::Outbox& outbox;
+    EventLinks& links;
+    std::map<shoset::Address, Aggregator> aggregators;  // those that are known, and those that are linked
+    std::vector<shoset::Address> known;
+    std::uint64_t epoch = 0;  // that `sent` and `underWay` are of
+    EventSenderCounters count;
+};
+
+}  // namespace mesh::connector
