@@ -16,6 +16,8 @@ namespace {
 
 constexpr const char* defaultWorkerSocket = "/run/bmcmesh/worker.sock";
 constexpr std::size_t maxSocketPath = 107;  // of the kernel
+constexpr std::size_t leastOutboxBytes = 4 * limits::maxEventBytes;
+constexpr std::uint64_t leastDailyBytes = 1024 * 1024;
 
 std::string hostOf(const std::string& url)
 {
@@ -81,6 +83,32 @@ Result<WorkerRules::Grant> grantedTo(config::Section& entry)
     return grant;
 }
 
+std::vector<std::string> readTopics(config::Reader& reader, config::Section& entry, const std::string& key)
+{
+    std::vector<std::string> topics = entry.texts(key);
+    for (const std::string& topic : topics) {
+        if (!shoset::isTopicPattern(topic)) {
+            reader.complain(entry, "expected topics, or the like of sensor.*, for '" + key + "', not '" + topic + "'");
+        }
+    }
+    return topics;
+}
+
+void readOutbox(config::Reader& reader, config::Section outbox, Config& out)
+{
+    shoset::OutboxSettings& settings = out.settings.outbox;
+    settings.maxBytes = outbox.bytes("max_bytes", settings.maxBytes);
+    settings.dailyBytes = outbox.bytes("daily_writes", settings.dailyBytes);
+    settings.maxAge = outbox.duration("max_age", settings.maxAge);
+    if (settings.maxBytes < leastOutboxBytes || settings.maxBytes > limits::maxOutboxFileBytes) {
+        reader.complain(outbox, "expected " + std::to_string(leastOutboxBytes) + " to " + std::to_string(limits::maxOutboxFileBytes) +
+                                    " for 'max_bytes'");
+    }
+    if (settings.dailyBytes < leastDailyBytes) {
+        reader.complain(outbox, "expected at least " + std::to_string(leastDailyBytes) + " for 'daily_writes'");
+    }
+}
+
 void readWorkers(config::Reader& reader, config::Section workers, Config& out)
 {
     if (!workers.present()) {
@@ -98,8 +126,11 @@ void readWorkers(config::Reader& reader, config::Section workers, Config& out)
             continue;
         }
         grant->commands = entry.texts("commands");
-        if (grant->commands.empty()) {
-            reader.complain(entry, "expected 'commands': names, or the like of power.*");
+        grant->events = readTopics(reader, entry, "events");
+        grant->subscribe = readTopics(reader, entry, "subscribe");
+        if (grant->commands.empty() && grant->events.empty() && grant->subscribe.empty()) {
+            reader.complain(entry, "expected at least one of 'commands' (names, or the like of power.*), 'events' and 'subscribe' (topics, "
+                                   "or the like of sensor.*)");
         }
         grant->secrets = entry.texts("secrets");
         grants.push_back(std::move(*grant));
@@ -173,6 +204,7 @@ Result<Config> loadConfig(const std::string& path)
     const std::string passwordFile = readTarget(reader, root.section("target"), out);
     readWorkers(reader, root.section("workers"), out);
     readSecrets(reader, root.section("secrets"), out);
+    readOutbox(reader, root.section("outbox"), out);
     const std::string policyFile = root.section("policy").text("file", "");
     if (Result<void> fine = reader.finish(); !fine) {
         return fine.error();

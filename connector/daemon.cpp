@@ -56,6 +56,15 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, shoset::Context zmq, std::stri
                 core.onSaved(file, std::move(result), loop.now());
                 endTurn();
             }),
+      outbox(stateDirectory, config.name, worker, loop.context(),
+             [this](Result<void> result) {
+                 if (!result && !outboxFailing) {
+                     log::error("outbox_not_written", {{"reason", result.error().message}});
+                 }
+                 outboxFailing = !result;
+                 core.onOutboxWritten(std::move(result), loop.now());
+                 endTurn();
+             }),
       keys(config.keyFile, canChangeFilesBeside(config.keyFile), stateDirectory, config.name, worker, loop.context(),
            [this](Result<std::string> done) {
                if (!done) {
@@ -83,6 +92,9 @@ Result<void> Daemon::start()
         return loaded;
     }
     if (Result<void> loaded = loadState(); !loaded) {
+        return loaded;
+    }
+    if (Result<void> loaded = loadOutbox(); !loaded) {
         return loaded;
     }
     if (Result<void> ready = bmc.configure(); !ready) {
@@ -171,6 +183,57 @@ Result<void> Daemon::loadState()
                                                 {"instead", "those of the configuration"}});
     }
     return {};
+}
+
+// What is damaged is told to those who listen, as a gap; commands must not end with it.
+Result<void> Daemon::loadOutbox()
+{
+    const Result<std::vector<shoset::Outbox::Segment>> found = outbox.load();
+    if (!found) {
+        return found.error();
+    }
+    if (const Result<void> loaded = core.loadOutbox(*found, loop.now()); !loaded) {
+        log::error("outbox_damaged", {{"file", outbox.path(found->empty() ? 0 : found->front().number)},
+                                      {"lost", loaded.error().message}});
+    }
+    const shoset::Outbox& events = core.eventOutbox();
+    if (!found->empty()) {
+        log::info("outbox", {{"events", events.size()}, {"bytes", events.bytes()}, {"epoch", events.epoch()},
+                             {"last", events.last()}, {"torn_bytes", events.counters().tornBytes}});
+    }
+    return {};
+}
+
+void Daemon::writeOutbox(std::uint64_t segment, std::string bytes, bool fresh)
+{
+    outbox.writeOutbox(segment, std::move(bytes), fresh);
+}
+
+void Daemon::removeOutbox(std::uint64_t segment)
+{
+    outbox.removeOutbox(segment);
+}
+
+// Events that are refused, and now and then how it stands with those that wait.
+void Daemon::logEvents()
+{
+    const Now now = loop.now();
+    const shoset::Outbox& events = core.eventOutbox();
+    const shoset::OutboxCounters& seen = events.counters();
+    const std::uint64_t refused = seen.refusedFull + seen.refusedTopicFull + seen.refusedBudget + seen.notStored;
+    if (refused != lastRefused && now.mono >= refusalsLoggedAt + limits::refusalReportInterval) {
+        log::warning("events_refused", {{"full", seen.refusedFull}, {"topic_full", seen.refusedTopicFull},
+                                        {"write_budget", seen.refusedBudget}, {"not_stored", seen.notStored}});
+        lastRefused = refused;
+        refusalsLoggedAt = now.mono;
+    }
+    if (events.size() > 0 && now.mono >= outboxLoggedAt + limits::outboxReport) {
+        log::info("outbox", {{"events", events.size()}, {"bytes", events.bytes()}, {"oldest_s", toMillis(events.age(now)) / 1000},
+                             {"accepted", seen.accepted}, {"stored", seen.trimmed}, {"lost", seen.lostByAge + seen.lostByDamage},
+                             {"written_bytes", seen.bytesWritten}, {"syncs", seen.writes}, {"sent", core.eventSender().counters().sent},
+                             {"resent", core.eventSender().counters().resent}});
+        outboxLoggedAt = now.mono;
+    }
 }
 
 shoset::DialerHandlers Daemon::handlersOf(LinkId link)
@@ -287,6 +350,7 @@ void Daemon::flush()
         log::info("workers", {{"attached", attached}, {"ended", seen.gone}, {"refused", seen.refused}});
         lastAttached = attached;
     }
+    logEvents();
 }
 
 // Refused where others can read it.

@@ -4,6 +4,7 @@
 #include "connector/core/connector.hpp"
 #include "connector/journal_file.hpp"
 #include "connector/key_files.hpp"
+#include "connector/outbox_files.hpp"
 #include "connector/redfish/client.hpp"
 #include "connector/state_files.hpp"
 #include "connector/worker_socket.hpp"
@@ -42,6 +43,8 @@ public:
     void adoptKey() override;
     void dropKey() override;
     Code sendToWorker(WorkerId id, std::string word) override;
+    void writeOutbox(std::uint64_t segment, std::string bytes, bool fresh) override;
+    void removeOutbox(std::uint64_t segment) override;
 
     std::size_t linksUp() const { return core.linksUp(); }
 
@@ -53,9 +56,11 @@ private:
         std::unique_ptr<boost::asio::steady_timer> farewell;  // once it was hung up
     };
     Result<void> loadState();
+    Result<void> loadOutbox();
     Result<void> loadKeys();
     Result<std::string> loadSecretFile() const;
     void logSecrets();
+    void logEvents();
     Result<void> openWorkerSocket();
     shoset::DialerHandlers handlersOf(shoset::LinkId link);
     void disconnected(shoset::LinkId link);
@@ -72,6 +77,7 @@ private:
     shoset::Context context;
     JournalFile journal;
     StateFiles files;
+    OutboxFiles outbox;
     KeyFiles keys;
     std::unique_ptr<BmcTurn> bmcTurn;
     RedfishClient bmc;
@@ -85,6 +91,10 @@ private:
     std::size_t lastAttached = 0;
     std::string lastSealingKey;
     std::uint64_t lastSecretsTold = 0;
+    bool outboxFailing = false;
+    std::uint64_t lastRefused = 0;  // events
+    Instant refusalsLoggedAt{};
+    Instant outboxLoggedAt{};
     bool stopping = false;
     std::uint64_t framesDropped = 0;
 };

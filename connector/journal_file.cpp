@@ -1,5 +1,6 @@
 #include "connector/journal_file.hpp"
 
+#include "connector/append_file.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/host/files.hpp"
 
@@ -16,31 +17,6 @@ namespace {
 Error systemError(const std::string& path)
 {
     return {Code::ioError, path + ": " + std::strerror(errno)};
-}
-
-// All or nothing: what a failed write left behind is cut off, so that the next entry does not follow half a line.
-Result<void> appendAndSync(int descriptor, const std::string& path, std::string_view data)
-{
-    const off_t before = ::lseek(descriptor, 0, SEEK_END);
-    std::string_view rest = data;
-    while (!rest.empty()) {
-        const ssize_t written = ::write(descriptor, rest.data(), rest.size());
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            const Error error = systemError(path);
-            if (before >= 0 && ::ftruncate(descriptor, before) != 0) {
-                return Error{Code::ioError, error.message + "; and it could not be cut back"};
-            }
-            return error;
-        }
-        rest.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fdatasync(descriptor) != 0) {
-        return systemError(path);
-    }
-    return {};
 }
 
 }  // namespace

@@ -21,9 +21,10 @@ Connector::Connector(ConnectorSettings given, ConnectorPort& port, BmcPort& bmc,
     : settings(std::move(given)),
       self{settings.name, rng.next(),
            shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityAggregators | shoset::capabilityCalm |
-               shoset::capabilityOffers,
+               shoset::capabilityOffers | shoset::capabilityEvents,
            "bmcmesh"},
       shell(port), state(statePort), contacts(settings.aggregators),
+      emissions(outbox, port), outbox(settings.outbox, port, emissions), sender(outbox, *this), subscriptions(*this),
       secrets(settings.operators, statePort, *this, rng),
       workers(settings.workers, port, *this),
       executor(settings.policy, settings.ownHosts, bmc, journal, statePort, workers, *this, settings.assignment),
@@ -52,6 +53,7 @@ void Connector::settle(Now now)
 {
     judgeContacts(now);
     turnKeys(now);
+    pumpEvents(now);
 }
 
 // A shell may still have something to tell of a link that was hung up.
@@ -88,6 +90,9 @@ void Connector::onTimer(Now now)
     secrets.onTimer(now);
     executor.onTimer(now);
     watch.onTimer(now);
+    outbox.onTimer(now);
+    emissions.onTimer(now);
+    subscriptions.onTimer(now);
     announceAgain(now);
     settle(now);
 }
@@ -95,7 +100,8 @@ void Connector::onTimer(Now now)
 Instant Connector::nextDeadline() const
 {
     Instant next = std::min({executor.nextDeadline(), workers.nextDeadline(), secrets.nextDeadline(), watch.nextDeadline(), announceAgainAt,
-                             reserveDeadline(), offerAt, rotation.nextDeadline(), keysLookAt});
+                             reserveDeadline(), offerAt, rotation.nextDeadline(), keysLookAt, outbox.nextDeadline(),
+                             sender.nextDeadline(), emissions.nextDeadline(), subscriptions.nextDeadline()});
     for (const auto& [id, link] : links) {
         next = std::min(next, link->nextDeadline());
     }
@@ -142,6 +148,7 @@ void Connector::onLinkUp(LinkId up, Now now)
         }
     }
     secrets.onLinkUp(now);
+    eventsUp(up, now);
 }
 
 // What was under way on it may be lost: whoever it led to hears all again on the way that is left.
@@ -151,6 +158,7 @@ void Connector::onLinkDown(LinkId id, const std::string&, Now now)
     dialled.at(id).told.reset();
     announce(*links.at(id), watch.snapshot(), now);
     tellOffers(*links.at(id), now);
+    eventsDown(id, now);
 }
 
 void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
@@ -180,7 +188,7 @@ void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
         takeKeyStatus(id, *message, now);
     } else if (const auto* reply = std::get_if<shoset::Reply>(&message->content)) {
         secrets.onReply(message->id, *reply, record.body, message->destination, now);
-    } else {
+    } else if (!takeEventRecord(link, id, *message, record.body, now)) {
         ++count.notForUs;
     }
 }
@@ -225,6 +233,7 @@ void Connector::onRefreshed(std::uint64_t ticket, Now now)
 
 void Connector::onAnnounce(const shoset::Announce& changed, Now now)
 {
+    noteBmc(changed, now);
     announceToAll(changed, now);
 }
 

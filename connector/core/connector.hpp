@@ -1,12 +1,16 @@
 #pragma once
 
 #include "connector/core/contacts.hpp"
+#include "connector/core/emissions.hpp"
+#include "connector/core/event_sender.hpp"
 #include "connector/core/executor.hpp"
 #include "connector/core/key_rotation.hpp"
 #include "connector/core/member_watch.hpp"
 #include "connector/core/secrets.hpp"
+#include "connector/core/subscriptions.hpp"
 #include "connector/core/workers.hpp"
 #include "shoset/core/link.hpp"
+#include "shoset/core/outbox.hpp"
 
 #include <cstdint>
 #include <map>
@@ -25,15 +29,16 @@ struct ConnectorSettings {
     std::uint64_t assignment = 0;       // of the node that runs it for a BMC without an agent; 0: this is the BMC's agent
     WorkerRules workers = {};           // none: no worker may attach
     std::vector<std::string> operators = {};  // whose secrets are taken: their signing keys, raw; none: no secrets
+    shoset::OutboxSettings outbox = {};
 };
 
 struct ConnectorCounters {
     std::uint64_t malformed = 0, notForUs = 0, announceTooLong = 0, listsTaken = 0, listsOlder = 0, listsMalformed = 0,
-                  listsForeign = 0, listsNotSaved = 0, keysForeign = 0, keysOlder = 0, keyStepsFailed = 0;
+                  listsForeign = 0, listsNotSaved = 0, keysForeign = 0, keysOlder = 0, keyStepsFailed = 0, eventsForeign = 0;
 };
 
 // What the connector asks of its shell, beside its BMC and its files. Never calls back from inside a call.
-class ConnectorPort : public shoset::FramePort, public WorkerPort {
+class ConnectorPort : public shoset::FramePort, public WorkerPort, public shoset::OutboxPort {
 public:
     // Dials until hangUp. The connection is pinned to the address's key. `key`: our own to dial with, by its public half;
     // empty where loadKeys() was not called: the only one there is.
@@ -50,6 +55,10 @@ public:
 
     // Where there is a socket for workers.
     Code sendToWorker(WorkerId, std::string) override { return Code::notSent; }
+
+    // The outbox's files; ordered after loadOutbox() only.
+    void writeOutbox(std::uint64_t, std::string, bool) override {}
+    void removeOutbox(std::uint64_t) override {}
 };
 
 // The connector's logic: a link to every aggregator, the executor of commands, the watch of members. The shell gives it
@@ -59,7 +68,9 @@ class Connector final : public shoset::LinkEvents,
                         private ExecutorHost,
                         private WatchEvents,
                         private WorkerEvents,
-                        private SecretHost {
+                        private SecretHost,
+                        private EventLinks,
+                        private SubscriptionHost {
 public:
     Connector(ConnectorSettings settings, ConnectorPort& shell, BmcPort& bmc, JournalPort& journal, StatePort& state, Rng& rng);
     ~Connector() override;
@@ -69,6 +80,8 @@ public:
     // An error leaves the configured aggregators to be dialled.
     Result<void> loadAggregators(std::string_view content) { return contacts.load(content); }
     Result<void> loadSecrets(std::string_view content) { return secrets.load(content); }
+    // Without it there are no events. An error says what is damaged; the outbox goes on with what is left.
+    Result<void> loadOutbox(const std::vector<shoset::Outbox::Segment>& files, Now now);
     // What can be dialled with. Without it the key is for life.
     void loadKeys(const KeysOnDisk& keys);
     void start(Now now);
@@ -79,6 +92,7 @@ public:
     void onPersisted(std::uint64_t token, Result<void> result, Now now) { executor.onPersisted(token, std::move(result), now); }
     void onSaved(StateFile file, Result<void> result, Now now);
     void onKeyStep(const Result<std::string>& done, Now now);
+    void onOutboxWritten(Result<void> result, Now now);
     // The handshake failed, maybe because the key is dead, or not known there yet.
     void onRefused(shoset::LinkId link, Now now);
     void onWorkerMessage(WorkerId id, const LocalPeer& peer, std::string_view frame, Now now);
@@ -99,6 +113,10 @@ public:
     const Secrets& namedSecrets() const { return secrets; }
     const ExecutorCounters& executorCounters() const { return executor.counters(); }
     const ConnectorCounters& counters() const { return count; }
+    const shoset::Outbox& eventOutbox() const { return outbox; }
+    const EventSender& eventSender() const { return sender; }
+    const Emissions& workerEmissions() const { return emissions; }
+    const Subscriptions& workerSubscriptions() const { return subscriptions; }
 
     void onHead(BmcExchange id, ResponseHead head, bool bodyFollows, Now now) override;
     void onBody(BmcExchange id, std::string_view piece, bool last, Now now) override;
@@ -120,8 +138,19 @@ private:
     void onOffersChanged(Now now) override;
     void onSecretAsked(WorkerId id, WorkerSecretAsk ask, Now now) override { secrets.get(id, std::move(ask), now); }
     bool askAggregator(const MessageId& id, std::string_view command, const std::string& payload, Now now) override;
-    void tellWorker(WorkerId id, std::string word) override { shell.sendToWorker(id, std::move(word)); }
+    void answerWorker(WorkerId id, std::string word) override { shell.sendToWorker(id, std::move(word)); }
     void onSealingKey(Now now) override;
+    void onWorkerEmit(WorkerId worker, WorkerEmit word, Now now) override;
+    void onWorkerSubscribe(WorkerId worker, WorkerSubscribe word, Now now) override { subscriptions.add(worker, std::move(word), now); }
+    void onWorkerUnsubscribe(WorkerId worker, const WorkerUnsubscribe& word, Now now) override
+    {
+        subscriptions.remove(worker, word.subscription, now);
+    }
+    void onWorkerTaken(WorkerId worker, const WorkerTaken& word, Now now) override { subscriptions.onTaken(worker, word, now); }
+    void onWorkerEnded(WorkerId worker, Now now) override;
+    bool sendEvent(shoset::LinkId link, const shoset::Event& event, std::string_view payload, Now now) override;
+    bool tellAggregator(shoset::LinkId link, shoset::Content content, Now now) override;
+    Code tellWorker(WorkerId worker, std::string word) override;
 
     // Whom a link is to, and our key on it.
     struct Contact {
@@ -151,6 +180,12 @@ private:
     void announce(const shoset::Link& destination, const shoset::Announce& said, Now now);
     void announceAgain(Now now);
     void tellOffers(const shoset::Link& destination, Now now);
+    void pumpEvents(Now now);
+    void eventsUp(shoset::LinkId link, Now now);
+    void eventsDown(shoset::LinkId link, Now now);
+    void noteAggregators();
+    void noteBmc(const shoset::Announce& said, Now now);
+    bool takeEventRecord(const shoset::Link& link, shoset::LinkId id, const shoset::Message& message, std::string_view body, Now now);
     void sendAnnounce(shoset::Link& link, const shoset::Address& to, const shoset::Announce& announce, Now now);
 
     const ConnectorSettings settings;
@@ -173,6 +208,13 @@ private:
     bool nextProved = false;  // some aggregator has taken the next key
     Instant offerAt = never;
     Instant keysLookAt = never;  // the keys of the links have to be judged again
+
+    Emissions emissions;
+    shoset::Outbox outbox;
+    bool outboxLoaded = false;
+    EventSender sender;
+    Subscriptions subscriptions;
+    bool bmcReachable = true;  // as it was told last in an event
 
     Secrets secrets;
     Workers workers;

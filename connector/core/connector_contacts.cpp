@@ -91,6 +91,7 @@ void Connector::judgeContacts(Now now)
 
 void Connector::dialContacts(Now now)
 {
+    noteAggregators();
     const std::vector<AggregatorAddress> wanted = contacts.toDial(reserve);
     for (const AggregatorAddress& address : wanted) {
         const bool isDialled =
@@ -124,6 +125,7 @@ void Connector::dial(const AggregatorAddress& address, const std::string& key, N
 void Connector::hangUp(LinkId id, const std::string& reason, Now now)
 {
     links.at(id)->bye(reason, now);
+    eventsDown(id, now);
     links.erase(id);
     dialled.erase(id);
     shell.hangUp(id);

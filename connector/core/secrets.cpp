@@ -205,7 +205,7 @@ void Secrets::fail(const Ask& ask, const Error& error, Now now)
 {
     if (ask.purpose == Purpose::forWorker) {
         ++count.failed;
-        return host.tellWorker(ask.worker, noSecretWord(ask.question, error));
+        return host.answerWorker(ask.worker, noSecretWord(ask.question, error));
     }
     left = true;
     ask.purpose == Purpose::list ? endResealing(now) : resealNext(now);
@@ -231,7 +231,7 @@ void Secrets::openFor(const Ask& ask, std::string_view text, std::string_view se
 {
     const auto refuse = [&](const Error& why) {
         ++count.failed;
-        host.tellWorker(ask.worker, noSecretWord(ask.question, why));
+        host.answerWorker(ask.worker, noSecretWord(ask.question, why));
     };
     const Result<sealing::Envelope> envelope = sealing::parseEnvelope(text);
     if (!envelope) {
@@ -248,7 +248,7 @@ void Secrets::openFor(const Ask& ask, std::string_view text, std::string_view se
     }
     ++count.given;
     std::string encoded = sealing::toBase64(value->view());
-    host.tellWorker(ask.worker, secretWord(ask.question, envelope->version, encoded));
+    host.answerWorker(ask.worker, secretWord(ask.question, envelope->version, encoded));
     sealing::wipe(encoded);
 }
 

@@ -25,7 +25,7 @@ public:
     virtual ~SecretHost() = default;
     // Asks an aggregator that is linked and knows what is asked; its reply comes to Secrets::onReply(). False: there is none.
     virtual bool askAggregator(const MessageId& id, std::string_view command, const std::string& payload, Now now) = 0;
-    virtual void tellWorker(WorkerId id, std::string word) = 0;
+    virtual void answerWorker(WorkerId id, std::string word) = 0;
     // announcedKey() is another one.
     virtual void onSealingKey(Now now) = 0;
 };

@@ -1,5 +1,6 @@
 #include "connector/core/worker_messages.hpp"
 
+#include "connector/core/worker_event_parsing.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/core/json_text.hpp"
 
@@ -85,8 +86,8 @@ Result<WorkerMessage> registerFrom(const json& document)
     }
     out.version = *version;
     const json commands = document.value("commands", json());
-    if (!commands.is_array() || commands.empty() || commands.size() > limits::maxWorkerCommands) {
-        return wordError("expected 1 to " + std::to_string(limits::maxWorkerCommands) + " 'commands'");
+    if (!commands.is_array() || commands.size() > limits::maxWorkerCommands) {
+        return wordError("expected at most " + std::to_string(limits::maxWorkerCommands) + " 'commands'");
     }
     for (const json& entry : commands) {
         Result<WorkerRegister::Command> command = servedFrom(entry);
@@ -161,6 +162,29 @@ std::string wordWithReason(const char* word, std::string_view reason)
     return written({{"message", word}, {"reason", reason}});
 }
 
+template <class Word>
+Result<WorkerMessage> asMessage(Result<Word> word)
+{
+    return word ? Result<WorkerMessage>(WorkerMessage(std::move(*word))) : Result<WorkerMessage>(word.error());
+}
+
+Result<WorkerMessage> parseEventWord(const std::string& word, const json& document)
+{
+    if (word == "event") {
+        return asMessage(parseEmit(document));
+    }
+    if (word == "subscribe") {
+        return asMessage(parseSubscribe(document));
+    }
+    if (word == "unsubscribe") {
+        return asMessage(parseUnsubscribe(document));
+    }
+    if (word == "taken") {
+        return asMessage(parseTaken(document));
+    }
+    return wordError("expected a 'message' of register, reply, event, subscribe, taken, unsubscribe, secret, ping, drain or bye");
+}
+
 }  // namespace
 
 std::string versionText(const WorkerVersion& version)
@@ -197,7 +221,7 @@ Result<WorkerMessage> parseWorkerMessage(std::string_view frame)
     if (word == "secret") {
         return secretAskFrom(document);
     }
-    return wordError("expected a 'message' of register, reply, ping, drain, secret or bye");
+    return parseEventWord(word, document);
 }
 
 // The payload is JSON that was checked before, and stands in it as it is.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "connector/core/worker_event_words.hpp"
 #include "shoset/base/ids.hpp"
 #include "shoset/base/result.hpp"
 #include "shoset/base/time.hpp"
@@ -32,7 +33,7 @@ struct WorkerRegister {
     std::string worker;  // its name: of those of one name a newer version takes the older one's place
     std::string type;    // connector type
     WorkerVersion version;
-    std::vector<Command> commands;
+    std::vector<Command> commands;  // none: it emits events, or listens
 };
 
 struct WorkerReply {
@@ -56,7 +57,8 @@ struct WorkerSecretAsk {
     std::string name;
 };
 
-using WorkerMessage = std::variant<WorkerRegister, WorkerReply, WorkerPing, WorkerDrain, WorkerBye, WorkerSecretAsk>;
+using WorkerMessage = std::variant<WorkerRegister, WorkerReply, WorkerPing, WorkerDrain, WorkerBye, WorkerSecretAsk, WorkerEmit,
+                                   WorkerSubscribe, WorkerUnsubscribe, WorkerTaken>;
 
 // Code::invalidArgument with a sentence for who writes the worker. Names and numbers are checked, whether it may serve the
 // commands is not. A reply whose texts are too long is cut, one whose payload is too large is a FAIL: it was executed.

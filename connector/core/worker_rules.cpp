@@ -1,5 +1,7 @@
 #include "connector/core/worker_rules.hpp"
 
+#include "shoset/core/message.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -48,6 +50,11 @@ bool isReservedCommand(std::string_view name)
     return name == "redfish" || name == "mesh" || name.starts_with("redfish.") || name.starts_with("mesh.");
 }
 
+bool isReservedTopic(std::string_view topic)
+{
+    return isReservedCommand(topic);
+}
+
 bool WorkerRules::mayAttach(const LocalPeer& peer) const
 {
     return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) { return concerns(grant, peer); });
@@ -68,6 +75,26 @@ bool WorkerRules::anyNames(const LocalPeer& peer, std::vector<std::string> Grant
     return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
         return concerns(grant, peer) && std::any_of((grant.*patterns).begin(), (grant.*patterns).end(),
                                                     [&](const std::string& each) { return matchesCommand(each, name); });
+    });
+}
+
+bool WorkerRules::mayEmit(const LocalPeer& peer, std::string_view topic) const
+{
+    return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
+        return concerns(grant, peer) && std::any_of(grant.events.begin(), grant.events.end(), [&](const std::string& each) {
+                   return shoset::topicMatches(each, topic);
+               });
+    });
+}
+
+// What begins as all that the wanted pattern covers does is granted whole: the granted one covers a pattern as it covers a topic.
+bool WorkerRules::maySubscribe(const LocalPeer& peer, std::string_view pattern) const
+{
+    const auto covers = [pattern](std::string_view granted) {
+        return granted == pattern || (granted.ends_with('*') && pattern.starts_with(granted.substr(0, granted.size() - 1)));
+    };
+    return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
+        return concerns(grant, peer) && std::any_of(grant.subscribe.begin(), grant.subscribe.end(), covers);
     });
 }
 

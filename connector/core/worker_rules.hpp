@@ -25,7 +25,11 @@ bool matchesCommand(std::string_view pattern, std::string_view name);
 // Of the mesh itself and of the built-in worker: "redfish.…" and "mesh.…".
 bool isReservedCommand(std::string_view name);
 
-// Which users may serve which commands as workers, and may have which secrets. Without a grant nobody may attach.
+// Of the mesh itself: topics that no worker emits.
+bool isReservedTopic(std::string_view topic);
+
+// Which users may serve which commands as workers, may have which secrets, and emit or hear which events. Without a grant nobody may
+// attach.
 class WorkerRules {
 public:
     struct Grant {
@@ -33,6 +37,8 @@ public:
         std::optional<std::uint32_t> gid;  // of the process; the members of a group beyond that are in `uids`
         std::vector<std::string> commands;
         std::vector<std::string> secrets = {};  // patterns as of commands
+        std::vector<std::string> events = {};     // patterns of topics that they may emit
+        std::vector<std::string> subscribe = {};  // and listen to
     };
     WorkerRules() = default;
     explicit WorkerRules(std::vector<Grant> given) : grants(std::move(given)) {}
@@ -41,6 +47,9 @@ public:
     bool mayServe(const LocalPeer& peer, std::string_view command) const;
     // The named secret in the clear, if the connector has it.
     bool mayHave(const LocalPeer& peer, std::string_view secret) const;
+    bool mayEmit(const LocalPeer& peer, std::string_view topic) const;
+    // All that the pattern covers.
+    bool maySubscribe(const LocalPeer& peer, std::string_view pattern) const;
 
 private:
     bool anyNames(const LocalPeer& peer, std::vector<std::string> Grant::*patterns, std::string_view name) const;

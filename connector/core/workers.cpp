@@ -62,6 +62,14 @@ void Workers::onMessage(WorkerId id, const LocalPeer& peer, std::string_view fra
         drain(id, now);
     } else if (auto* ask = std::get_if<WorkerSecretAsk>(&*message)) {
         takeSecretAsk(id, std::move(*ask), now);
+    } else if (auto* emit = std::get_if<WorkerEmit>(&*message)) {
+        takeEmit(id, peer, std::move(*emit), now);
+    } else if (auto* subscribe = std::get_if<WorkerSubscribe>(&*message)) {
+        takeSubscribe(id, peer, std::move(*subscribe), now);
+    } else if (const auto* unsubscribe = std::get_if<WorkerUnsubscribe>(&*message)) {
+        events.onWorkerUnsubscribe(id, *unsubscribe, now);
+    } else if (const auto* taken = std::get_if<WorkerTaken>(&*message)) {
+        events.onWorkerTaken(id, *taken, now);
     } else if (const auto* bye = std::get_if<WorkerBye>(&*message)) {
         lose(id, "it left" + (bye->reason.empty() ? "" : ": " + bye->reason), now);
     } else {
@@ -142,7 +150,9 @@ Result<void> Workers::fitsBesideOthers(const Worker& fresh) const
         alone.commands.push_back({name, served.digest});
     }
     std::vector<shoset::Offer> all = offers();
-    all.push_back(std::move(alone));
+    if (!alone.commands.empty()) {
+        all.push_back(std::move(alone));
+    }
     std::size_t commands = 0;  // counted as if nobody offered the same
     for (const shoset::Offer& offer : all) {
         commands += offer.commands.size();
@@ -195,12 +205,13 @@ void Workers::drain(WorkerId id, Now now)
     }
 }
 
-void Workers::endIfDrained(WorkerId id, Now)
+void Workers::endIfDrained(WorkerId id, Now now)
 {
     const auto found = workers.find(id);
     if (found != workers.end() && found->second.draining && found->second.running == 0) {
         port.sendToWorker(id, drainedWord());
         workers.erase(found);
+        events.onWorkerEnded(id, now);
     }
 }
 
@@ -245,6 +256,7 @@ void Workers::lose(WorkerId id, const std::string& how, Now now)
     const bool wasOffered = !found->second.draining;
     workers.erase(found);
     ++count.gone;
+    events.onWorkerEnded(id, now);
     std::vector<MessageId> lost;
     std::erase_if(tasks, [&](const auto& task) {
         if (task.second == id) {
@@ -358,6 +370,44 @@ Result<void> Workers::give(const shoset::Command& command, WorkerTask task, cons
         lose(id, "it ended", now);
     }
     return Error{Code::notSent, whyNobody(command).message};
+}
+
+void Workers::takeEmit(WorkerId id, const LocalPeer& peer, WorkerEmit word, Now now)
+{
+    const auto refuseIt = [&](const char* code, const std::string& reason) {
+        ++count.eventsRefused;
+        port.sendToWorker(id, notAcceptedWord(word.ref, code, reason));
+    };
+    if (!shoset::isTopic(word.topic) || !shoset::isTopic(word.name)) {
+        return refuseIt("invalid", "expected 'topic' and 'name' of letters, digits, '.', '_' and '-', at most " +
+                                       std::to_string(limits::maxTopicBytes));
+    }
+    if (word.payload.size() > limits::maxEventBytes || shoset::nestingOfJson(word.payload) > limits::maxPayloadDepth) {
+        return refuseIt("too_large", "expected a payload of at most " + std::to_string(limits::maxEventBytes) + " bytes and " +
+                                         std::to_string(limits::maxPayloadDepth) + " lists and objects inside each other");
+    }
+    if (isReservedTopic(word.topic)) {
+        return refuseIt("not_allowed", word.topic + ": topics that begin with redfish. and mesh. are reserved");
+    }
+    if (!rules.mayEmit(peer, word.topic)) {
+        return refuseIt("not_allowed", "the connector's configuration (workers.allow, events) does not let user id " +
+                                           std::to_string(peer.uid) + " emit " + word.topic);
+    }
+    events.onWorkerEmit(id, std::move(word), now);
+}
+
+void Workers::takeSubscribe(WorkerId id, const LocalPeer& peer, WorkerSubscribe word, Now now)
+{
+    for (const std::string& topic : word.topics) {
+        if (!rules.maySubscribe(peer, topic)) {
+            ++count.subscriptionsRefused;
+            port.sendToWorker(id, notSubscribedWord(word.subscription, "not_allowed",
+                                                    "the connector's configuration (workers.allow, subscribe) does not let user id " +
+                                                        std::to_string(peer.uid) + " listen to " + topic));
+            return;
+        }
+    }
+    events.onWorkerSubscribe(id, std::move(word), now);
 }
 
 void Workers::bye(const std::string& reason)

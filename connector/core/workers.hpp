@@ -39,11 +39,20 @@ public:
     virtual void onOffersChanged(Now now) = 0;
     // A worker that may have it asks for a secret.
     virtual void onSecretAsked(WorkerId, WorkerSecretAsk, Now) {}
+
+    // Of what it may emit; to be answered with acceptedWord() or notAcceptedWord().
+    virtual void onWorkerEmit(WorkerId, WorkerEmit, Now) {}
+    // To what it may listen to.
+    virtual void onWorkerSubscribe(WorkerId, WorkerSubscribe, Now) {}
+    virtual void onWorkerUnsubscribe(WorkerId, const WorkerUnsubscribe&, Now) {}
+    virtual void onWorkerTaken(WorkerId, const WorkerTaken&, Now) {}
+    // It listens no more.
+    virtual void onWorkerEnded(WorkerId, Now) {}
 };
 
 struct WorkerCounters {
     std::uint64_t registered = 0, refused = 0, malformed = 0, gone = 0, silent = 0, drained = 0, given = 0, lateReplies = 0,
-                  strangers = 0, notDelivered = 0, secretsDenied = 0;
+                  strangers = 0, notDelivered = 0, secretsDenied = 0, eventsRefused = 0, subscriptionsRefused = 0;
 };
 
 // The workers that are attached to this connector: who may serve what, which one gets a command, and what becomes of the
@@ -104,6 +113,8 @@ private:
     Result<void> fitsBesideOthers(const Worker& fresh) const;
     void takeReply(WorkerId id, WorkerReply reply, Now now);
     void takeSecretAsk(WorkerId id, WorkerSecretAsk ask, Now now);
+    void takeEmit(WorkerId id, const LocalPeer& peer, WorkerEmit word, Now now);
+    void takeSubscribe(WorkerId id, const LocalPeer& peer, WorkerSubscribe word, Now now);
     void drainPredecessors(WorkerId successor, Now now);
     void drain(WorkerId id, Now now);
     void endIfDrained(WorkerId id, Now now);

@@ -133,16 +133,18 @@ constexpr std::size_t maxOutboxFileBytes = 128 * 1024 * 1024;  // of one file, w
 constexpr std::size_t flashPageBytes = 4096;             // in which writes are counted
 constexpr Duration outboxPause = 20ms;                   // between the beginnings of two syncs
 constexpr Duration outboxSlowPauseMax = 10s;             // the same, at most, when three quarters of the daily bytes are written
+constexpr Duration outboxReport = 60s;                   // between two lines in the log about what waits in it
 constexpr Duration outboxRetryPause = 1s;                // after a write that failed
 constexpr std::size_t eventWindow = 512;                 // events sent to one aggregator that it has not confirmed
 constexpr std::size_t eventWindowBytes = 256 * 1024;     // and their bytes
 constexpr Duration eventResendPause = 500ms;             // between two times that events are sent again from the same place
 constexpr Duration eventPatience = 10s;                  // without a confirmation, before they are
 
-// What its workers subscribe to.
+// What its workers emit and subscribe to.
 constexpr std::size_t maxWorkerSubscriptions = 16;       // of all workers of one connector
 constexpr std::size_t subscriptionWindow = 64;           // events that its worker has not taken, of one of them
-constexpr Duration subscriptionRetry = 100ms;            // after a worker's socket was full
+constexpr std::size_t maxUnansweredEvents = 256;         // that one worker has emitted
+constexpr Duration workerRetry = 100ms;                  // after a worker's socket was full
 
 // Workers: processes beside a connector that execute commands, and what they are asked and answer.
 constexpr std::size_t maxWorkers = 16;                   // attached to one connector, also those that only end their commands

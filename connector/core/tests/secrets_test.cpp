@@ -36,7 +36,7 @@ struct SecretsTest : testing::Test, SecretHost {
         }
         return linked;
     }
-    void tellWorker(WorkerId id, std::string word) override
+    void answerWorker(WorkerId id, std::string word) override
     {
         EXPECT_EQ(id, 1U);
         told.push_back(json::parse(word));
