@@ -4,14 +4,22 @@
 #include "cluster/history/core/query.hpp"
 #include "cluster/history/core/retention.hpp"
 
+#include <optional>
+#include <utility>
 #include <vector>
 
 // The events' rows, within a transaction of the caller's where they write. All throw as Connection says.
 namespace mesh::history {
 
-// One that is there already stays as it is.
-void insertEvents(soci::session& sql, const std::vector<EventRecord>& events);
+// So that nodes which share a server store one after the other, until the transaction ends: ids become visible in their order.
+void lockEvents(Connection& connection);
+// One that is there already stays as it is. Moves the heads of their connectors.
+void insertEvents(soci::session& sql, const std::vector<EventRecord>& events, WallTime now);
 EventPage readEvents(soci::session& sql, const EventQuery& query);
+SourcePage readSource(soci::session& sql, const SourceQuery& query);
+// Of one connector (tenant, name), or of all.
+std::vector<EventHead> readHeads(soci::session& sql, const std::optional<std::pair<std::string, std::string>>& connector);
+std::vector<EventTotal> readTotals(soci::session& sql);
 // Of each tenant the oldest, by age and by its share of the size. How many went.
 std::uint64_t pruneEvents(soci::session& sql, const RetentionPolicy& policy, WallTime now);
 

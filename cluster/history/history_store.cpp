@@ -120,11 +120,12 @@ Result<std::vector<StoredAudit>> HistoryStore::append(const std::vector<AuditRec
     });
 }
 
-Result<void> HistoryStore::append(const std::vector<EventRecord>& events)
+Result<void> HistoryStore::append(const std::vector<EventRecord>& events, WallTime now)
 {
-    const Result<bool> done = run([this, &events] {
+    const Result<bool> done = run([this, &events, now] {
         Transaction transaction(database->connection);
-        insertEvents(database->sql(), events);
+        lockEvents(database->connection);
+        insertEvents(database->sql(), events, now);
         transaction.commit();
         return true;
     });
@@ -139,6 +140,21 @@ Result<AuditPage> HistoryStore::audit(const AuditQuery& query)
 Result<EventPage> HistoryStore::events(const EventQuery& query)
 {
     return run([this, &query] { return readEvents(database->sql(), query); });
+}
+
+Result<SourcePage> HistoryStore::eventsOf(const SourceQuery& query)
+{
+    return run([this, &query] { return readSource(database->sql(), query); });
+}
+
+Result<std::vector<EventHead>> HistoryStore::eventHeads(const std::optional<std::pair<std::string, std::string>>& connector)
+{
+    return run([this, &connector] { return readHeads(database->sql(), connector); });
+}
+
+Result<std::vector<EventTotal>> HistoryStore::eventTotals()
+{
+    return run([this] { return readTotals(database->sql()); });
 }
 
 Result<std::uint64_t> HistoryStore::pruneAudit(const std::string& node, const RetentionPolicy& policy, WallTime now)

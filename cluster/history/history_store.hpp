@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,10 +32,15 @@ public:
     // All in one transaction, on disk when it returns; in the order given they become the next of their chains. Only one
     // process may append for a node.
     Result<std::vector<StoredAudit>> append(const std::vector<AuditRecord>& records);
-    // Those that are there already are left out.
-    Result<void> append(const std::vector<EventRecord>& events);
+    // Those that are there already are left out. Also these in one transaction, on disk when it returns; `now`: when that is,
+    // which retention goes by. Of each connector they are to come in order.
+    Result<void> append(const std::vector<EventRecord>& events, WallTime now);
     Result<AuditPage> audit(const AuditQuery& query);
     Result<EventPage> events(const EventQuery& query);
+    Result<SourcePage> eventsOf(const SourceQuery& query);
+    // Of one connector (tenant, name), or of all that there ever were.
+    Result<std::vector<EventHead>> eventHeads(const std::optional<std::pair<std::string, std::string>>& connector = {});
+    Result<std::vector<EventTotal>> eventTotals();
     // Of the chains of this node; how many records went. Writes nothing where nothing is too much.
     Result<std::uint64_t> pruneAudit(const std::string& node, const RetentionPolicy& policy, WallTime now);
     Result<std::uint64_t> pruneEvents(const RetentionPolicy& policy, WallTime now);

@@ -32,6 +32,18 @@ const std::vector<std::vector<std::string>>& migrations()
             "unique (tenant, connector, epoch, sequence))",
             "create index mesh_event_time on mesh_event (time_us)",
         },
+        {
+            "alter table mesh_event add column lost_to bigint not null default 0",
+            "alter table mesh_event add column stored_us bigint not null default 0",
+            "update mesh_event set stored_us = time_us",
+            "drop index mesh_event_time",
+            "create index mesh_event_stored on mesh_event (stored_us)",
+            "create table mesh_event_source (tenant text not null, connector text not null, epoch bigint not null, "
+            "sequence bigint not null, primary key (tenant, connector))",
+            "insert into mesh_event_source (tenant, connector, epoch, sequence) select tenant, connector, epoch, max(sequence) "
+            "from mesh_event e where epoch = (select max(epoch) from mesh_event o where o.tenant = e.tenant and "
+            "o.connector = e.connector) group by tenant, connector, epoch",
+        },
     };
     return all;
 }

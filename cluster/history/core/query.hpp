@@ -24,22 +24,41 @@ struct AuditPage {
     std::vector<Chain> chains;  // of the first page: as they are before its records are read
 };
 
+// Events in the order in which they were stored, of any connector.
 struct EventQuery {
     std::optional<std::string> tenant;
     std::string connector;  // empty: all
-    std::string topic;      // empty: all
-    WallTime since{};
+    std::string topic;      // one, or with "*" at the end what begins so; empty: all. What was lost is in any of them
+    WallTime since{};       // by the clock of who stored them
     WallTime until = WallTime::max();
     std::uint64_t after = 0;
+    bool fromEnd = false;  // none of those that are stored now: for the place to go on from
     std::size_t limit = 100;
+    std::size_t maxBytes = 1024 * 1024;  // of their payloads together; one comes in any case
 };
 
 struct StoredEvent {
     std::uint64_t id = 0;
     EventRecord record;
+    WallTime stored{};  // when, by the clock of who stored it
 };
 struct EventPage {
     std::vector<StoredEvent> records;
+    bool more = false;
+    std::uint64_t end = 0;  // the next page's `after`
+};
+
+// Events of one connector in the order of their sequence, after a place in it.
+struct SourceQuery {
+    std::string tenant;
+    std::string connector;
+    std::uint64_t epoch = 0;
+    std::uint64_t sequence = 0;
+    std::size_t limit = 100;
+    std::size_t maxBytes = 1024 * 1024;
+};
+struct SourcePage {
+    std::vector<EventRecord> records;  // the first may be a loss that began before the place
     bool more = false;
 };
 

@@ -35,7 +35,25 @@ struct EventRecord {
     std::string topic;
     std::string name;
     std::string payload;  // any bytes
+    std::uint64_t lostTo = 0;    // not 0: no event; those from `sequence` to this one were lost, and only that is known
     bool operator==(const EventRecord&) const = default;
+};
+
+// The last of a connector's events that is stored, or was: retention does not move it.
+struct EventHead {
+    std::string tenant;
+    std::string connector;
+    std::uint64_t epoch = 0;
+    std::uint64_t sequence = 0;
+    bool operator==(const EventHead&) const = default;
+};
+
+// What one tenant has stored.
+struct EventTotal {
+    std::string tenant;
+    std::uint64_t events = 0;
+    std::uint64_t bytes = 0;  // as storedBytes() counts
+    bool operator==(const EventTotal&) const = default;
 };
 
 const char* phaseName(Phase phase);

@@ -1,14 +1,15 @@
 #include "cluster/history/history_store.hpp"
 
-#include "cluster/history/connection.hpp"
 #include "cluster/history/core/chain.hpp"
 #include "cluster/history/core/database_url.hpp"
-#include "cluster/history/tests/postgres_server.hpp"
+#include "cluster/history/schema.hpp"
+#include "cluster/history/tests/history_databases.hpp"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace mesh::history {
 
@@ -21,11 +22,6 @@ AuditRecord deed(int minute, const std::string& tenant = "acme", const std::stri
 {
     return {start + std::chrono::minutes(minute), tenant, "admin", "10.0.0.9:4711", node, "POST", uri, std::string(32, 'a'),
             Phase::result, 204};
-}
-
-EventRecord happening(std::uint64_t sequence, const std::string& payload = "{}")
-{
-    return {start, "acme", "sled07", 3, sequence, "power", "off", payload};
 }
 
 // What there is, in pages of two, checked against its chains.
@@ -56,37 +52,8 @@ std::string verify(HistoryStore& store)
 
 }  // namespace
 
-// The same over a file and over a server.
-class History : public testing::TestWithParam<const char*> {
+class History : public HistoryDatabases {
 protected:
-    static void SetUpTestSuite() { server = new PostgresServer; }
-    static void TearDownTestSuite()
-    {
-        delete server;
-        server = nullptr;
-    }
-    void SetUp() override
-    {
-        if (isServer()) {
-            ASSERT_EQ(server->problem(), "");
-            url = server->create("t" + std::to_string(++databases));
-        } else {
-            std::string pattern = testing::TempDir() + "mesh-history-XXXXXX";
-            ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-            directory = pattern;
-            url = "sqlite:" + directory + "/history.db";
-        }
-        store = std::make_unique<HistoryStore>(url);
-    }
-    void TearDown() override
-    {
-        store.reset();
-        if (!directory.empty()) {
-            std::filesystem::remove_all(directory);
-        }
-    }
-    static bool isServer() { return std::string_view(GetParam()) == "postgresql"; }
-    void tamper(const std::string& statement) { *connect(url)->session << statement; }
     std::vector<AuditRecord> all(AuditQuery query = {})
     {
         std::vector<AuditRecord> out;
@@ -97,12 +64,6 @@ protected:
         }
         return out;
     }
-
-    inline static PostgresServer* server = nullptr;
-    inline static int databases = 0;
-    std::string directory;
-    std::string url;
-    std::unique_ptr<HistoryStore> store;
 };
 
 INSTANTIATE_TEST_SUITE_P(Databases, History, testing::Values("sqlite", "postgresql"),
@@ -277,54 +238,6 @@ TEST_P(History, ABusyTenantDoesNotPushOutAQuietOne)
     EXPECT_EQ(*store->pruneAudit("agg-a", {Duration::zero(), most}, start), 0U);
 }
 
-TEST_P(History, AnEventIsStoredOnceWithAnyBytes)
-{
-    const std::string bytes("\0\xff\n\xc3", 4);
-    const std::vector<EventRecord> events{happening(1), happening(2, bytes), happening(3, "J\xc3\xb6rg")};
-    ASSERT_TRUE(store->append(events));
-    const auto again = store->append({happening(2, "other"), happening(4)});
-    ASSERT_TRUE(again) << again.error().message;
-    EventQuery query;
-    query.limit = 3;
-    const auto first = store->events(query);
-    ASSERT_TRUE(first) << first.error().message;
-    EXPECT_TRUE(first->more);
-    std::vector<EventRecord> found;
-    for (const StoredEvent& stored : first->records) {
-        found.push_back(stored.record);
-        query.after = stored.id;
-    }
-    EXPECT_EQ(found, events);
-    const auto second = store->events(query);
-    ASSERT_TRUE(second);
-    ASSERT_EQ(second->records.size(), 1U);
-    EXPECT_EQ(second->records[0].record, happening(4));
-    query = {};
-    query.topic = "thermal";
-    EXPECT_TRUE(store->events(query)->records.empty());
-    query.topic = "power";
-    query.connector = "sled07";
-    query.tenant = "acme";
-    EXPECT_EQ(store->events(query)->records.size(), 4U);
-}
-
-TEST_P(History, EventsGoByAgeAndSize)
-{
-    std::vector<EventRecord> events;
-    for (std::uint64_t i = 0; i < 50; ++i) {
-        events.push_back(happening(i));
-        events.back().time += std::chrono::minutes(i);
-    }
-    ASSERT_TRUE(store->append(events));
-    EXPECT_EQ(*store->pruneEvents({std::chrono::minutes(10), 0}, start + std::chrono::minutes(15)), 5U);
-    EXPECT_EQ(*store->pruneEvents({std::chrono::minutes(10), 0}, start + std::chrono::minutes(15)), 0U);
-    const std::uint64_t most = 16 * storedBytes(events[0]);
-    EXPECT_EQ(*store->pruneEvents({Duration::zero(), most}, start), 31U);
-    const auto left = store->events({});
-    ASSERT_EQ(left->records.size(), 14U);
-    EXPECT_EQ(left->records.back().record.sequence, 49U);
-}
-
 TEST_P(History, ADatabaseOfANewerProgramIsLeftAlone)
 {
     ASSERT_TRUE(store->append({deed(0)}));
@@ -334,7 +247,7 @@ TEST_P(History, ADatabaseOfANewerProgramIsLeftAlone)
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::unsupported);
     EXPECT_NE(refused.error().message.find("made by a newer one"), std::string::npos) << refused.error().message;
-    tamper("update mesh_schema set version = 1");
+    tamper("update mesh_schema set version = " + std::to_string(newestSchema()));
     EXPECT_EQ(all(), std::vector{deed(0)});
 }
 
