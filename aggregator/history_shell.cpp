@@ -7,6 +7,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace mesh::aggregator {
@@ -14,6 +15,8 @@ namespace mesh::aggregator {
 namespace {
 
 constexpr std::size_t sweepAfter = 1024;  // records: what is over the size by then is little
+constexpr std::uint64_t sweepParts = 16;  // of the events' size: what was added, before it is looked at again
+constexpr std::uint64_t leastSweepBytes = 1024 * 1024;
 
 std::string databaseOf(const Config& config, const std::string& stateDirectory)
 {
@@ -24,7 +27,8 @@ std::string databaseOf(const Config& config, const std::string& stateDirectory)
 }  // namespace
 
 HistoryShell::HistoryShell(host::Loop& ownLoop, const Config& config, const std::string& stateDirectory, std::function<void()> afterwards)
-    : loop(ownLoop), node(config.name), policy{config.historyKeep, config.historyMaxSize}, url(databaseOf(config, stateDirectory)),
+    : loop(ownLoop), node(config.name), policy{config.historyKeep, config.historyMaxSize},
+      eventPolicy{config.eventsKeep, config.eventsMaxSize}, url(databaseOf(config, stateDirectory)),
       turn(std::move(afterwards)), sweeper(loop.context()), closer(loop.context())
 {
     if (config.audit == AuditWish::off) {
@@ -43,6 +47,7 @@ void HistoryShell::start()
 {
     if (worker) {
         sweep();
+        sweepEvents();
     }
 }
 
@@ -55,7 +60,7 @@ void HistoryShell::stop()
     }
 }
 
-void HistoryShell::append(std::vector<history::AuditRecord> records, Stored done)
+void HistoryShell::append(std::vector<history::AuditRecord> records, HistoryPort::Stored done)
 {
     struct Outcome {
         Result<void> stored;
@@ -103,6 +108,68 @@ void HistoryShell::read(history::AuditQuery query, Read done)
            });
 }
 
+template <class Answer>
+void HistoryShell::ask(std::function<Result<Answer>()> question, std::function<void(Result<Answer>, Now)> done)
+{
+    auto answer = std::make_shared<Result<Answer>>(Error{Code::full, "too much waits for the history's database"});
+    submit([answer, question = std::move(question)] { *answer = question(); },
+           [this, answer, done = std::move(done)] {
+               onOutcome(*answer ? Result<void>{} : answer->error());
+               done(std::move(*answer), loop.now());
+               turn();
+           });
+}
+
+void HistoryShell::appendEvents(EventBatch events, EventStorePort::Stored done)
+{
+    std::uint64_t bytes = 0;
+    for (const history::EventRecord& event : *events) {
+        bytes += history::storedBytes(event);
+    }
+    ask<bool>([this, events, now = loop.now().wall]() -> Result<bool> {
+        const Result<void> stored = store->append(*events, now);
+        return stored ? Result<bool>(true) : stored.error();
+    },
+              [this, bytes, done = std::move(done)](const Result<bool>& stored, Now now) {
+                  eventBytesSinceSweep += stored ? bytes : 0;
+                  done(stored ? Result<void>{} : stored.error(), now);
+                  if (eventPolicy.maxBytes > 0 && eventBytesSinceSweep >= std::max(eventPolicy.maxBytes / sweepParts, leastSweepBytes)) {
+                      sweepEvents();
+                  }
+              });
+}
+
+void HistoryShell::readHeads(const shoset::Address& connector, Heads done)
+{
+    std::optional<std::pair<std::string, std::string>> which;
+    if (!connector.empty()) {
+        which.emplace(shoset::tenantOf(connector), shoset::nameOf(connector));
+    }
+    ask<std::vector<history::EventHead>>([this, which = std::move(which)] { return store->eventHeads(which); }, std::move(done));
+}
+
+void HistoryShell::readSource(history::SourceQuery query, Source done)
+{
+    ask<history::SourcePage>([this, query = std::move(query)] { return store->eventsOf(query); }, std::move(done));
+}
+
+void HistoryShell::readEvents(history::EventQuery query, Page done)
+{
+    if (reading >= limits::maxHistoryReads) {
+        boost::asio::post(loop.context(), [this, done = std::move(done)] {
+            done(Error{Code::full, "too many read the history at once; ask again"}, loop.now());
+            turn();
+        });
+        return;
+    }
+    ++reading;
+    ask<history::EventPage>([this, query = std::move(query)] { return store->events(query); },
+                            [this, done = std::move(done)](Result<history::EventPage> page, Now now) {
+                                --reading;
+                                done(std::move(page), now);
+                            });
+}
+
 // `done` runs later in any case, also where the job does not.
 void HistoryShell::submit(std::function<void()> job, std::function<void()> done)
 {
@@ -147,12 +214,24 @@ void HistoryShell::sweep()
     sweepLater();
 }
 
+void HistoryShell::sweepEvents()
+{
+    eventBytesSinceSweep = 0;
+    ask<std::uint64_t>([this, now = loop.now().wall] { return store->pruneEvents(eventPolicy, now); },
+                       [](const Result<std::uint64_t>& removed, Now) {
+                           if (removed && *removed > 0) {
+                               log::info("history_events_pruned", {{"events", *removed}});
+                           }
+                       });
+}
+
 void HistoryShell::sweepLater()
 {
     sweeper.expires_after(limits::historySweep);
     sweeper.async_wait([this](const boost::system::error_code& error) {
         if (!error) {
             sweep();
+            sweepEvents();
         }
     });
 }

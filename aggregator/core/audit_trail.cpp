@@ -22,6 +22,11 @@ history::AuditRecord resultOf(history::AuditRecord intent, int status, Now now)
 
 }  // namespace
 
+EventStorePort* HistoryPort::events()
+{
+    return nullptr;
+}
+
 AuditTrail::AuditTrail(AuditMode mode, std::string ownName, HistoryPort& historyPort, Rng& random)
     : how(mode), node(std::move(ownName)), port(historyPort), rng(random)
 {

@@ -16,6 +16,8 @@
 
 namespace mesh::aggregator {
 
+class EventStorePort;
+
 // Where history is kept. Implemented by the shell over a database, and by tests. Never calls back from inside a call.
 class HistoryPort {
 public:
@@ -25,6 +27,8 @@ public:
     // All or none, on disk when `done` says so.
     virtual void append(std::vector<history::AuditRecord> records, Stored done) = 0;
     virtual void read(history::AuditQuery query, Read done) = 0;
+    // Where events go; null: nothing is recorded.
+    virtual EventStorePort* events();
 };
 
 enum class AuditMode {

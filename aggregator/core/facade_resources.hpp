@@ -5,6 +5,7 @@
 #include "aggregator/core/resource_call.hpp"
 #include "aggregator/core/resource_cluster.hpp"
 #include "aggregator/core/resource_commands.hpp"
+#include "aggregator/core/resource_events.hpp"
 #include "aggregator/core/resource_history.hpp"
 #include "aggregator/core/resource_managers.hpp"
 #include "aggregator/core/resource_policies.hpp"
@@ -37,6 +38,7 @@ public:
     void setQuotas(TenantQuotas& ofTenants);
     // Records what changes here, and shows what was recorded; without it, nothing does.
     void setAudit(AuditTrail& deeds);
+    void setEvents(EventFlow& flow) { events.set(flow); }
 
     bool isOpen(const std::string& method, const std::string& path) const override;
     bool ownsCollection(const std::string& collection) const override;
@@ -72,6 +74,7 @@ private:
     PolicyResources policies;
     HistoryResources history;
     SecretResources secrets;
+    EventResources events;
     AuditTrail* trail = nullptr;
 };
 

@@ -15,7 +15,13 @@ namespace {
 bool connectorMaySend(Kind kind)
 {
     return kind == Kind::reply || kind == Kind::chunk || kind == Kind::credit || kind == Kind::announce ||
-           kind == Kind::keyOffer || kind == Kind::offers || kind == Kind::command;
+           kind == Kind::keyOffer || kind == Kind::offers || kind == Kind::command || kind == Kind::event ||
+           kind == Kind::subscribe || kind == Kind::eventsTaken;
+}
+
+bool isOfEvents(Kind kind)
+{
+    return kind == Kind::event || kind == Kind::subscribe || kind == Kind::eventsTaken || kind == Kind::eventsWanted;
 }
 
 bool isRouted(Kind kind)
@@ -31,6 +37,12 @@ bool understands(const Link& link, Kind kind)
 }
 
 }  // namespace
+
+void MeshEvents::onEventRecord(const shoset::Address&, shoset::Message, std::string_view, Now) {}
+
+void MeshEvents::onRefusedRecord(const shoset::Address&, std::string_view, Now) {}
+
+void MeshEvents::onConnectorDown(const shoset::Address&, Now) {}
 
 Mesh::Mesh(shoset::LinkSelf own, shoset::FramePort& framePort, MeshEvents& owner)
     : self(std::move(own)), frames(framePort), events(owner)
@@ -177,6 +189,30 @@ void Mesh::tellKeys(const KeyStatusOf& statusOf, Now now)
     }
 }
 
+// The direct one is the nearest.
+Link* Mesh::linkOfEvents(const shoset::Address& peer) const
+{
+    for (const LinkId way : routes.nextHops(peer)) {
+        const auto found = links.find(way);
+        const bool direct = found != links.end() && found->second->isUp() && found->second->peer() == peer;
+        if (direct && (found->second->peerCapabilities() & shoset::capabilityEvents) != 0) {
+            return found->second.get();
+        }
+    }
+    return nullptr;
+}
+
+bool Mesh::tellEvents(const shoset::Address& to, const shoset::Address& source, shoset::Content content, std::string_view body, Now now)
+{
+    Link* link = linkOfEvents(to);
+    return link != nullptr && link->append({{}, source.empty() ? self.name : source, to, std::move(content)}, body, shoset::flagLast, never, now, 0);
+}
+
+bool Mesh::takesEvents(const shoset::Address& peer) const
+{
+    return linkOfEvents(peer) != nullptr;
+}
+
 bool Mesh::isReachable(const shoset::Address& address) const
 {
     return routes.best(address).has_value();
@@ -254,6 +290,9 @@ void Mesh::onLinkDown(LinkId id, const std::string&, Now now)
         departed.insert(link.peer());
     }
     const shoset::RouteTable::Changed changed = routes.removeLink(id);
+    if (shoset::isConnector(link.peer()) && !hasDirectLink(link.peer())) {
+        events.onConnectorDown(link.peer(), now);
+    }
     advertise(changed, now);
     events.onLinkLost(id, now);
 }
@@ -288,16 +327,16 @@ void Mesh::onRecord(LinkId id, const shoset::Record& record, Now now)
     const Result<shoset::Envelope> envelope = shoset::peekEnvelope(record.header);
     if (!envelope) {
         ++count.malformed;
-        return;
+        return events.onRefusedRecord(link.peer(), "malformed", now);
     }
     if (shoset::isConnector(link.peer())) {
         if (!connectorMaySend(record.prelude.kind)) {
             ++count.notAllowed;
-            return;
+            return events.onRefusedRecord(link.peer(), "not_allowed", now);
         }
         if (envelope->source != link.peer()) {
             ++count.wrongSource;
-            return;
+            return events.onRefusedRecord(link.peer(), "wrong_source", now);
         }
     }
     if (envelope->destination == self.name) {
@@ -314,7 +353,7 @@ void Mesh::deliver(LinkId id, const shoset::Record& record, Now now)
     Result<shoset::Message> message = decodeHeader(record.prelude.kind, record.header);
     if (!message) {
         ++count.malformed;
-        return;
+        return events.onRefusedRecord(links.at(id)->peer(), "malformed", now);
     }
     ++count.delivered;
     const bool last = (record.prelude.flags & shoset::flagLast) != 0;
@@ -338,6 +377,8 @@ void Mesh::deliver(LinkId id, const shoset::Record& record, Now now)
         events.onKeyOffer(from, keys[id], *offer, now);
     } else if (const auto* learned = std::get_if<shoset::Routes>(&message->content)) {
         advertise(routes.learn(id, learned->routes), now);
+    } else if (isOfEvents(record.prelude.kind) && last) {
+        events.onEventRecord(links.at(id)->peer(), std::move(*message), record.body, now);
     } else {
         ++count.notAllowed;
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "aggregator/core/event_store.hpp"
 #include "shoset/core/link.hpp"
 #include "shoset/core/message.hpp"
 #include "shoset/core/route_table.hpp"
@@ -36,6 +37,12 @@ public:
     // A connector asks for a command. `deadline` on our clock; nullopt: it cannot be told.
     virtual void onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
                                 std::optional<Instant> deadline, Now now) = 0;
+    // A record of events, over the direct link to `peer`; from a connector it bears its own name.
+    virtual void onEventRecord(const shoset::Address& peer, shoset::Message message, std::string_view body, Now now);
+    // What it sent was dropped: "malformed", "not_allowed" (its kind is not the sender's) or "wrong_source".
+    virtual void onRefusedRecord(const shoset::Address& peer, std::string_view why, Now now);
+    // It has no link to this node any more.
+    virtual void onConnectorDown(const shoset::Address& connector, Now now);
     virtual void onLinkLost(shoset::LinkId link, Now now) = 0;
     // There is now another way to these addresses, or none.
     virtual void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now) = 0;
@@ -46,9 +53,9 @@ struct MeshCounters {
                   expired = 0, clockUnknown = 0, replacedLinks = 0;
 };
 
-// Links, routes and forwarding of one aggregator. A connector may answer, announce, grant credit, offer a key
-// and ask an aggregator for a command, and nothing else; its messages bear its own name or are dropped.
-class Mesh final : public shoset::LinkEvents {
+// Links, routes and forwarding of one aggregator. A connector may answer, announce, grant credit, offer a key, ask an
+// aggregator for a command, tell it events and want some, and nothing else; its messages bear its own name or are dropped.
+class Mesh final : public shoset::LinkEvents, public EventLinks {
 public:
     Mesh(shoset::LinkSelf self, shoset::FramePort& frames, MeshEvents& events);
     ~Mesh() override;
@@ -80,6 +87,9 @@ public:
     using KeyStatusOf = std::function<std::optional<shoset::KeyStatus>(const shoset::Address& connector)>;
     void tellKey(const shoset::Address& connector, const shoset::KeyStatus& status, Now now);
     void tellKeys(const KeyStatusOf& statusOf, Now now);
+    bool tellEvents(const shoset::Address& to, const shoset::Address& source, shoset::Content content, std::string_view body,
+                    Now now) override;
+    bool takesEvents(const shoset::Address& peer) const override;
     bool isReachable(const shoset::Address& address) const;
     // Whether this link is one of the ways to it.
     bool leadsTo(shoset::LinkId link, const shoset::Address& address) const;
@@ -104,6 +114,7 @@ private:
     void tellRoutes(shoset::Link& link, const std::vector<shoset::Route>& told, Now now);
     void advertise(const shoset::RouteTable::Changed& changed, Now now);
     void dropOlderLinks(shoset::LinkId newest, Now now);
+    shoset::Link* linkOfEvents(const shoset::Address& peer) const;
     void adaptHeartbeats();
     shoset::Link* find(shoset::LinkId link);
 

@@ -56,10 +56,15 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
       machines(engine.state().serviceUuid),
       links({settings.name, rng.next(),
              shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityCalm | shoset::capabilityOffers |
-                 shoset::capabilitySecrets, settings.software},
+                 shoset::capabilitySecrets | (history.events() != nullptr ? std::uint64_t{shoset::capabilityEvents} : 0),
+              settings.software},
             frames,
             *this),
-      catchUp(engine), logins(engine, catchUp, passwords, rng), deeds(settings.audit, settings.name, history, rng), resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
+      catchUp(engine), logins(engine, catchUp, passwords, rng), deeds(settings.audit, settings.name, history, rng),
+      eventFlow({settings.name, [this](const shoset::Address& address) { return machines.find(address) != nullptr; },
+                 [this] { return otherStores(); }},
+                history.events(), links),
+      resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
       carried(links, requests, machines, offered, grants, [this](Now now) { return front.orders().mayWrite(now); }, rng),
       sealed(links, engine, rng),
@@ -82,6 +87,7 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
     strangers.setQuotas(quotas);
     front.setAudit(deeds);
     resources.setAudit(deeds);
+    resources.setEvents(eventFlow);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
 }
 
@@ -140,6 +146,7 @@ void Node::onTimer(Now now)
     requests.onTimer(now);
     carried.onTimer(now);
     deeds.onTimer(now);
+    eventFlow.onTimer(now);
     keeper.onTimer(now);
     rotations.onTimer(now);
     logins.sessions().onTimer(now);
@@ -153,7 +160,7 @@ Instant Node::nextDeadline() const
         return Instant{};
     }
     return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), carried.nextDeadline(), deeds.nextDeadline(),
-                     keeper.nextDeadline(), rotations.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline(),
+                     eventFlow.nextDeadline(), keeper.nextDeadline(), rotations.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline(),
                      reports.nextDeadline()});
 }
 
@@ -257,6 +264,39 @@ void Node::onConnectorUp(const shoset::Address& connector, const std::string& ke
     if (settings.registryInCluster) {
         rotations.onHello(connector, key, now);
     }
+    eventFlow.onConnectorUp(connector, now);
+}
+
+void Node::onConnectorDown(const shoset::Address& connector, Now)
+{
+    eventFlow.onConnectorDown(connector);
+}
+
+void Node::onRefusedRecord(const shoset::Address& peer, std::string_view why, Now now)
+{
+    if (shoset::isConnector(peer)) {
+        eventFlow.note(std::string(shoset::tenantOf(peer)), "mesh.error", why, R"({"connector":")" + std::string(shoset::nameOf(peer)) + R"("})", now);
+    }
+}
+
+void Node::onEventRecord(const shoset::Address& peer, shoset::Message message, std::string_view body, Now now)
+{
+    eventFlow.onRecord(peer, std::move(message), body, now);
+}
+
+// The other aggregators, once the state has told who they are.
+std::optional<std::vector<shoset::Address>> Node::otherStores() const
+{
+    if (!keeper.isFounded()) {
+        return std::nullopt;
+    }
+    std::vector<shoset::Address> out;
+    for (const auto& [id, node] : engine.state().nodes) {
+        if (node.name != settings.name && !node.witness) {
+            out.push_back(node.name);
+        }
+    }
+    return out;
 }
 
 void Node::onKeyOffer(const shoset::Address& connector, const std::string& linkKey, const shoset::KeyOffer& offer, Now now)
@@ -386,6 +426,7 @@ std::vector<Counter> Node::metrics() const
     addPartMetrics(rotations.counters(), reports, out);
     addMetricsOf(out, deeds, quotas, sealed);
     addCommandMetrics(carried, offered, out);
+    eventFlow.addMetrics(out);
     const std::vector<Counter> ofShell = shell.shellMetrics();
     out.insert(out.end(), ofShell.begin(), ofShell.end());
     return out;

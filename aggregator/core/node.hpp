@@ -6,6 +6,7 @@
 #include "aggregator/core/commands.hpp"
 #include "aggregator/core/credentials.hpp"
 #include "aggregator/core/enrolment.hpp"
+#include "aggregator/core/event_flow.hpp"
 #include "aggregator/core/facade.hpp"
 #include "aggregator/core/facade_resources.hpp"
 #include "aggregator/core/hosting.hpp"
@@ -20,6 +21,7 @@
 #include "tenants/registry.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +76,7 @@ public:
     Enrolment& enrolment() { return strangers; }
     Hosting& hosting() { return hosted; }
     const AuditTrail& audit() const { return deeds; }
+    EventFlow& events() { return eventFlow; }
     const Broker& broker() const { return requests; }
 
     void onTimer(Now now);
@@ -91,6 +94,9 @@ public:
     void onOffers(const shoset::Address& from, shoset::Offers offers) override;
     void onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
                         std::optional<Instant> deadline, Now now) override;
+    void onEventRecord(const shoset::Address& peer, shoset::Message message, std::string_view body, Now now) override;
+    void onConnectorDown(const shoset::Address& connector, Now now) override;
+    void onRefusedRecord(const shoset::Address& peer, std::string_view why, Now now) override;
     void onLinkLost(shoset::LinkId link, Now now) override;
     void onRoutesChanged(const std::vector<shoset::Address>& addresses, Now now) override;
 
@@ -104,6 +110,7 @@ public:
     std::vector<Counter> metrics() const override;
 
 private:
+    std::optional<std::vector<shoset::Address>> otherStores() const;
     void assignPrefix(const tenants::Connector& connector, const std::string& uuid, Now now);
     void onStateChange(const cluster::Change& change);
     void onServiceChange();
@@ -123,6 +130,7 @@ private:
     CatchUp catchUp;
     Credentials logins;
     AuditTrail deeds;
+    EventFlow eventFlow;
     FacadeResources resources;
     Facade front;
     Broker requests;

@@ -1,6 +1,7 @@
 #include "aggregator/core/resource_history.hpp"
 
 #include "aggregator/core/json_text.hpp"
+#include "aggregator/core/query_options.hpp"
 #include "aggregator/core/resource_body.hpp"
 #include "cluster/history/core/syslog.hpp"
 #include "shoset/base/ids.hpp"
@@ -8,8 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <charconv>
-#include <map>
+#include <optional>
 
 namespace mesh::aggregator {
 
@@ -17,47 +17,14 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::uint64_t latestSecond = 4'000'000'000;  // within WallTime
 constexpr std::size_t usualPage = 200;
-
-std::string unescapeOption(std::string_view text)
-{
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        const Result<std::string> byte = text[at] == '%' ? fromHex(text.substr(at + 1, 2)) : Result<std::string>(Error{});
-        if (byte && byte->size() == 1) {
-            out += *byte;
-            at += 2;
-        } else {
-            out += text[at] == '+' ? ' ' : text[at];
-        }
-    }
-    return out;
-}
-
-std::map<std::string, std::string> optionsOf(std::string_view query)
-{
-    std::map<std::string, std::string> out;
-    while (!query.empty()) {
-        const std::string_view one = query.substr(0, query.find('&'));
-        query.remove_prefix(std::min(query.size(), one.size() + 1));
-        const std::size_t equals = std::min(one.find('='), one.size());
-        out[std::string(one.substr(0, equals))] = unescapeOption(one.substr(std::min(one.size(), equals + 1)));
-    }
-    return out;
-}
-
-Answer wrongOption(const std::string& name, const std::string& value)
-{
-    return errorAnswer(400, {"QueryParameterValueFormatError", {value, name}, {}});
-}
 
 // The query, or what is wrong with it.
 std::variant<history::AuditQuery, Answer> readQuery(std::string_view text)
 {
     history::AuditQuery query;
     query.limit = usualPage;
-    for (const auto& [name, value] : optionsOf(text)) {
+    for (const auto& [name, value] : queryOptions(text)) {
         // As records are; a database may refuse anything else.
         if (history::plainText(value, value.size()) != value) {
             return wrongOption(name, value);
@@ -70,17 +37,15 @@ std::variant<history::AuditQuery, Answer> readQuery(std::string_view text)
             query.resource = value;
             continue;
         }
-        std::uint64_t number = 0;
-        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-        const bool whole = error == std::errc{} && end == value.data() + value.size();
-        if (name == "since" && whole && number <= latestSecond) {
-            query.since = WallTime(std::chrono::seconds(number));
-        } else if (name == "until" && whole && number <= latestSecond) {
-            query.until = WallTime(std::chrono::seconds(number));
-        } else if (name == "after" && whole && number <= static_cast<std::uint64_t>(INT64_MAX)) {
-            query.after = number;
-        } else if (name == "limit" && whole && number >= 1 && number <= limits::maxHistoryPage) {
-            query.limit = number;
+        const std::optional<std::uint64_t> number = wholeNumber(value);
+        if (name == "since" && number && *number <= latestSecond) {
+            query.since = WallTime(std::chrono::seconds(*number));
+        } else if (name == "until" && number && *number <= latestSecond) {
+            query.until = WallTime(std::chrono::seconds(*number));
+        } else if (name == "after" && number && *number <= static_cast<std::uint64_t>(INT64_MAX)) {
+            query.after = *number;
+        } else if (name == "limit" && number && *number >= 1 && *number <= limits::maxHistoryPage) {
+            query.limit = *number;
         } else {
             return wrongOption(name, value);
         }

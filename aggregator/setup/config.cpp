@@ -128,6 +128,8 @@ void readHistory(config::Reader& reader, config::Section history, Config& out)
     }
     out.historyKeep = history.duration("keep", limits::historyKeep);
     out.historyMaxSize = history.bytes("max_size", limits::historyMaxBytes);
+    out.eventsKeep = history.duration("events_keep", limits::eventsKeep);
+    out.eventsMaxSize = history.bytes("events_max_size", limits::eventsMaxBytes);
     out.historySyslog = history.text("syslog", "");
 }
 

@@ -52,6 +52,8 @@ struct Config {
     AuditWish audit = AuditWish::required;
     Duration historyKeep{};
     std::uint64_t historyMaxSize = 0;
+    Duration eventsKeep{};
+    std::uint64_t eventsMaxSize = 0;
     std::string historySyslog;    // Unix datagram socket that gets each record; empty: none
     bool witness = false;         // votes, and serves neither clients nor connectors
 };

@@ -142,8 +142,9 @@ EventPage readEvents(soci::session& sql, const EventQuery& query)
 {
     EventPage page;
     page.end = query.after;
+    const std::uint64_t newest = newestId(sql);
     if (query.fromEnd) {
-        page.end = newestId(sql);
+        page.end = newest;
         return page;
     }
     const int all = query.tenant ? 0 : 1;
@@ -180,6 +181,7 @@ EventPage readEvents(soci::session& sql, const EventQuery& query)
         page.records.push_back({page.end, row.take(), fromMicroseconds(row.stored)});
         bytes += page.records.back().record.payload.size();
     }
+    page.end = page.more ? page.end : std::max(page.end, newest);  // the others there are were looked at
     return page;
 }
 

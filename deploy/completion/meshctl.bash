@@ -2,7 +2,7 @@
 
 _meshctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command="" sub="" index
-    local commands="keygen status get post patch delete map localise account cluster tenant connector history policy secret send workers"
+    local commands="keygen status get post patch delete map localise account cluster tenant connector history policy secret send workers events"
     local common="--url --user --password-file --cacert --context --json --help"
     COMPREPLY=()
 
@@ -13,7 +13,7 @@ _meshctl() {
         --role)
             mapfile -t COMPREPLY < <(compgen -W "Administrator Operator ReadOnly" -- "$word")
             return ;;
-        --url | --user | --context | --tenant | --prefix | --minutes | --messages-per-second | --bytes-in-flight | --stored-events | --connectors | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header | --to | --from)
+        --url | --user | --context | --tenant | --prefix | --minutes | --messages-per-second | --bytes-in-flight | --stored-events | --connectors | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header | --to | --from | --topic | --connector)
             return ;;
     esac
 
@@ -74,6 +74,7 @@ _meshctl() {
                 "") options="audit" ;;
                 *) options="$common --tenant --resource --since --until --verify --syslog" ;;
             esac ;;
+        events) options="$common --topic --connector --tenant --since --until --follow" ;;
         send) options="$common --payload --tenant --version --type --all --wait --no-wait --timeout" ;;
         workers) options=$common ;;
         policy)

@@ -245,6 +245,20 @@ void addHistory(CLI::App& app, Arguments& args, Actions& actions)
     };
 }
 
+void addEvents(CLI::App& app, Arguments& args, Actions& actions)
+{
+    CLI::App* command = app.add_subcommand("events", "What connectors and the mesh itself have told, the oldest first");
+    command->add_option("--topic", args.events.topic, "Topic, or with '*' at the end what begins so");
+    command->add_option("--connector", args.events.connector, "Of one connector; @NODE: of the mesh itself");
+    command->add_option("--tenant", args.events.tenant, "Of one tenant");
+    command->add_option("--since", args.events.since, "When it was stored: 90m, 12h, 3d (ago), 2024-05-01 or 2024-05-01T12:00:00Z");
+    command->add_option("--until", args.events.until, "Likewise");
+    command->add_flag("-f,--follow", args.events.follow,
+                      "Go on with what comes, from now on or since --since; with --json one document a line. --url may be several, "
+                      "separated by commas: the next one is asked where one does not answer");
+    actions[command] = [&args] { return events(args.connection, args.events); };
+}
+
 }  // namespace
 
 void addCommands(CLI::App& app, Arguments& args, Actions& actions)
@@ -263,6 +277,7 @@ void addCommands(CLI::App& app, Arguments& args, Actions& actions)
     addPolicy(app, args, actions);
     addHistory(app, args, actions);
     addSecretCommands(app, args, actions);
+    addEvents(app, args, actions);
 }
 
 }  // namespace mesh::ctl

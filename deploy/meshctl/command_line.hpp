@@ -23,6 +23,7 @@ struct Arguments {
     PolicyOptions policy;
     HistoryOptions history;
     SecretOptions secret;
+    EventOptions events;
 };
 
 // What each subcommand does.

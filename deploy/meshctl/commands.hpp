@@ -171,4 +171,16 @@ struct HistoryOptions {
 // Who did what, the oldest first; or whether that is as it was stored.
 int historyAudit(Connection connection, const HistoryOptions& options);
 
+struct EventOptions {
+    std::string tenant;
+    std::string connector;
+    std::string topic;  // one, or with "*" at the end what begins so
+    std::string since;  // as people write times
+    std::string until;
+    bool follow = false;
+};
+// What is stored, the oldest first; to follow is to go on with what is stored from now on, or since a time, until somebody ends it.
+// The connection's URL may be several, separated by commas: it is gone on with the next one where one does not answer.
+int events(Connection connection, const EventOptions& options);
+
 }  // namespace mesh::ctl

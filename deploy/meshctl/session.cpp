@@ -102,7 +102,7 @@ Result<void> fillFromContext(Connection& connection)
     for (config::Section entry : root.sections("contexts")) {
         const bool chosen = entry.text("name") == wanted;
         const Connection values{entry.text("url"), entry.text("user", ""), entry.text("password_file", ""),
-                                entry.text("cacert", ""), "", false};
+                                entry.text("cacert", ""), "", false, {}};
         if (chosen) {
             found = true;
             fill(connection.url, values.url);
@@ -160,7 +160,7 @@ Result<Reply> request(const Connection& connection, const std::string& method, c
     }
     const bool safe = method == "GET" || method == "HEAD";
     client.start(1, {method, target, headers}, body, false, static_cast<std::int64_t>(body.size()), safe,
-                 loop.now().mono + limits::maxRequestDeadline);
+                 loop.now().mono + connection.patience);
     loop.run();
     return collector.take();
 }

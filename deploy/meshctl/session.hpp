@@ -1,7 +1,9 @@
 #pragma once
 
 #include "shoset/base/http.hpp"
+#include "shoset/base/limits.hpp"
 #include "shoset/base/result.hpp"
+#include "shoset/base/time.hpp"
 
 #include <string>
 
@@ -15,6 +17,7 @@ struct Connection {
     std::string caFile;
     std::string context;  // name in ~/.config/bmcmesh/contexts.yaml; empty: its `current`
     bool json = false;
+    Duration patience = limits::maxRequestDeadline;  // for one answer
 };
 
 struct Reply {

@@ -360,4 +360,48 @@ constexpr std::size_t maxHistoryJobs = 64;               // that wait for the da
 constexpr std::size_t maxKnownChains = 1024;             // heads remembered
 constexpr int historySeconds = 5;                        // for a database server to be reached; and for one statement
 
+// Events at an aggregator.
+constexpr std::uint64_t maxEventNumber = INT64_MAX;      // of an epoch, or a sequence: what databases count up to
+constexpr std::size_t maxEventBatch = 1024;              // events that share one transaction
+constexpr std::size_t maxEventBatchBytes = 4 * 1024 * 1024;
+constexpr std::size_t maxWaitingEvents = 16384;          // that wait for a transaction, per node
+constexpr std::size_t maxWaitingEventBytes = 32 * 1024 * 1024;
+constexpr std::size_t maxWaitingTenantEvents = maxWaitingEvents / 2;
+constexpr std::size_t maxWaitingTenantBytes = maxWaitingEventBytes / 2;
+constexpr std::size_t maxWaitingSourceEvents = 4096;     // of one connector
+constexpr std::size_t maxWaitingSourceBytes = 8 * 1024 * 1024;
+constexpr Duration eventHolePause = 1s;                  // before a connector is told once more what is stored
+constexpr Duration eventRetryInitial = 500ms;            // after a transaction failed; doubled each time
+constexpr Duration eventRetryMax = 10s;
+constexpr std::size_t maxRecentEvents = 16384;           // stored ones that are remembered for subscribers
+constexpr std::size_t maxRecentEventBytes = 16 * 1024 * 1024;
+constexpr std::uint64_t eventsMaxBytes = 256ull * 1024 * 1024;
+constexpr Duration eventsKeep = std::chrono::hours(30 * 24);
+constexpr std::size_t eventNotesPerSecond = 10;          // of the mesh's own, per tenant
+constexpr std::size_t maxNotedTenants = 256;
+constexpr std::size_t maxNoteBytes = 4096;
+
+// Events that other aggregators have and this one has not.
+constexpr std::size_t maxEventFills = 16;                // connectors of which they are asked for at a time
+constexpr Duration eventFillDelay = 200ms;               // for the connector itself to send what is missing
+constexpr Duration eventFillAnswer = 2s;                 // for another aggregator to say something
+constexpr Duration eventFillPause = 500ms;               // after all that could be asked had nothing
+constexpr Duration eventFillLeast = 5s;                  // before they are lost here, where nobody has them
+constexpr Duration eventFillPatience = 60s;              // the same, where some of the others cannot be asked
+constexpr std::size_t eventFillSlice = 256;              // asked for at a time
+constexpr std::size_t eventFillBytes = 1024 * 1024;      // of one answer
+constexpr std::size_t maxWantedReads = 4;                // of what others ask for, under way
+
+// Those who want events.
+constexpr std::size_t maxSubscriptionsPerConnector = 16;
+constexpr std::size_t maxSubscriptions = 512;            // per node
+constexpr std::size_t subscriptionBytes = 1024 * 1024;   // of payloads, sent to one subscription
+constexpr Duration subscriptionPause = 20ms;             // in so long
+constexpr std::size_t eventPage = 256;                   // read for one subscription at a time
+constexpr std::size_t eventPageBytes = 256 * 1024;
+constexpr std::size_t maxEventReads = 2;                 // of all subscriptions, under way
+constexpr Duration eventReadRetry = 1s;
+constexpr std::size_t maxEventWaiters = 64;              // requests over HTTP that wait for events
+constexpr Duration maxEventWait = 30s;                   // of one of them
+
 }  // namespace mesh::limits

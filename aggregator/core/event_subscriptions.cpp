@@ -1,0 +1,321 @@
+#include "aggregator/core/event_subscriptions.hpp"
+
+#include "shoset/base/limits.hpp"
+
+#include <algorithm>
+
+namespace mesh::aggregator {
+
+namespace {
+
+// A connector's: the mesh's own events are for people.
+bool isPassedOn(const shoset::Address& source, const shoset::Address& subscriber)
+{
+    return source != subscriber && shoset::tenantOf(source) == shoset::tenantOf(subscriber) && !shoset::nameOf(source).starts_with('@');
+}
+
+}  // namespace
+
+EventSubscriptions::EventSubscriptions(EventStorePort& eventStore, EventLinks& eventLinks, const EventIntake& eventIntake,
+                                       const RecentEvents& recentEvents)
+    : store(eventStore), links(eventLinks), intake(eventIntake), recent(recentEvents)
+{
+}
+
+bool EventSubscriptions::Subscription::hasRoom(Now now) const
+{
+    return sent < total && (burst < limits::subscriptionBytes || burstEnd <= now.mono);
+}
+
+EventSubscriptions::Subscription* EventSubscriptions::find(const Key& key)
+{
+    const auto ofOne = all.find(key.first);
+    const auto found = ofOne == all.end() ? std::map<std::uint64_t, Subscription>::iterator{} : ofOne->second.find(key.second);
+    return ofOne == all.end() || found == ofOne->second.end() ? nullptr : &found->second;
+}
+
+void EventSubscriptions::erase(const Key& key)
+{
+    const auto ofOne = all.find(key.first);
+    if (ofOne == all.end()) {
+        return;
+    }
+    count -= ofOne->second.erase(key.second);
+    if (ofOne->second.empty()) {
+        all.erase(ofOne);
+    }
+}
+
+void EventSubscriptions::onSubscribe(const shoset::Address& subscriber, shoset::Subscribe wish, Now now)
+{
+    const Key key{subscriber, wish.subscription};
+    erase(key);
+    if (wish.topics.empty()) {
+        return;
+    }
+    const auto ofOne = all.find(subscriber);
+    if (count >= limits::maxSubscriptions || (ofOne != all.end() && ofOne->second.size() >= limits::maxSubscriptionsPerConnector)) {
+        ++counted.refused;
+        return;
+    }
+    ++count;
+    Subscription& made = all[subscriber][wish.subscription];
+    made.serial = ++lastSerial;
+    made.topics = std::move(wish.topics);
+    made.cursors = std::move(wish.cursors);
+    made.fromNow = wish.fromNow;
+    made.total = wish.credit;
+    begin(key, made, now);
+}
+
+void EventSubscriptions::begin(const Key& key, Subscription& to, Now now)
+{
+    if (!intake.isReady()) {
+        someWait = true;
+        return;
+    }
+    to.begun = true;
+    for (const shoset::EventCursor& cursor : to.cursors) {
+        if (isPassedOn(cursor.source, key.first)) {
+            to.places[cursor.source] = {cursor.epoch, cursor.sequence};
+        } else {
+            ++counted.foreign;
+        }
+    }
+    to.cursors = {};
+    intake.forEachOf(shoset::tenantOf(key.first), [&](const shoset::Address& source, EventPlace stored) {
+        if (!isPassedOn(source, key.first)) {
+            return;
+        }
+        const auto place = to.places.find(source);
+        const bool wanted = place != to.places.end() ? place->second < stored : !to.fromNow && stored != EventPlace{};
+        if (wanted && to.isBehind.insert(source).second) {
+            to.behind.push_back(source);
+        }
+    });
+    pump(key, to, now);
+}
+
+void EventSubscriptions::onTaken(const shoset::Address& subscriber, const shoset::EventsTaken& taken, Now now)
+{
+    const Key key{subscriber, taken.subscription};
+    Subscription* to = find(key);
+    if (to == nullptr || taken.total <= to->total) {
+        return;
+    }
+    to->total = taken.total;
+    pump(key, *to, now);
+}
+
+void EventSubscriptions::onLinkDown(const shoset::Address& subscriber)
+{
+    if (const auto found = all.find(subscriber); found != all.end()) {
+        count -= found->second.size();
+        all.erase(found);
+    }
+}
+
+void EventSubscriptions::onStored(const StoredRun& run, Now now)
+{
+    const std::string prefix = std::string(shoset::tenantOf(run.source)) + "/";
+    for (auto ofOne = all.lower_bound(prefix); ofOne != all.end() && ofOne->first.starts_with(prefix); ++ofOne) {
+        if (!isPassedOn(run.source, ofOne->first)) {
+            continue;
+        }
+        for (auto& [number, to] : ofOne->second) {
+            if (!to.begun) {
+                continue;
+            }
+            to.places.try_emplace(run.source, to.fromNow ? run.before : EventPlace{});
+            if (to.isBehind.insert(run.source).second) {
+                to.behind.push_back(run.source);
+            }
+            pump({ofOne->first, number}, to, now);
+        }
+    }
+}
+
+// Until there is no room, nothing more, or a page has to be read.
+void EventSubscriptions::pump(const Key& key, Subscription& to, Now now)
+{
+    while (!to.reading && to.hasRoom(now) && !to.behind.empty()) {
+        const shoset::Address source = to.behind.front();
+        const EventPlace place = to.places[source];
+        if (!to.page.empty()) {
+            if (!sendPage(key, to, now)) {
+                break;
+            }
+            to.behind.pop_front();
+            to.behind.push_back(source);  // others have their turn
+        } else if (place >= intake.stored(source)) {
+            to.behind.pop_front();
+            to.isBehind.erase(source);
+        } else if (const auto known = recent.behind(source, place, limits::eventPage); known && !known->empty()) {
+            to.page.assign(known->begin(), known->end());
+        } else {
+            return readLater(key, to);
+        }
+    }
+    if (!to.behind.empty() && to.sent < to.total && !to.hasRoom(now)) {
+        pacedUntil = std::min(pacedUntil, to.burstEnd);
+    }
+}
+
+bool EventSubscriptions::sendPage(const Key& key, Subscription& to, Now now)
+{
+    EventPlace& place = to.places[to.behind.front()];
+    for (; !to.page.empty(); to.page.pop_front()) {
+        const history::EventRecord& record = *to.page.front();
+        if (placeBehind(record) > place && !send(key, to, record, place, now)) {
+            return false;
+        }
+        place = std::max(place, placeBehind(record));
+    }
+    return true;
+}
+
+bool EventSubscriptions::send(const Key& key, Subscription& to, const history::EventRecord& record, EventPlace& place, Now now)
+{
+    const shoset::Address& source = to.behind.front();
+    const std::uint64_t next = record.epoch == place.epoch ? place.sequence + 1 : 1;
+    if (place.epoch != 0 && record.sequence > next) {  // retention was there first
+        if (!tellLoss(key, source, record.epoch, next, record.sequence - 1, now)) {
+            return false;
+        }
+        place = {record.epoch, record.sequence - 1};
+    }
+    if (record.lostTo != 0) {
+        return tellLoss(key, source, record.epoch, std::max(record.sequence, next), record.lostTo, now);
+    }
+    const bool wanted = std::any_of(to.topics.begin(), to.topics.end(),
+                                    [&](const std::string& pattern) { return shoset::topicMatches(pattern, record.topic); });
+    if (!wanted) {
+        return true;
+    }
+    if (!to.hasRoom(now) || !links.tellEvents(key.first, source, eventOf(record, key.second), record.payload, now)) {
+        return false;
+    }
+    ++to.sent;
+    if (to.burstEnd <= now.mono) {
+        to.burst = 0;
+        to.burstEnd = now.mono + limits::subscriptionPause;
+    }
+    to.burst += record.payload.size();
+    ++counted.delivered;
+    return true;
+}
+
+// Takes no credit: it is one for each hole.
+bool EventSubscriptions::tellLoss(const Key& key, const shoset::Address& source, std::uint64_t epoch, std::uint64_t from, std::uint64_t last,
+                                  Now now)
+{
+    shoset::Event loss;
+    loss.epoch = epoch;
+    loss.sequence = from;
+    loss.lostTo = last;
+    loss.subscription = key.second;
+    ++counted.losses;
+    return links.tellEvents(key.first, source, loss, {}, now);
+}
+
+void EventSubscriptions::readLater(const Key& key, Subscription& to)
+{
+    to.reading = true;
+    toRead.emplace_back(key, to.serial);
+}
+
+void EventSubscriptions::read(Now)
+{
+    while (reading < limits::maxEventReads && !toRead.empty()) {
+        const auto [key, serial] = std::move(toRead.front());
+        toRead.pop_front();
+        Subscription* to = find(key);
+        if (to == nullptr || to->serial != serial) {
+            continue;
+        }
+        const shoset::Address source = to->behind.front();
+        const EventPlace place = to->places[source];
+        ++reading;
+        ++counted.pages;
+        store.readSource({std::string(shoset::tenantOf(source)), std::string(shoset::nameOf(source)), place.epoch, place.sequence,
+                          limits::eventPage, limits::eventPageBytes},
+                         [this, key = key, serial = serial, source, owner = std::weak_ptr<int>(alive)](const Result<history::SourcePage>& page, Now now) {
+                             if (!owner.expired()) {
+                                 --reading;
+                                 onPage(key, serial, source, page, now);
+                             }
+                         });
+    }
+}
+
+void EventSubscriptions::onPage(const Key& key, std::uint64_t serial, const shoset::Address& source, const Result<history::SourcePage>& page,
+                                Now now)
+{
+    Subscription* to = find(key);
+    if (to == nullptr || to->serial != serial) {
+        return;
+    }
+    if (!page) {
+        ++counted.failedReads;
+        toRead.emplace_back(key, serial);
+        retryAt = now.mono + limits::eventReadRetry;
+        return;
+    }
+    to->reading = false;
+    for (const history::EventRecord& record : page->records) {
+        to->page.push_back(std::make_shared<const history::EventRecord>(record));
+    }
+    if (page->records.empty()) {
+        passOver(key, source, to->places[source], now);
+    }
+    pump(key, *to, now);
+}
+
+// Retention has removed all there was.
+void EventSubscriptions::passOver(const Key& key, const shoset::Address& source, EventPlace& place, Now now)
+{
+    const EventPlace head = intake.stored(source);
+    if (head <= place) {
+        return;
+    }
+    const std::uint64_t next = head.epoch == place.epoch ? place.sequence + 1 : 1;
+    if (place.epoch == 0 || tellLoss(key, source, head.epoch, next, head.sequence, now)) {
+        place = head;
+    }
+}
+
+void EventSubscriptions::onTimer(Now now)
+{
+    if (someWait && intake.isReady()) {
+        someWait = false;
+        for (auto& [subscriber, ofOne] : all) {
+            for (auto& [number, to] : ofOne) {
+                if (!to.begun) {
+                    begin({subscriber, number}, to, now);
+                }
+            }
+        }
+    }
+    if (pacedUntil <= now.mono) {
+        pacedUntil = never;
+        for (auto& [subscriber, ofOne] : all) {
+            for (auto& [number, to] : ofOne) {
+                pump({subscriber, number}, to, now);
+            }
+        }
+    }
+    if (retryAt == never || retryAt <= now.mono) {
+        retryAt = never;
+        read(now);
+    }
+}
+
+Instant EventSubscriptions::nextDeadline() const
+{
+    if ((someWait && intake.isReady()) || (retryAt == never && reading < limits::maxEventReads && !toRead.empty())) {
+        return Instant{};
+    }
+    return std::min(retryAt, pacedUntil);
+}
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,186 @@
+#include "aggregator/core/resource_events.hpp"
+
+#include "aggregator/core/json_text.hpp"
+#include "aggregator/core/query_options.hpp"
+#include "aggregator/core/resource_body.hpp"
+#include "shoset/base/limits.hpp"
+#include "cluster/history/core/syslog.hpp"
+#include "shoset/base/ids.hpp"
+#include "shoset/core/json_text.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+
+namespace mesh::aggregator {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr std::size_t usualEvents = 200;
+constexpr Duration lookAgain = 100ms;  // where too many read, or something was stored meanwhile
+
+struct EventWish {
+    history::EventQuery query;
+    Duration wait{};
+};
+
+bool isNameOrOwn(std::string_view name)
+{
+    return isValidName(name.starts_with('@') ? name.substr(1) : name);
+}
+
+// False: it is none.
+bool takePlace(const std::string& value, const std::string& node, history::EventQuery& query)
+{
+    query.fromEnd = value == "now";
+    const std::string own = node + ".";
+    const std::optional<std::uint64_t> number = value.starts_with(own) ? wholeNumber(std::string_view(value).substr(own.size())) : std::nullopt;
+    query.after = number.value_or(0);
+    return query.fromEnd || (number && *number <= limits::maxEventNumber);
+}
+
+// False: nobody can mean that.
+bool takeEventOption(const std::string& name, const std::string& value, const std::string& node, EventWish& wish)
+{
+    history::EventQuery& query = wish.query;
+    const std::optional<std::uint64_t> number = wholeNumber(value);
+    const auto within = [&number](std::uint64_t least, std::uint64_t most) { return number && *number >= least && *number <= most; };
+    if (name == "tenant") {
+        query.tenant = value;
+        return value.empty() || isValidName(value);
+    }
+    if (name == "connector") {
+        query.connector = value;
+        return isNameOrOwn(value);
+    }
+    if (name == "topic") {
+        query.topic = value;
+        return shoset::isTopicPattern(value);
+    }
+    if (name == "after") {
+        return takePlace(value, node, query);
+    }
+    if (name == "since" || name == "until") {
+        (name == "since" ? query.since : query.until) = WallTime(std::chrono::seconds(number.value_or(0)));
+        return within(0, latestSecond);
+    }
+    if (name == "limit") {
+        query.limit = number.value_or(0);
+        return within(1, limits::maxHistoryPage);
+    }
+    const auto most = std::chrono::duration_cast<std::chrono::seconds>(limits::maxEventWait).count();
+    wish.wait = std::chrono::seconds(number.value_or(0));
+    return name == "wait" && within(0, static_cast<std::uint64_t>(most));
+}
+
+std::variant<EventWish, Answer> readWish(std::string_view text, const std::string& node)
+{
+    EventWish wish;
+    wish.query.limit = usualEvents;
+    for (const auto& [name, value] : queryOptions(text)) {
+        if (name == "after" && value != "now" && !value.starts_with(node + ".")) {
+            return errorAnswer(400, {"QueryParameterValueFormatError", {value, name}, {}},
+                               "This is no place in the events of " + node + ". Another node's order is another one: begin with `since`.");
+        }
+        if (!takeEventOption(name, value, node, wish)) {
+            return wrongOption(name, value);
+        }
+    }
+    return wish;
+}
+
+std::string eventText(const history::StoredEvent& stored)
+{
+    const history::EventRecord& record = stored.record;
+    json head{{"tenant", record.tenant}, {"connector", record.connector}, {"epoch", record.epoch}, {"sequence", record.sequence},
+              {"time", history::preciseTime(record.time)}, {"stored", history::preciseTime(stored.stored)}};
+    if (record.lostTo != 0) {
+        head["lost_to"] = record.lostTo;
+    } else {
+        head["topic"] = record.topic;
+        head["name"] = record.name;
+    }
+    if (record.payload.empty()) {
+        return jsonText(head);
+    }
+    // What a connector told goes out as it is, if it can do no harm among the rest.
+    if (shoset::nestingOfJson(record.payload) <= limits::maxPayloadDepth && json::accept(record.payload)) {
+        std::string text = jsonText(head);
+        text.pop_back();
+        return text + ",\"payload\":" + record.payload + "}";
+    }
+    head["payload_text"] = record.payload;
+    return jsonText(head);
+}
+
+Answer eventsAnswer(const history::EventPage& page, const std::string& node)
+{
+    std::string text = "{\"events\":[";
+    for (const history::StoredEvent& stored : page.records) {
+        text += (text.back() == '[' ? "" : ",") + eventText(stored);
+    }
+    text += "],\"next\":\"" + node + "." + std::to_string(page.end) + "\",\"more\":" + (page.more ? "true}" : "false}");
+    return documentAnswer(200, "application/json", std::move(text));
+}
+
+}  // namespace
+
+struct EventResources::Ask {
+    CallPtr call;
+    history::EventQuery query;
+    Instant until{};
+    std::uint64_t revision = 0;  // of what was stored, when it was read
+};
+
+void EventResources::read(const CallPtr& call) const
+{
+    if (flow == nullptr || !flow->isOn()) {
+        return call->answer(adminRefusal({Code::preconditionFailed, "this node stores no events: history.audit is off"}));
+    }
+    auto read = readWish(call->request.query, context.node.nodeName());
+    if (Answer* wrong = std::get_if<Answer>(&read)) {
+        return call->answer(std::move(*wrong));
+    }
+    auto& wish = std::get<EventWish>(read);
+    if (!call->tenant().empty()) {
+        if (wish.query.tenant && *wish.query.tenant != call->tenant()) {
+            return call->answer(forbidden());
+        }
+        wish.query.tenant = call->tenant();
+    }
+    ask(std::make_shared<Ask>(Ask{call, std::move(wish.query), call->now.mono + wish.wait, 0}), call->now);
+}
+
+void EventResources::ask(const std::shared_ptr<Ask>& one, Now) const
+{
+    one->revision = flow->waiters().revision();
+    flow->store().readEvents(one->query, [this, one](const Result<history::EventPage>& page, Now now) { onPage(one, page, now); });
+}
+
+void EventResources::onPage(const std::shared_ptr<Ask>& one, const Result<history::EventPage>& page, Now now) const
+{
+    const CallPtr& call = one->call;
+    call->now = now;
+    const bool full = !page && page.error().code == Code::full;
+    const bool empty = page && page->records.empty() && !one->query.fromEnd;
+    if (now.mono < one->until && (full || empty)) {
+        one->query.after = empty ? page->end : one->query.after;
+        const bool soon = full || one->revision != flow->waiters().revision();
+        const auto again = [this, one](Now then) { ask(one, then); };
+        if (flow->waiters().await(one->query.tenant.value_or(""), one->until, soon ? now.mono + lookAgain : never, again)) {
+            return;
+        }
+    }
+    if (full) {
+        return call->answer(temporarilyUnavailable(page.error().message));
+    }
+    call->answer(page ? eventsAnswer(*page, context.node.nodeName())
+                      : temporarilyUnavailable("What was stored cannot be read now; this node's log says why."));
+}
+
+}  // namespace mesh::aggregator

@@ -1,0 +1,232 @@
+#include "aggregator/core/tests/event_fixture.hpp"
+
+namespace mesh::aggregator {
+namespace {
+
+const std::string sled = "acme/sled07";
+
+struct EventFillingTest : EventsTest {
+    EventFillingTest()
+    {
+        others = std::vector<shoset::Address>{"agg-b", "agg-c"};
+        links.up = {"agg-b", "agg-c"};
+    }
+    // What the node has in its database.
+    void answer(const shoset::Address& node, std::uint64_t from, std::uint64_t to, std::uint64_t epoch = 1)
+    {
+        for (std::uint64_t sequence = from; sequence <= to; ++sequence) {
+            say(node, sled, eventAt(sequence, epoch), "{}");
+        }
+        say(node, node, shoset::EventsWanted{sled, epoch, from, to, true});
+        run();
+    }
+    void nothing(const shoset::Address& node, std::uint64_t epoch = 1)
+    {
+        say(node, node, shoset::EventsWanted{sled, epoch, 1, 1, true});
+        run();
+    }
+};
+
+}  // namespace
+
+TEST_F(EventFillingTest, WhatTheConnectorHasNoMoreComesFromAnotherNode)
+{
+    link(sled);
+    emit(sled, 1, 2);
+    run();
+    emit(sled, 6, 8);
+    run();
+    EXPECT_EQ(wanted("agg-b"), Texts{}) << "the connector may still send it";
+    stored(sled);
+    after(limits::eventFillDelay);
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:3-5"});
+    answer("agg-b", 3, 5);
+    EXPECT_EQ(stored(sled).back(), "1:5");
+    emit(sled, 6, 8);
+    run();
+    EXPECT_EQ(stored(sled).back(), "1:8");
+    EXPECT_EQ(store.rows[sled].size(), 8U);
+    EXPECT_EQ(metric("events_fills"), 0U);
+    EXPECT_EQ(metric("events_fills_filled_total"), 1U);
+}
+
+TEST_F(EventFillingTest, ALargeHoleIsAskedForInSlices)
+{
+    link(sled);
+    emit(sled, 1000, 1000);
+    after(limits::eventFillDelay);
+    std::uint64_t from = 1;
+    for (; from < 1000; from += limits::eventFillSlice) {
+        const std::uint64_t to = std::min<std::uint64_t>(999, from + limits::eventFillSlice - 1);
+        EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:" + std::to_string(from) + "-" + std::to_string(to)});
+        answer("agg-b", from, to);
+    }
+    EXPECT_EQ(wanted("agg-b"), Texts{});
+    EXPECT_EQ(stored(sled).back(), "1:999");
+}
+
+TEST_F(EventFillingTest, TheNextOneIsAskedWhereOneHasNothingOrIsSilent)
+{
+    link(sled);
+    emit(sled, 6, 6);
+    after(limits::eventFillDelay);
+    EXPECT_EQ(wanted("agg-b").size(), 1U);
+    after(limits::eventFillAnswer);
+    EXPECT_EQ(wanted("agg-c"), Texts{"acme/sled07 1:1-5"}) << "agg-b was silent";
+    nothing("agg-c");
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:1-5"});
+    answer("agg-b", 1, 5);
+    EXPECT_EQ(stored(sled).back(), "1:5");
+}
+
+TEST_F(EventFillingTest, WhatAnotherNodeSendsUnaskedIsNotTaken)
+{
+    link(sled);
+    emit(sled, 6, 6);
+    after(limits::eventFillDelay);
+    EXPECT_EQ(wanted("agg-b").size(), 1U);
+    say("agg-c", sled, eventAt(1), "{}");
+    say("agg-b", "acme/sled08", eventAt(1), "{}");
+    say("agg-b", sled, eventAt(1, 2), "{}");
+    run();
+    EXPECT_EQ(metric("events_unasked_total"), 3U);
+    EXPECT_TRUE(store.batches.empty());
+}
+
+TEST_F(EventFillingTest, WhatNobodyHasIsStoredAsALossAfterAWhile)
+{
+    link(sled);
+    emit(sled, 6, 6);
+    after(limits::eventFillDelay);
+    nothing("agg-b");
+    nothing("agg-c");
+    for (Duration waited{}; waited < limits::eventFillLeast; waited += limits::eventHolePause) {
+        EXPECT_TRUE(store.batches.empty());
+        after(limits::eventHolePause);
+        emit(sled, 6, 6);
+    }
+    run();
+    after(limits::eventFillPause);
+    EXPECT_EQ(store.rows[sled].at({1, 1}).lostTo, 5U);
+    EXPECT_EQ(stored(sled).back(), "1:5");
+    EXPECT_EQ(metric("events_fills_given_up_total"), 1U);
+}
+
+TEST_F(EventFillingTest, AConnectorThatGoesOnByItselfLosesNothing)
+{
+    others = std::vector<shoset::Address>{};
+    link(sled);
+    emit(sled, 6, 6);
+    run();
+    after(limits::eventFillPatience);
+    EXPECT_TRUE(store.batches.empty()) << "it did not offer it again";
+    emit(sled, 6, 6);
+    after(limits::eventFillDelay);
+    emit(sled, 1, 6);
+    after(limits::eventFillPatience);
+    EXPECT_EQ(store.rows[sled].size(), 6U);
+    EXPECT_EQ(metric("events_fills_given_up_total"), 0U);
+    EXPECT_EQ(metric("events_losses_total"), 0U);
+}
+
+TEST_F(EventFillingTest, ANodeThatIsAwayIsWaitedFor)
+{
+    links.up.erase("agg-c");
+    link(sled);
+    emit(sled, 6, 6);
+    after(limits::eventFillDelay);
+    nothing("agg-b");
+    for (int i = 0; i < 20; ++i) {
+        after(1s);
+        emit(sled, 6, 6);
+    }
+    EXPECT_TRUE(store.batches.empty());
+    EXPECT_EQ(wanted("agg-b").size(), 1U);
+    links.up.insert("agg-c");
+    after(limits::eventFillPause);
+    EXPECT_EQ(wanted("agg-c"), Texts{"acme/sled07 1:1-5"});
+    answer("agg-c", 1, 5);
+    EXPECT_EQ(stored(sled).back(), "1:5");
+}
+
+TEST_F(EventFillingTest, ButNotForEver)
+{
+    links.up.erase("agg-c");
+    link(sled);
+    emit(sled, 6, 6);
+    after(limits::eventFillDelay);
+    nothing("agg-b");
+    for (Duration waited{}; waited <= limits::eventFillPatience; waited += 1s) {
+        after(1s);
+        emit(sled, 6, 6);
+    }
+    run();
+    EXPECT_EQ(store.rows[sled].at({1, 1}).lostTo, 5U);
+}
+
+TEST_F(EventFillingTest, WhatAnotherNodeStoredInTheSameDatabaseIsThere)
+{
+    link(sled);
+    emit(sled, 1, 1);
+    run();
+    for (std::uint64_t sequence = 2; sequence <= 5; ++sequence) {
+        store.put({{}, "acme", "sled07", 1, sequence, "power", "off", "{}"});
+    }
+    emit(sled, 6, 6);
+    after(limits::eventFillDelay);
+    EXPECT_EQ(wanted("agg-b"), Texts{});
+    EXPECT_EQ(stored(sled).back(), "1:5");
+    EXPECT_EQ(metric("events_fills"), 0U);
+}
+
+TEST_F(EventFillingTest, WhatAnEpochEndedWithIsLookedForBeforeTheNextOne)
+{
+    link(sled);
+    emit(sled, 1, 2);
+    run();
+    emit(sled, 1, 2, 7);
+    run();
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:3-end"});
+    EXPECT_EQ(store.rows[sled].size(), 2U);
+    answer("agg-b", 3, 4);
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:5-end"});
+    nothing("agg-b");
+    EXPECT_EQ(wanted("agg-c"), Texts{"acme/sled07 1:5-end"});
+    nothing("agg-c");
+    EXPECT_EQ(stored(sled).back(), "1:4");
+    emit(sled, 1, 2, 7);
+    run();
+    EXPECT_EQ(stored(sled).back(), "7:2");
+    EXPECT_EQ(store.rows[sled].size(), 6U);
+}
+
+TEST_F(EventFillingTest, AnotherNodeGetsWhatIsHere)
+{
+    link(sled);
+    emit(sled, 1, 9);
+    run();
+    say("agg-b", "agg-b", shoset::EventsWanted{sled, 1, 3, 5, false});
+    run();
+    EXPECT_EQ(delivered("agg-b"), (Texts{"acme/sled07 1:3", "acme/sled07 1:4", "acme/sled07 1:5"}));
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:3-5 done"});
+    say("agg-b", "agg-b", shoset::EventsWanted{sled, 1, 8, limits::maxEventNumber, false});
+    run();
+    EXPECT_EQ(delivered("agg-b"), (Texts{"acme/sled07 1:8", "acme/sled07 1:9"}));
+    say("agg-b", "agg-b", shoset::EventsWanted{sled, 2, 1, 5, false});
+    run();
+    EXPECT_EQ(delivered("agg-b"), Texts{});
+    EXPECT_EQ(wanted("agg-b").size(), 2U);
+}
+
+TEST_F(EventFillingTest, QuestionsOfOtherNodesAreBounded)
+{
+    run();
+    for (std::size_t i = 0; i < limits::maxWantedReads + 3; ++i) {
+        say("agg-b", "agg-b", shoset::EventsWanted{sled, 1, 1, 5, false});
+    }
+    run();
+    EXPECT_EQ(wanted("agg-b").size(), limits::maxWantedReads);
+    EXPECT_EQ(metric("events_not_passed_to_nodes_total"), 3U);
+}
+
+}  // namespace mesh::aggregator
