@@ -17,6 +17,7 @@ namespace {
 constexpr const char* defaultWorkerSocket = "/run/bmcmesh/worker.sock";
 constexpr std::size_t maxSocketPath = 107;  // of the kernel
 constexpr std::size_t leastOutboxBytes = 4 * limits::maxEventBytes;
+constexpr std::size_t mostOutboxBytes = limits::maxOutboxFileBytes / 2;  // all may stand in one file
 constexpr std::uint64_t leastDailyBytes = 1024 * 1024;
 
 std::string hostOf(const std::string& url)
@@ -100,8 +101,8 @@ void readOutbox(config::Reader& reader, config::Section outbox, Config& out)
     settings.maxBytes = outbox.bytes("max_bytes", settings.maxBytes);
     settings.dailyBytes = outbox.bytes("daily_writes", settings.dailyBytes);
     settings.maxAge = outbox.duration("max_age", settings.maxAge);
-    if (settings.maxBytes < leastOutboxBytes || settings.maxBytes > limits::maxOutboxFileBytes) {
-        reader.complain(outbox, "expected " + std::to_string(leastOutboxBytes) + " to " + std::to_string(limits::maxOutboxFileBytes) +
+    if (settings.maxBytes < leastOutboxBytes || settings.maxBytes > mostOutboxBytes) {
+        reader.complain(outbox, "expected " + std::to_string(leastOutboxBytes) + " to " + std::to_string(mostOutboxBytes) +
                                     " for 'max_bytes'");
     }
     if (settings.dailyBytes < leastDailyBytes) {

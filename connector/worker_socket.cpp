@@ -16,7 +16,7 @@ namespace mesh::connector {
 namespace {
 
 constexpr const char* workerDomain = "worker";
-constexpr int workerHighWaterMark = 2 * limits::maxCommandsAtWorker;
+constexpr int workerHighWaterMark = 2 * limits::maxCommandsAtWorker + limits::maxUnansweredEvents + limits::subscriptionWindow;
 constexpr mode_t socketFolderMode = 0750;
 constexpr mode_t socketMode = 0660;
 

@@ -46,6 +46,7 @@ void EventSender::goBack(Aggregator& aggregator)
 {
     aggregator.underWay.clear();
     aggregator.underWayBytes = 0;
+    aggregator.hole = false;
     aggregator.sent = confirmedBy(aggregator);
 }
 
@@ -77,7 +78,7 @@ void EventSender::onStored(shoset::LinkId link, const shoset::EventsStored& told
     }
     aggregator.heardAt = now.mono;
     aggregator.resendAt = never;
-    if (less || !aggregator.heard) {
+    if (less || aggregator.hole || !aggregator.heard) {
         goBack(aggregator);
     }
     aggregator.heard = true;
@@ -141,11 +142,17 @@ void EventSender::sendTo(Aggregator& aggregator, Now now)
             (!aggregator.underWay.empty() && aggregator.underWayBytes + entry->bytes > limits::eventWindowBytes)) {
             return;
         }
+        // Others have what is missing before this one: it is to ask them, and gets no more until it has done so.
+        const bool beyond = entry->event.sequence > aggregator.sent + 1;
+        if ((beyond || aggregator.hole) && !aggregator.underWay.empty()) {
+            return;
+        }
         shoset::Event event = entry->event;
         event.sequence = std::max(event.sequence, aggregator.sent + (event.lostTo != 0 ? 1 : 0));
         if (!links.sendEvent(*aggregator.link, event, entry->payload, now)) {
             return;
         }
+        aggregator.hole = beyond;
         ++(entry->end() > aggregator.highest ? count.sent : count.resent);
         aggregator.highest = std::max(aggregator.highest, entry->end());
         aggregator.heardAt = aggregator.underWay.empty() ? now.mono : aggregator.heardAt;

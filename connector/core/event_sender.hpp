@@ -28,7 +28,7 @@ struct EventSenderCounters {
 // Tells every aggregator that knows events all that stands in the outbox, in order: when it has said what it has, from there on;
 // of what it has not confirmed at most limits::eventWindow events and eventWindowBytes. An aggregator that says twice that it
 // has the same while something is under way did not take it, so that it is sent again; so it is after limits::eventPatience
-// without a word. What a majority of all aggregators has is trimmed, also when they are not linked any more.
+// without a word. One that lacks what is trimmed gets the first that is left, so that it asks the others. What a majority of all aggregators has is trimmed, also when they are not linked any more.
 class EventSender {
 public:
     EventSender(shoset::Outbox& outbox, EventLinks& links);
@@ -53,6 +53,7 @@ private:
         std::uint64_t sent = 0;                  // all of the outbox's epoch up to here was sent, or need not be
         std::deque<std::pair<std::uint64_t, std::size_t>> underWay;  // sequences and bytes that it has not confirmed
         std::size_t underWayBytes = 0;
+        bool hole = false;                       // what is under way follows what is trimmed, and it does not have
         std::uint64_t highest = 0;               // that was ever sent over this link
         Instant heardAt{};                       // or when the first one that is under way was sent
         Instant resentAt{Duration::min()};

@@ -12,8 +12,12 @@ Subscriptions::Subscriptions(SubscriptionHost& owner) : host(owner) {}
 // For events that may come beyond those that its worker has not taken.
 std::uint64_t Subscriptions::Subscription::room() const
 {
-    const std::uint64_t outstanding = delivered + waiting.size() - taken;
-    return outstanding < limits::subscriptionWindow ? limits::subscriptionWindow - outstanding : 0;
+    return outstanding() < limits::subscriptionWindow ? limits::subscriptionWindow - outstanding() : 0;
+}
+
+std::uint64_t Subscriptions::Subscription::outstanding() const
+{
+    return delivered + waiting.size() - taken;
 }
 
 Subscriptions::Numbered::iterator Subscriptions::find(WorkerId worker, std::string_view name)
@@ -63,13 +67,19 @@ void Subscriptions::onWorkerEnded(WorkerId worker, Now now)
 
 Subscriptions::Numbered::iterator Subscriptions::end(Numbered::iterator at, Now now)
 {
-    if (at->second.link) {
-        --links.at(*at->second.link);
-        shoset::Subscribe none;
-        none.subscription = at->first;
-        host.tellAggregator(*at->second.link, std::move(none), now);
-    }
+    leave(at->first, at->second, now);
     return subscriptions.erase(at);
+}
+
+void Subscriptions::leave(std::uint64_t number, Subscription& subscription, Now now)
+{
+    if (subscription.link) {
+        --links.at(*subscription.link);
+        shoset::Subscribe none;
+        none.subscription = number;
+        host.tellAggregator(*subscription.link, std::move(none), now);
+        subscription.link.reset();
+    }
 }
 
 // The link with the fewest. What was had beyond limits::maxEventCursors sources comes again, and is dropped here.
@@ -77,7 +87,7 @@ void Subscriptions::place(std::uint64_t number, Subscription& subscription, Now 
 {
     const auto least =
         std::min_element(links.begin(), links.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (subscription.link || least == links.end()) {
+    if (subscription.link || least == links.end() || subscription.room() == 0) {
         return;
     }
     shoset::Subscribe word;
@@ -144,7 +154,10 @@ void Subscriptions::onEvent(shoset::LinkId link, const shoset::Address& source, 
         return;
     }
     Subscription& subscription = found->second;
-    ++subscription.received;
+    if (subscription.outstanding() >= 2 * limits::subscriptionWindow) {
+        return leave(found->first, subscription, now);
+    }
+    subscription.received += event.lostTo == 0 ? 1 : 0;  // a gap needs no credit
     Result<std::string> checked = payload.empty()
                                       ? Result<std::string>(std::string())
                                       : shoset::compactJson(payload, limits::maxEventBytes, limits::maxPayloadDepth);
@@ -211,6 +224,7 @@ void Subscriptions::onTaken(WorkerId worker, const WorkerTaken& word, Now now)
     subscription.taken = std::max(subscription.taken, std::min(word.total, subscription.delivered));
     drain(subscription, now);
     grant(found->first, subscription, now);
+    place(found->first, subscription, now);
 }
 
 // Not for each single one that was taken.

@@ -31,7 +31,7 @@ struct SubscriptionCounters {
 // What workers listen to: each subscription of a worker is one of the connector's, so that none takes another's events. It goes
 // to one linked aggregator that knows events; when that link ends, to another one, from where it stood at each source. What comes
 // twice is dropped. At most limits::subscriptionWindow events wait for a worker, as the aggregator gets credit for no more: a slow
-// one slows itself only. What its socket does not take just now waits here.
+// one slows itself only. One that gets too much beyond its credit leaves, and asks anew when its worker has caught up. What its socket does not take just now waits here.
 class Subscriptions {
 public:
     explicit Subscriptions(SubscriptionHost& host);
@@ -68,11 +68,13 @@ private:
         std::uint64_t taken = 0;      // by it
         std::deque<std::string> waiting;
         std::uint64_t room() const;
+        std::uint64_t outstanding() const;
     };
     using Numbered = std::map<std::uint64_t, Subscription>;
 
     Numbered::iterator find(WorkerId worker, std::string_view name);
     Numbered::iterator end(Numbered::iterator at, Now now);
+    void leave(std::uint64_t number, Subscription& subscription, Now now);
     void place(std::uint64_t number, Subscription& subscription, Now now);
     void grant(std::uint64_t number, Subscription& subscription, Now now);
     void deliver(Subscription& subscription, std::string word, Now now);

@@ -76,6 +76,30 @@ TEST_F(ConfigTest, WhatIsWrongWithWorkersIsSaid)
     EXPECT_NE(problem("worker: { }\n").find("worker"), std::string::npos);
 }
 
+TEST_F(ConfigTest, WorkersMayBeThereForEventsAlone)
+{
+    const Result<Config> loaded = load("workers: { allow: [ { uid: 7, events: [sensor.*], subscribe: [mesh.bmc, \"*\"] } ] }\n");
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    const WorkerRules& rules = loaded->settings.workers;
+    EXPECT_TRUE(rules.mayEmit({7, 1, 1}, "sensor.fan"));
+    EXPECT_FALSE(rules.mayEmit({7, 1, 1}, "door"));
+    EXPECT_TRUE(rules.maySubscribe({7, 1, 1}, "door"));
+    EXPECT_FALSE(rules.mayServe({7, 1, 1}, "sensor.fan"));
+    EXPECT_NE(problem("workers: { allow: [ { uid: 1, events: [\"a b\"] } ] }\n").find("'events', not 'a b'"), std::string::npos);
+}
+
+TEST_F(ConfigTest, TheOutboxHasItsBounds)
+{
+    const Result<Config> loaded = load("outbox: { max_bytes: 16MiB, daily_writes: 1024MiB, max_age: 7d }\n");
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(loaded->settings.outbox.maxBytes, 16U * 1024 * 1024);
+    EXPECT_EQ(loaded->settings.outbox.dailyBytes, 1024U * 1024 * 1024);
+    EXPECT_EQ(loaded->settings.outbox.maxAge, 7 * 24h);
+    EXPECT_EQ(load("")->settings.outbox.maxAge, Duration{0});
+    EXPECT_NE(problem("outbox: { max_bytes: 1KiB }\n").find("'max_bytes'"), std::string::npos);
+    EXPECT_NE(problem("outbox: { daily_writes: 1KiB }\n").find("'daily_writes'"), std::string::npos);
+}
+
 TEST_F(ConfigTest, ThePolicyOfTheMachineForbidsCommandsToo)
 {
     write(folder / "policy.yaml", "refuse: [ { methods: [POST], path: Systems/* }, { command: power.* } ]\n");

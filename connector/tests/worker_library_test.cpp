@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 
@@ -22,7 +23,7 @@ struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
     TemporaryFolder folder;
     boost::asio::io_context loop;
     shoset::Context context = *shoset::Context::create();
-    Workers workers{WorkerRules({{{::getuid()}, {}, {"test.*"}, {"db"}}}), *this, *this};
+    Workers workers{WorkerRules({{{::getuid()}, {}, {"test.*"}, {"db"}, {"test.*"}, {"test.*"}}}), *this, *this};
     std::unique_ptr<WorkerSocket> socket;
     std::vector<WorkerReply> replies;
     worker::Worker played{{"played", "bench", "1.0", folder / "worker.sock"}};
@@ -81,7 +82,13 @@ struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
     {
         socket->send(id, value.empty() ? noSecretWord(ask, {Code::notFound, "none"}) : secretWord(ask, 3, value));
     }
+    void onWorkerEmit(WorkerId, WorkerEmit word, Now) override { emitted.push_back(std::move(word)); }
+    void onWorkerSubscribe(WorkerId, WorkerSubscribe word, Now) override { subscribed.push_back(std::move(word)); }
+    void onWorkerTaken(WorkerId, const WorkerTaken& word, Now) override { taken = word.total; }
 
+    std::vector<WorkerEmit> emitted;
+    std::vector<WorkerSubscribe> subscribed;
+    std::uint64_t taken = 0;
     std::atomic<bool> over = false;
     std::uint64_t seed = 0;
     int lost = 0;
@@ -198,6 +205,77 @@ TEST_F(WorkerLibraryTest, ItAttachesAgainWhenTheConnectorWasRestarted)
     ASSERT_EQ(workers.attached(), 0U);
     ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
     EXPECT_EQ(resultOf("test.echo", "7").back().payload, "7");
+}
+
+// Emits on a thread of its own, as run() has to go on meanwhile.
+struct Emitting {
+    Emitting(worker::Worker& from, const std::string& topic, const std::string& payload)
+        : thread([this, &from, topic, payload] {
+              result = from.emit(topic, "n", payload);
+              done = true;
+          })
+    {
+    }
+    ~Emitting() { thread.join(); }
+    Emitting(const Emitting&) = delete;
+    Emitting& operator=(const Emitting&) = delete;
+
+    Result<worker::Accepted> result = Error{};
+    std::atomic<bool> done = false;
+    std::thread thread;
+};
+
+TEST_F(WorkerLibraryTest, AnEventIsEmittedWhenTheConnectorHasAcceptedIt)
+{
+    start();
+    ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
+    EXPECT_EQ(played.emit("test.a", "n", "{").error().code, Code::invalidArgument);
+    Emitting first(played, "test.a", R"({"a":1})");
+    ASSERT_TRUE(runUntil(loop, [this] { return emitted.size() == 1; }));
+    EXPECT_EQ(emitted[0].topic + emitted[0].name + emitted[0].payload, R"(test.an{"a":1})");
+    EXPECT_FALSE(first.done.load());
+    socket->send(told, acceptedWord(emitted[0].ref, 9, 42));
+    ASSERT_TRUE(runUntil(loop, [&] { return first.done.load(); }));
+    ASSERT_TRUE(first.result.ok());
+    EXPECT_EQ(first.result->sequence, 42U);
+
+    Emitting second(played, "test.a", "");
+    ASSERT_TRUE(runUntil(loop, [this] { return emitted.size() == 2; }));
+    socket->send(told, notAcceptedWord(emitted[1].ref, "outbox_full", "too much"));
+    ASSERT_TRUE(runUntil(loop, [&] { return second.done.load(); }));
+    EXPECT_EQ(second.result.error().code, Code::full);
+    EXPECT_EQ(second.result.error().message, "outbox_full: too much");
+
+    Emitting third(played, "other", "");
+    ASSERT_TRUE(runUntil(loop, [&] { return third.done.load(); }));
+    EXPECT_EQ(third.result.error().code, Code::permissionDenied);
+}
+
+TEST_F(WorkerLibraryTest, ListenersHearEventsInOrderAndGoOnFromWhereTheyWere)
+{
+    std::mutex mutex;
+    std::vector<std::string> heard;
+    played.listen({"test.*"}, [&](const worker::Event& event) {
+        const std::lock_guard lock(mutex);
+        heard.push_back(event.source + " " + event.payload + " " + std::to_string(event.lost));
+    });
+    start();
+    ASSERT_TRUE(runUntil(loop, [this] { return subscribed.size() == 1; }));
+    EXPECT_TRUE(subscribed[0].fromNow);
+    shoset::Event event{7, 5, "test.a", "n", WallTime{}, 0, 0};
+    socket->send(told, eventWord(subscribed[0].subscription, "acme/s2", event, "1"));
+    event.sequence = 6;
+    event.lostTo = 8;
+    socket->send(told, eventWord(subscribed[0].subscription, "acme/s2", event, ""));
+    ASSERT_TRUE(runUntil(loop, [this] { return taken == 2; }));
+    {
+        const std::lock_guard lock(mutex);
+        EXPECT_EQ(heard, (std::vector<std::string>{"acme/s2 1 0", "acme/s2  3"}));
+    }
+    socket->send(told, strangerWord());
+    ASSERT_TRUE(runUntil(loop, [this] { return subscribed.size() == 2; }));
+    EXPECT_EQ(subscribed[1].cursors, (std::vector<shoset::EventCursor>{{"acme/s2", 7, 8}}));
+    EXPECT_EQ(subscribed[1].subscription, subscribed[0].subscription);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "connector/worker/worker.hpp"
 
 #include "connector/worker/secret_answer.hpp"
+#include "connector/worker/worker_events.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <nlohmann/json.hpp>
@@ -118,6 +119,7 @@ public:
     const About about;
     std::map<std::string, Served> commands;
     std::atomic<bool> stopping = false;
+    EventDesk events{[this] { poke(); }};
 
 private:
     class Execution;
@@ -267,6 +269,7 @@ Result<void> Worker::Service::run(std::size_t threads)
     for (std::size_t i = 0; i < threads; ++i) {
         pool.emplace_back([this] { work(); });
     }
+    events.start();
     connect();
     Next next = Next::goOn;
     while (next == Next::goOn) {
@@ -277,6 +280,7 @@ Result<void> Worker::Service::run(std::size_t threads)
         closed = true;
     }
     more.notify_all();
+    events.close();
     for (std::thread& thread : pool) {
         thread.join();
     }
@@ -315,6 +319,7 @@ Worker::Service::Next Worker::Service::turn()
     std::uint64_t pokes = 0;
     [[maybe_unused]] const auto got = ::read(wake, &pokes, sizeof pokes);
     sendReplies();
+    events.pump([this](const json& message) { return send(message); });
     for (std::string word = receive(); !word.empty(); word = receive()) {
         const Next next = take(json::parse(word, nullptr, false));
         if (next != Next::goOn) {
@@ -336,7 +341,10 @@ Worker::Service::Next Worker::Service::take(const json& message)
         tasks.push_back(message);
         more.notify_one();
     } else if (word == "registered") {
-        registered = true;
+        if (!std::exchange(registered, true)) {
+            events.attached();
+            poke();
+        }
         heartbeat = std::chrono::milliseconds(message.value("heartbeat_ms", firstHeartbeat.count()));
         const std::lock_guard lock(mutex);
         hasSecrets = message.value("secrets", false);
@@ -356,6 +364,8 @@ Worker::Service::Next Worker::Service::take(const json& message)
         std::fprintf(stderr, "worker %s: the connector refused a message: %s; registering anew\n", about.name.c_str(),
                      refusal.c_str());
         detach();
+    } else if (word != "drain" && word != "drained" && word != "pong") {
+        events.take(word, message);
     }
     return word == "drained" ? Next::ended : Next::goOn;
 }
@@ -417,7 +427,7 @@ void Worker::Service::keepInTouch()
         beatAt = now;
         send({{"message", "ping"}});
     }
-    if (stopping && registered && !drainSent) {
+    if (stopping && registered && !drainSent && events.isAnswered()) {
         drainSent = send({{"message", "drain"}});
     }
     if (asked && now - heardAt > 3 * heartbeat) {
@@ -451,6 +461,17 @@ void Worker::serve(const std::string& command, const std::string& schema, Functi
     // What is no JSON is sent as a text, and refused by the connector with the command's name.
     json rules = schema.empty() ? json() : json::parse(schema, nullptr, false);
     service->commands[command] = {rules.is_discarded() ? json(schema) : std::move(rules), std::move(function)};
+}
+
+void Worker::listen(std::vector<std::string> topics, Listener listener, From from)
+{
+    service->events.listen(std::move(topics), std::move(listener), from);
+}
+
+Result<Accepted> Worker::emit(const std::string& topic, const std::string& name, const std::string& payload,
+                              std::chrono::milliseconds patience)
+{
+    return service->events.emit(topic, name, payload, patience);
 }
 
 Result<void> Worker::run(std::size_t threads)

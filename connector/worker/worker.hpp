@@ -4,11 +4,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 // A worker of a bmcmesh connector: functions that the mesh may call. README.md says what that is, and how to begin.
 namespace mesh::worker {
@@ -35,6 +37,24 @@ public:
     virtual std::chrono::milliseconds remaining() const = 0;
 };
 
+// Where an event stands among those of its connector.
+struct Accepted {
+    std::uint64_t epoch = 0;
+    std::uint64_t sequence = 0;
+};
+
+struct Event {
+    std::string source;   // "tenant/connector"
+    std::string topic;
+    std::string name;
+    std::string payload;  // JSON
+    std::string time;     // RFC 3339
+    std::string cursor;
+    std::uint64_t lost = 0;  // not 0: so many events of this source are lost, and there is neither topic nor name nor payload
+};
+using Listener = std::function<void(const Event& event)>;
+enum class From { now, start };  // the latter: also those that are stored already
+
 class Worker {
 public:
     struct About {
@@ -53,6 +73,13 @@ public:
 
     // Before run(). `schema`: of the payload, a JSON Schema as README.md names it; empty: any.
     void serve(const std::string& command, const std::string& schema, Function function);
+    // Before run(). Called with one event after the other, on a thread of its own. Topics: "sensor.fan", or "sensor.*".
+    void listen(std::vector<std::string> topics, Listener listener, From from = From::now);
+    // While run() runs on another thread. Returns when the event is on the connector's disk: whatever happens, it will reach who
+    // listens. The error's text begins with the connector's code ("outbox_full: …"); Code::outcomeUnknown after `patience`.
+    // Emitted again after the connector was restarted it may come twice.
+    Result<Accepted> emit(const std::string& topic, const std::string& name, const std::string& payload = {},
+                          std::chrono::milliseconds patience = std::chrono::seconds(30));
     // Serves until stop(), or until a newer version has taken over, and then until what runs has ended. The error is the
     // connector's refusal, Code::refused, or of libzmq. Once.
     Result<void> run(std::size_t threads = 4);

@@ -31,13 +31,16 @@ class WorkerTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.children = []
         self.addCleanup(self._stop)
-        self.aggregator = self.enterContext(PlayedAggregator("agg-a"))
+        self.aggregator = self.enterContext(self.played("agg-a"))
         public, secret = zmq.curve_keypair()
         key = self.folder / "s1.key"
         key.touch(0o600)
         key.write_text(f"public: {public.decode()}\nsecret: {secret.decode()}\n")
         self.socket = self.folder / "run/worker.sock"
         self.start_connector()
+
+    def played(self, name):
+        return PlayedAggregator(name)
 
     def start_connector(self):
         known = {"name": "agg-a", "endpoint": self.aggregator.endpoint, "key": self.aggregator.key}

@@ -47,5 +47,29 @@ TEST(WorkerRules, TheMeshsOwnNamesAreReserved)
     EXPECT_FALSE(matchesCommand("power.cycle", "power.cycles"));
 }
 
+TEST(WorkerRules, EventsAreEmittedAndHeardByThoseWhomAGrantNames)
+{
+    const WorkerRules rules({{{1000}, {}, {}, {"sensor.*", "door"}, {"sensor.fan*", "mesh.bmc"}}, {{1001}, {}, {}, {}, {"*"}}});
+    const LocalPeer peer{1000, 1000, 7};
+    const LocalPeer all{1001, 1000, 8};
+    EXPECT_TRUE(rules.mayAttach(peer));
+    EXPECT_TRUE(rules.mayEmit(peer, "sensor.fan"));
+    EXPECT_TRUE(rules.mayEmit(peer, "door"));
+    EXPECT_FALSE(rules.mayEmit(peer, "sensor"));
+    EXPECT_FALSE(rules.mayEmit(peer, "doors"));
+    EXPECT_FALSE(rules.mayEmit(all, "door"));
+    EXPECT_TRUE(rules.maySubscribe(peer, "sensor.fan.1"));
+    EXPECT_TRUE(rules.maySubscribe(peer, "sensor.fan*"));
+    EXPECT_TRUE(rules.maySubscribe(peer, "mesh.bmc"));
+    EXPECT_FALSE(rules.maySubscribe(peer, "sensor.*"));
+    EXPECT_FALSE(rules.maySubscribe(peer, "mesh.bmc*"));
+    EXPECT_FALSE(rules.maySubscribe(peer, "*"));
+    EXPECT_TRUE(rules.maySubscribe(all, "*"));
+    EXPECT_FALSE(rules.maySubscribe({1002, 1000, 9}, "sensor.fan"));
+    EXPECT_TRUE(isReservedTopic("mesh.bmc"));
+    EXPECT_TRUE(isReservedTopic("redfish.event"));
+    EXPECT_FALSE(isReservedTopic("meshes"));
+}
+
 }  // namespace
 }  // namespace mesh::connector

@@ -128,7 +128,7 @@ TEST_F(WorkersTest, WhatIsNoMessageIsRefusedWithASentence)
     const std::string start = R"({"message":"register","protocol":1,"worker":"w","type":"t","version":)";
     EXPECT_NE(answerTo(start + R"("1","commands":[]})").find("MAJOR.MINOR"), std::string::npos);
     EXPECT_NE(answerTo(start + R"("0.1","commands":[]})").find("MAJOR.MINOR"), std::string::npos);
-    EXPECT_NE(answerTo(start + R"("1.0","commands":[]})").find("'commands'"), std::string::npos);
+    EXPECT_NE(answerTo(start + R"("1.0","commands":{}})").find("'commands'"), std::string::npos);
     EXPECT_NE(answerTo(start + R"("1.0","commands":[7]})").find("'name'"), std::string::npos);
     EXPECT_NE(answerTo(R"({"message":"register","protocol":1,"worker":"a b","type":"t"})").find("'worker' and 'type'"),
               std::string::npos);

@@ -7,10 +7,16 @@
         call.progress(50, "it is off")
         return {"state": "on"}
 
-    worker.run()
+    @worker.on("sensor.*")
+    def on_sensor(event):
+        print(event.source, event.topic, event.name, event.payload)
+
+    worker.run()  # or worker.start(), which returns, and then
+    worker.emit("power.state", "cycled", {"system": "1"})
 """
 
 import base64
+import itertools
 import json
 import logging
 import math
@@ -18,10 +24,11 @@ import os
 import queue
 import re
 import signal
+import threading
 import time
 import uuid
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque, namedtuple
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import zmq
 
@@ -29,6 +36,8 @@ DEFAULT_SOCKET = "/run/bmcmesh/worker.sock"
 MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH = 64 * 1024, 64  # the mesh's
 MAX_TEXT, MAX_FAILURE = 1024, 64                      # characters; the connector cuts after as many bytes
 MAX_UNSENT = 256                                      # ends of commands that the connector does not take just now
+MAX_UNANSWERED = 128                                  # events that were emitted
+TAKEN_AT_ONCE = 8                                     # events that a subscription has done with, before that is said
 PAUSE_UNCONNECTED, PAUSE_UNSENT = 0.2, 0.05           # seconds
 log = logging.getLogger("bmcmesh.worker")
 
@@ -50,7 +59,20 @@ class NoSecret(Failed):
 
 
 class Refused(Exception):
-    """The connector will not have this worker; the text says why."""
+    """The connector will not have this worker, or this subscription; the text says why."""
+
+
+class NotAccepted(Exception):
+    """An event that will not be kept; `code` says why: see README.md, or "stopped"."""
+
+    def __init__(self, code, reason=""):
+        super().__init__(f"{code}: {reason}" if reason else code)
+        self.code, self.reason = code, reason
+
+
+Accepted = namedtuple("Accepted", "epoch sequence")
+# `lost` is 0; or so many events of this source are lost, and there is neither topic nor name nor payload.
+Event = namedtuple("Event", "source topic name payload time lost cursor")
 
 
 def _fail(failure, text):
@@ -108,6 +130,69 @@ class Call:
         return self._ends - time.monotonic()
 
 
+class Events:
+    """An iterator over events; what it has yielded counts as done with when the next one is asked for. See Worker.events()."""
+
+    def __init__(self, worker, name, topics, start, cursor):
+        self._worker, self.name, self._topics, self._start = worker, name, list(topics), start
+        self._heard = dict(json.loads(cursor)) if cursor else {}  # up to what it came from the connector, by source
+        self._done = dict(self._heard)                            # and up to what it was done with
+        self._queue, self._generation, self._taken, self._held = queue.SimpleQueue(), 0, 0, None
+
+    @property
+    def cursor(self):
+        """A text to go on from, with events(cursor=…), behind all that it is done with."""
+        return json.dumps(self._done, separators=(",", ":"))
+
+    def close(self):
+        self._worker._order(lambda: self._worker._unsubscribe(self))
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.done()
+        item = self._queue.get()
+        if isinstance(item, Exception):
+            self._queue.put(item)
+            raise StopIteration if isinstance(item, StopIteration) else item
+        self._held = item
+        return item[1]
+
+    def done(self):
+        """The one that was yielded last is done with; as the next one says, too."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        generation, event = held
+        self._done[event.source] = event.cursor
+        if generation == self._generation:
+            self._taken += 1
+            if self._taken % TAKEN_AT_ONCE == 0 or self._queue.empty():
+                self._worker._order(lambda: self._worker._tell_taken(self, generation))
+
+    # In the worker's loop.
+
+    def _subscribe_word(self):
+        self._generation, self._taken = self._generation + 1, 0
+        word = {"message": "subscribe", "subscription": self.name, "topics": self._topics, "from": self._start}
+        return word | ({"from": "cursor", "cursor": self._heard} if self._heard else {})
+
+    def _take(self, message):
+        word = message["message"]
+        if word == "cursor":
+            self._heard.update(message["cursor"])
+            self._done = {**message["cursor"], **self._done}
+        else:
+            self._heard[message["source"]] = message["cursor"]
+            event = Event(message["source"], message.get("topic"), message.get("name"), message.get("payload"), message["time"],
+                          message.get("lost", 0), message["cursor"])
+            self._queue.put((self._generation, event))
+
+    def _end(self, why):
+        self._queue.put(why)
+
+
 class Worker:
     def __init__(self, name, type, version, socket=None):
         self._about = {"message": "register", "protocol": 1, "worker": name, "type": type, "version": version}
@@ -118,6 +203,13 @@ class Worker:
         self._unsent = deque()  # (id, frame) of ends; their ids are in _running, too
         self._wake_read, self._wake = os.pipe()
         os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake, False)
+        self._orders = queue.SimpleQueue()      # of other threads: what the loop is to do
+        self._listeners = []                    # (topics, start, function)
+        self._subscriptions, self._names, self._words = {}, itertools.count(), deque()  # Events by name; what is said of them
+        self._slots = threading.BoundedSemaphore(MAX_UNANSWERED)
+        self._events, self._emitted, self._ref = deque(), {}, 0  # not sent; sent and not answered: (future, message) by number
+        self._ended, self._over, self._thread = False, threading.Event(), None
         self._context, self._socket = zmq.Context(), None
 
     def command(self, name, schema=None):
@@ -145,23 +237,94 @@ class Worker:
         if "value" not in message:
             raise NoSecret(message.get("failure", "failed"), message.get("text", ""))
         return base64.urlsafe_b64decode(message["value"] + "=" * (-len(message["value"]) % 4))
+    def on(self, *topics, start="now"):
+        """The function below it is called with each event of these topics ("sensor.fan", "sensor.*"), one after the other, in a
+        thread of its own. start="start": also with those that are stored already."""
+        def take(function):
+            self._listeners.append((topics, start, function))
+            return function
+        return take
+
+    def events(self, *topics, start="now", cursor=None):
+        """An iterator over events, independent of any other. `cursor`: of another iterator, to go on from there."""
+        events = Events(self, f"events-{next(self._names)}", topics, start, cursor)
+        self._order(lambda: self._subscribe(events))
+        return events
+
+    def emit(self, topic, name, payload=None, timeout=None):
+        """Returns an Accepted when the event is on the connector's disk: whatever happens, it will reach who listens. NotAccepted:
+        it will not. TimeoutError: nobody knows. Emitted again after the connector was restarted it may come twice."""
+        return self.emit_later(topic, name, payload).result(timeout)
+
+    def emit_later(self, topic, name, payload=None):
+        """As emit(), but gives a Future. Waits while MAX_UNANSWERED have no answer."""
+        message = {"message": "event", "topic": topic, "name": name} | ({} if payload is None else {"payload": payload})
+        _encoded(message)  # what is no JSON is the caller's
+        future = Future()
+        self._slots.acquire()
+        future.add_done_callback(lambda _: self._slots.release())
+        self._order(lambda: self._emit(future, message))
+        return future
 
     def stop(self, *_):
         """Takes nothing new; run() returns when what runs has ended. Also the handler of SIGTERM and SIGINT."""
         self._stopping = True
-        os.write(self._wake, b".")
+        self._poke()
 
     def run(self, threads=4):
         """Serves until stop() or until a newer version has taken over. Refused: the connector does not want it."""
+        self._end_with_signals()
+        self._run(threads)
+
+    def start(self, threads=4):
+        """As run(), in a thread of its own, and returns. Ends with the process, or with stop() and join()."""
+        self._thread = threading.Thread(target=self._run, args=(threads,), name="bmcmesh", daemon=True)
+        self._thread.start()
+        return self
+
+    def join(self, timeout=None):
+        self._thread.join(timeout)
+
+    def ends(self, seconds=0):
+        """Whether it ends, or has ended; waits so long for that."""
+        return self._over.wait(seconds)
+
+    def __enter__(self):
+        self._end_with_signals()
+        return self.start()
+
+    def _end_with_signals(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
-        with ThreadPoolExecutor(threads) as self._pool:
-            self._connect()
-            while not self._turn():
-                pass
-            self._socket.close(1000)
 
-    # Everything below but _post() and _execute() belongs to the thread of run().
+    def __exit__(self, *_):
+        self.stop()
+        self.join()
+
+    # Everything below but _post(), _execute(), _listen(), _order() and _poke() belongs to the thread of run().
+
+    def _run(self, threads):
+        for topics, start, function in self._listeners:
+            events = self.events(*topics, start=start)
+            threading.Thread(target=self._listen, args=(events, function), daemon=True).start()
+        why = StopIteration()
+        try:
+            with ThreadPoolExecutor(threads) as self._pool:
+                self._connect()
+                while not self._turn():
+                    pass
+                self._socket.close(1000)
+        except Refused as refused:
+            why = refused
+            raise
+        finally:
+            self._ended = True
+            self._over.set()
+            self._obey()
+            for events in self._subscriptions.values():
+                events._end(why)
+            for future, _ in [*self._events, *self._emitted.values()]:
+                self._settle(future, NotAccepted("stopped", str(why) or "the worker ends"))
 
     def _connect(self):
         if self._socket is not None:
@@ -186,7 +349,10 @@ class Worker:
             os.read(self._wake_read, 4096)
         except BlockingIOError:
             pass
+        self._stopping and self._over.set()  # not in a signal's handler, which may have interrupted who waits for it
+        self._obey()
         self._send_replies()
+        self._send_events()
         now = time.monotonic()
         while self._socket.poll(0):
             self._heard = now
@@ -199,12 +365,74 @@ class Worker:
         elif now - self._beat > self._heartbeat:
             self._beat = now
             self._send({"message": "ping"})
-        if self._stopping and self._registered and not self._drain_sent:
+        if self._stopping and self._registered and not self._drain_sent and not self._events and not self._emitted:
             self._drain_sent = self._send({"message": "drain"})
         if self._asked and now - self._heard > 3 * self._heartbeat:
             self._connect()
         # Who is not registered has nobody that waits for what is unsent.
         return self._stopping and not self._registered and len(self._running) == len(self._unsent)
+
+    def _obey(self):
+        while not self._orders.empty():
+            self._orders.get()()
+
+    def _emit(self, future, message):
+        if self._ended:
+            self._settle(future, NotAccepted("stopped", "the worker has ended"))
+        else:
+            self._events.append((future, message))
+
+    def _send_events(self):
+        while self._registered and self._words and self._send(self._words[0]):
+            self._words.popleft()
+        while self._registered and self._events:
+            future, message = self._events[0]
+            if not self._send({**message, "ref": self._ref + 1}):
+                return
+            self._ref += 1
+            self._emitted[self._ref] = self._events.popleft()
+
+    @staticmethod
+    def _settle(future, outcome):
+        if future.set_running_or_notify_cancel():  # its owner has not given it up
+            future.set_exception(outcome) if isinstance(outcome, Exception) else future.set_result(outcome)
+
+    def _subscribe(self, events):
+        if self._ended:
+            return events._end(StopIteration())
+        self._subscriptions[events.name] = events
+        if self._registered:
+            self._words.append(events._subscribe_word())
+
+    def _unsubscribe(self, events):
+        if self._subscriptions.pop(events.name, None) is not None:
+            self._words.append({"message": "unsubscribe", "subscription": events.name})
+            events._end(StopIteration())
+
+    def _tell_taken(self, events, generation):
+        if generation == events._generation and self._registered:
+            self._words.append({"message": "taken", "subscription": events.name, "total": events._taken})
+
+    def _attached(self):
+        """Whatever the connector had is told again: it may be another one, and what was not answered may not be on its disk."""
+        self._events.extendleft(reversed(self._emitted.values()))
+        self._emitted = {}
+        self._words = deque(events._subscribe_word() for events in self._subscriptions.values())
+
+    def _take_events_word(self, word, message):
+        if word in ("accepted", "not_accepted"):
+            future, _ = self._emitted.pop(message["ref"], (None, None))
+            if future is not None:
+                self._settle(future, Accepted(message["epoch"], message["sequence"]) if word == "accepted" else
+                             NotAccepted(message["code"], message["reason"]))
+            return
+        events = self._subscriptions.get(message["subscription"])
+        if events is not None and word == "not_subscribed":
+            del self._subscriptions[events.name]
+            log.error("the connector refused a subscription: %s", message["reason"])
+            events._end(Refused(message["reason"]))
+        elif events is not None and word != "subscribed":
+            events._take(message)
 
     def _send_replies(self):
         waits = not self._send_unsent()
@@ -232,8 +460,11 @@ class Worker:
             self._running.add(message["id"])
             self._pool.submit(self._execute, message)
         elif word == "registered":
-            self._registered, self._heartbeat = True, message["heartbeat_ms"] / 1000
+            self._heartbeat = message["heartbeat_ms"] / 1000
             self._has_secrets = message.get("secrets", False)
+            if not self._registered:
+                self._registered = True
+                self._attached()
             log.info("attached to %s", self._path)
         elif word == "secret":
             if answer := self._answers.get(message["id"]):
@@ -247,6 +478,8 @@ class Worker:
             self._registered = self._asked = self._drain_sent = False
         elif word == "drain":
             log.info("a newer version has taken over")
+        elif word in ("accepted", "not_accepted", "subscribed", "not_subscribed", "cursor", "event", "gap"):
+            self._take_events_word(word, message)
         return word == "drained"
 
     def _send(self, message):
@@ -262,7 +495,30 @@ class Worker:
     # In the function's thread, which may change its objects later, and which what cannot be written concerns.
     def _post(self, reply):
         self._replies.put((reply["id"], reply["state"] != "ON_GOING", _encoded({"message": "reply", **reply})))
-        os.write(self._wake, b".")
+        self._poke()
+
+    def _order(self, order):
+        self._orders.put(order)
+        if self._ended:
+            self._obey()
+        self._poke()
+
+    def _poke(self):
+        try:
+            os.write(self._wake, b".")
+        except BlockingIOError:
+            pass  # it is full of them
+
+    @staticmethod
+    def _listen(events, function):
+        try:
+            for event in events:
+                try:
+                    function(event)
+                except Exception:
+                    log.exception("%s failed for %s", function.__name__, event)
+        except Refused:
+            pass  # it was logged
 
     def _execute(self, message):
         try:
