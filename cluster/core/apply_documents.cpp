@@ -27,27 +27,65 @@ StateMachine::Outcome StateMachine::run(const PutDocument& op, Entry& entry)
     if (!matches(op.ifRevision, old == nullptr ? 0 : old->revision)) {
         return changedMeanwhile("document " + op.name.name);
     }
+    if (old != nullptr && old->version != 0) {
+        return Error{Code::refused, "the versions of document " + op.name.name + " are counted: give it the next one"};
+    }
     if (old != nullptr && old->content == op.content) {
         return std::string();
     }
+    return storeDocument(op.name, {op.content, entry.revision}, entry);
+}
+
+StateMachine::Outcome StateMachine::storeDocument(const DocumentName& name, Document document, Entry& entry)
+{
+    const Document* old = findDocument(current, name);
     if (old == nullptr && current.documents.size() >= limits::maxDocuments) {
         return tooMany(limits::maxDocuments, "documents");
     }
-    Document document{op.content, entry.revision};
-    const std::size_t before = old == nullptr ? 0 : sizeOf(op.name, *old);
-    const std::size_t after = sizeOf(op.name, document);
+    const std::size_t before = old == nullptr ? 0 : sizeOf(name, *old);
+    const std::size_t after = sizeOf(name, document);
     if (auto fit = fits(Table::documents, before, after); !fit) {
         return fit.error();
     }
-    if (!op.name.tenant.empty() && after > before &&
-        documentBytesOf(op.name.tenant) - before + after > limits::maxTenantDocumentBytes) {
-        return Error{Code::full, "the documents of tenant " + op.name.tenant + " have reached their " +
+    if (!name.tenant.empty() && after > before &&
+        documentBytesOf(name.tenant) - before + after > limits::maxTenantDocumentBytes) {
+        return Error{Code::full, "the documents of tenant " + name.tenant + " have reached their " +
                                      std::to_string(limits::maxTenantDocumentBytes) + " bytes"};
     }
     used.documents += after - before;
-    current.documents[op.name] = std::move(document);
-    entry.changed(ChangeKind::document, changeKey(op.name));
+    current.documents[name] = std::move(document);
+    entry.changed(ChangeKind::document, changeKey(name));
     return std::string();
+}
+
+StateMachine::Outcome StateMachine::run(const PutVersion& op, Entry& entry)
+{
+    if (!isValidName(op.name.name) || !isValidName(op.name.tenant)) {
+        return Error{Code::invalidArgument, "\"" + op.name.name + "\" of \"" + op.name.tenant + "\" is no document of a tenant"};
+    }
+    if (!current.registry.tenants().empty() && !current.registry.hasTenant(op.name.tenant)) {
+        return Error{Code::notFound, "there is no tenant \"" + op.name.tenant + "\""};
+    }
+    const Document* old = findDocument(current, op.name);
+    const std::uint64_t version = old == nullptr ? 0 : old->version;
+    if (op.follows != version) {
+        return Error{Code::preconditionFailed, op.name.name + " is in version " + std::to_string(version) +
+                                                   ", not " + std::to_string(op.follows) + ": read it again"};
+    }
+    if (version != 0 && old->content == op.content) {
+        return std::to_string(version);
+    }
+    Document next{op.content, entry.revision, version + 1, op.author, entry.stamp};
+    if (version != 0) {
+        next.former = old->former;
+        next.former.push_back({version, old->content, old->author, old->at});
+    }
+    while (next.former.size() > limits::maxFormerVersions ||
+           (!next.former.empty() && sizeOf(op.name, next) > limits::maxDocumentBytes)) {
+        next.former.erase(next.former.begin());
+    }
+    const Outcome stored = storeDocument(op.name, std::move(next), entry);
+    return stored.ok() ? std::to_string(version + 1) : stored;
 }
 
 StateMachine::Outcome StateMachine::run(const RemoveDocument& op, Entry& entry)

@@ -90,6 +90,10 @@ StateMachine::Outcome StateMachine::run(const RemoveConnector& op, Entry& entry)
     dropPrefix(name, entry);
     dropEnrolmentsFor(name, entry);
     dropSourcesOf(name, entry);
+    const DocumentName component{DocumentKind::component, op.tenant, op.name};
+    if (current.featureLevel >= configurationFeatureLevel && findDocument(current, component) != nullptr) {
+        dropDocument(component, entry);
+    }
     return std::string();
 }
 

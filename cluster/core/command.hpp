@@ -90,7 +90,8 @@ struct RemoveTenant {
 struct PutConnector {
     tenants::Connector connector;
 };
-// Gives its prefix back, voids the secrets that are outstanding for it, and removes its sources.
+// Gives its prefix back, voids the secrets that are outstanding for it, and removes its sources; from configurationFeatureLevel on
+// also its component document.
 struct RemoveConnector {
     std::string tenant;
     std::string name;
@@ -243,7 +244,7 @@ struct RemoveSource {
     std::string id;
     Revision ifRevision = anyRevision;
 };
-// Adds or replaces; the revision is the version that others acknowledge.
+// Adds or replaces, but for one whose versions are counted.
 struct PutDocument {
     DocumentName name;
     Revision ifRevision = anyRevision;
@@ -287,6 +288,17 @@ struct DropTenant {
     std::string name;
 };
 
+// The next version of a document of a tenant whose versions are counted, the first of which is 1. `follows` is the one that the
+// asker saw, 0 for none; preconditionFailed where it is another. Content that it has already makes no version. Of those before,
+// the last limits::maxFormerVersions are kept, as long as the document stays within limits::maxDocumentBytes with them. The tenant
+// may stand in a file where the state has none at all. Result: the number of the version in force.
+struct PutVersion {
+    DocumentName name;
+    std::uint64_t follows = 0;
+    std::string content;
+    std::string author;
+};
+
 // The position in this list is the operation's number on disk and on the wire: append only, and tell feature_level.cpp
 // at which level it came.
 using Operations =
@@ -296,7 +308,7 @@ using Operations =
                  RestoreAccount, AddEnrolment, CancelEnrolment, ConsumeEnrolment, RevokeConnector, BeginRotation,
                  CancelRotation, OfferKey, CompleteRotation, PutTask, UpdateTask, RemoveTask, FailRunningTasks,
                  AssignHost, PutSource, RemoveSource, PutDocument, RemoveDocument, SetCursor, RegisterHostKey,
-                 SetTenantQuota, DropTenant>;
+                 SetTenantQuota, DropTenant, PutVersion>;
 
 // One of them. Copying, moving and destroying are compiled once, in command.cpp: left to every file that names a command
 // they took a third of its compile time.

@@ -87,6 +87,24 @@ void fields(Archive& a, RemoveDocument& op)
 }
 
 template <class Archive>
+void fields(Archive& a, PutVersion& op)
+{
+    fields(a, op.name);
+    a.number(op.follows);
+    a.text(op.content, limits::maxDocumentBytes);
+    a.text(op.author, maxAuthorText);
+}
+
+template <class Archive>
+void fields(Archive& a, DocumentVersion& version)
+{
+    a.number(version.number);
+    a.text(version.content, limits::maxDocumentBytes);
+    a.text(version.author, maxAuthorText);
+    a.time(version.at);
+}
+
+template <class Archive>
 void fields(Archive& a, SetCursor& op)
 {
     name(a, op.tenant);
@@ -98,8 +116,23 @@ template <class Archive>
 void fields(Archive& a, std::pair<DocumentName, Document>& entry)
 {
     fields(a, entry.first);
-    a.text(entry.second.content, limits::maxDocumentBytes);
-    a.number(entry.second.revision);
+    Document& document = entry.second;
+    a.text(document.content, limits::maxDocumentBytes);
+    a.number(document.revision);
+    if (a.level < configurationFeatureLevel) {
+        return;
+    }
+    a.number(document.version);
+    if (document.version != 0) {
+        a.text(document.author, maxAuthorText);
+        a.time(document.at);
+        std::size_t former = document.former.size();
+        a.count(former, limits::maxFormerVersions);
+        document.former.resize(former);
+        for (DocumentVersion& version : document.former) {
+            fields(a, version);
+        }
+    }
 }
 
 template <class Archive>

@@ -186,9 +186,21 @@ struct DocumentName {
     std::string name;
     auto operator<=>(const DocumentName&) const = default;
 };
+struct DocumentVersion {
+    std::uint64_t number = 0;
+    std::string content;
+    std::string author;  // for people
+    WallTime at{};
+    bool operator==(const DocumentVersion&) const = default;
+};
 struct Document {
     std::string content;
     Revision revision = 0;
+    // Of one whose versions are counted (PutVersion):
+    std::uint64_t version = 0;  // from 1; 0: they are not
+    std::string author = {};
+    WallTime at{};
+    std::vector<DocumentVersion> former = {};  // the last ones before it, the oldest first
     bool operator==(const Document&) const = default;
 };
 

@@ -88,6 +88,7 @@ private:
     Outcome run(const RegisterHostKey& op, Entry& entry);
     Outcome run(const SetTenantQuota& op, Entry& entry);
     Outcome run(const DropTenant& op, Entry& entry);
+    Outcome run(const PutVersion& op, Entry& entry);
 
     Result<void> storeAccount(Account account, Entry& entry);
     void endSession(const std::string& id, Entry& entry);
@@ -117,6 +118,7 @@ private:
     Result<void> checkSource(const Source& source, const Source* old) const;
     Result<void> storeSource(Source source, Entry& entry);
     void dropSourcesOf(const tenants::ConnectorName& name, Entry& entry);
+    Outcome storeDocument(const DocumentName& name, Document document, Entry& entry);
     void dropDocument(const DocumentName& name, Entry& entry);
     void dropDocumentsOf(const std::string& tenant, Entry& entry);
     std::size_t documentBytesOf(const std::string& tenant) const;

@@ -271,6 +271,7 @@ constexpr std::size_t sealedPasswordBlock = 32;          // so that a sealed pas
 constexpr std::size_t maxSealedPasswordBytes = maxPasswordBytes + sealedPasswordBlock + 48;
 constexpr std::size_t maxDocuments = 2048;
 constexpr std::size_t maxDocumentBytes = 16 * 1024;
+constexpr std::size_t maxFormerVersions = 8;             // of a document whose versions are counted, within maxDocumentBytes
 constexpr std::size_t maxTenantDocumentBytes = 128 * 1024;  // of all documents of one tenant
 constexpr std::size_t maxCursorBytes = 256;
 constexpr std::size_t maxFacadeUrlBytes = 256;

@@ -52,7 +52,8 @@ std::vector<Operation> everyOperation()
             SetCursor{"acme", "sub1", "a:7"},
             RegisterHostKey{"acme", "sled07", 3, 12, keyNumber(9)},
             SetTenantQuota{"acme", true, 5, 6000, std::nullopt, 7},
-            DropTenant{"acme"}};
+            DropTenant{"acme"},
+            PutVersion{{DocumentKind::component, "acme", "sled07"}, 3, "{}", "acme/boss"}};
 }
 
 using Codec = Machine;

@@ -126,6 +126,8 @@ TEST_F(Snapshots, OfTheNewestFormatThatAreDamagedAreRefusedToo)
     EXPECT_TRUE(apply(PutSource{{"5", "https://10.0.0.5", "tenant-0", "bmc5", "root", "", false, {{3, "box"}}}, anyRevision}).ok());
     EXPECT_TRUE(apply(AssignHost{"tenant-0", "bmc5", 3, 1, 1}).ok());
     apply(PutDocument{{DocumentKind::subscription, "tenant-0", "d"}, anyRevision, "{}"});
+    apply(PutVersion{{DocumentKind::pivot, "tenant-0", "p"}, 0, "{1}", "boss"});
+    EXPECT_TRUE(apply(PutVersion{{DocumentKind::pivot, "tenant-0", "p"}, 1, "{2}", "boss"}).ok());
     EXPECT_TRUE(apply(SetCursor{"tenant-0", "d", "1"}).ok());
     const std::string good = machine.snapshot();
     StateMachine copy;
