@@ -175,6 +175,15 @@ constexpr Duration resealRetry = 5s;                     // after a round of res
 constexpr Duration resealWindow = 10s;                   // in which a node takes from one connector at most
 constexpr std::size_t maxReseals = maxSecretsPerTenant;  // so many new seals
 
+// Configuration: pivots, products and components.
+constexpr std::size_t maxConfigurationBytes = 7 * 1024;  // of one document; the schema made of a pivot and a product fits maxSchemaBytes
+constexpr std::size_t maxContractNames = 64;             // keys, events, or resource types of a pivot or product
+constexpr std::size_t maxConfiguredResources = 256;      // of one type, of a component
+constexpr std::size_t maxYamlValues = 4096;              // of one such document as a person writes it
+constexpr std::uint32_t maxContractMajor = 65535;
+constexpr std::size_t maxContractVersions = 4;           // major versions of one connector type, in one tenant
+constexpr std::size_t maxConfigReasonBytes = 512;        // why a connector has refused its configuration
+
 // Members that a connector announces.
 constexpr Duration memberPollInterval = 30s;
 constexpr std::size_t maxMembersPerSatellite = 4096;

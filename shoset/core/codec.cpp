@@ -301,6 +301,40 @@ Result<KeyOffer> take(wire::KeyOffer& from)
     return KeyOffer{std::move(*from.mutable_key())};
 }
 
+void put(wire::Header& to, const Configure& from)
+{
+    wire::Configure& out = *to.mutable_configure();
+    out.set_generation(from.generation);
+    out.set_revision(from.revision);
+    out.set_version(from.version);
+    out.set_document(from.document);
+}
+
+Configure take(wire::Configure& from)
+{
+    return {from.generation(), from.revision(), from.version(), from.document()};
+}
+
+void put(wire::Header& to, const Configured& from)
+{
+    wire::Configured& out = *to.mutable_configured();
+    out.set_incarnation(from.incarnation);
+    out.set_sequence(from.sequence);
+    out.set_version(from.version);
+    out.set_document(from.document);
+    out.set_state(static_cast<std::uint32_t>(from.state));
+    out.set_reason(from.reason);
+}
+
+Result<Configured> take(wire::Configured& from)
+{
+    if (from.state() < 1 || from.state() > 3 || from.reason().size() > limits::maxConfigReasonBytes) {
+        return Error{Code::corrupt, "an acknowledgement of a configuration that is none"};
+    }
+    return Configured{from.incarnation(), from.sequence(), from.version(), from.document(),
+                      static_cast<ConfiguredState>(from.state()), std::move(*from.mutable_reason())};
+}
+
 template <class T>
 Result<Content> asContent(T value)
 {
@@ -342,6 +376,8 @@ Result<Content> takeContent(Kind kind, wire::Header& from)
         case Kind::subscribe: return asContent(takeSubscribe(*from.mutable_subscribe()));
         case Kind::eventsTaken: return asContent(takeEventsTaken(from.events_taken()));
         case Kind::eventsWanted: return asContent(takeEventsWanted(*from.mutable_events_wanted()));
+        case Kind::configure: return asContent(take(*from.mutable_configure()));
+        case Kind::configured: return asContent(take(*from.mutable_configured()));
     }
     return Error{Code::unsupported, "record kind"};
 }
@@ -361,12 +397,12 @@ private:
 bool contentFits(Kind kind, const wire::Header& header)
 {
     using Case = wire::Header::ContentCase;
-    static constexpr Case fits[lastKind + 1] = {
+    static constexpr Case fits[static_cast<std::size_t>(Kind::offers) + 1] = {
         Case::CONTENT_NOT_SET, Case::kHello,    Case::kHelloAck, Case::kHeartbeat,   Case::kHeartbeatEcho, Case::kBye,
         Case::kCommand,        Case::kReply,    Case::kChunk,    Case::kCredit,      Case::CONTENT_NOT_SET,
         Case::kAnnounce,       Case::kRoutes,   Case::kAggregators, Case::kEnrol,    Case::kEnrolled,
         Case::kKeyStatus,      Case::kKeyOffer, Case::kOffers,     Case::kEvent,        Case::kEventsStored,
-        Case::kSubscribe,      Case::kEventsTaken, Case::kEventsWanted,
+        Case::kSubscribe,      Case::kEventsTaken, Case::kEventsWanted, Case::kConfigure,   Case::kConfigured,
     };
     return header.content_case() == fits[static_cast<std::size_t>(kind)];
 }

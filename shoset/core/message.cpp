@@ -77,6 +77,8 @@ const char* kindName(Kind kind)
         case Kind::subscribe: return "subscribe";
         case Kind::eventsTaken: return "events_taken";
         case Kind::eventsWanted: return "events_wanted";
+        case Kind::configure: return "configure";
+        case Kind::configured: return "configured";
     }
     return "unknown";
 }
@@ -95,6 +97,7 @@ Kind kindOf(const Content& content)
     static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::command), Contents>, Command>);
     static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::offers), Contents>, Offers>);
     static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::eventsWanted), Contents>, EventsWanted>);
+    static_assert(std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(Kind::configured), Contents>, Configured>);
     return static_cast<Kind>(content.index());
 }
 

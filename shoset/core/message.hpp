@@ -48,8 +48,10 @@ enum class Kind : std::uint8_t {
     subscribe = 21,
     eventsTaken = 22,
     eventsWanted = 23,
+    configure = 24,
+    configured = 25,
 };
-constexpr std::uint8_t lastKind = 23;
+constexpr std::uint8_t lastKind = 25;
 const char* kindName(Kind kind);
 
 // Capability bits of hello and helloAck.
@@ -62,6 +64,7 @@ enum Capability : std::uint64_t {
     capabilityOffers = 32,      // knows what workers offer: a connector tells it, an aggregator takes it and passes it on
     capabilitySecrets = 64,     // of an aggregator: answers secretGet, secretList and secretSeal
     capabilityEvents = 128,     // events: a connector sends and subscribes to them, an aggregator stores and passes them on
+    capabilityConfig = 256,     // configuration: an aggregator tells it, a connector how far it has come with it
 };
 
 struct Hello {
@@ -222,6 +225,29 @@ struct Offers {
     bool operator==(const Offers&) const = default;
 };
 
+// What a connector is to be configured as; the body is JSON (aggregator/core/configuration_rules.hpp). (generation, revision) orders
+// what is told, by whichever aggregator.
+struct Configure {
+    std::uint64_t generation = 0;
+    std::uint64_t revision = 0;
+    std::uint64_t version = 0;   // of its component, for people; 0: it has none
+    std::uint64_t document = 0;  // which one that is, for life
+    bool operator==(const Configure&) const = default;
+};
+
+enum class ConfiguredState : std::uint8_t { pending = 1, applied = 2, refused = 3 };
+
+// How far a connector has come with its component.
+struct Configured {
+    std::uint64_t incarnation = 0;  // of the connector
+    std::uint64_t sequence = 0;     // grows with each of them
+    std::uint64_t version = 0;
+    std::uint64_t document = 0;
+    ConfiguredState state = ConfiguredState::pending;
+    std::string reason;  // of a refusal; at most limits::maxConfigReasonBytes
+    bool operator==(const Configured&) const = default;
+};
+
 struct Route {
     Address address;
     std::uint32_t distance = 0;  // 0 withdraws
@@ -330,7 +356,7 @@ struct EventsWanted {
 
 using Contents = std::variant<std::monostate, Hello, HelloAck, Heartbeat, HeartbeatEcho, Bye, Command, Reply, Chunk,
                               Credit, Cancel, Announce, Routes, Aggregators, Enrol, Enrolled, KeyStatus, KeyOffer, Offers,
-                              Event, EventsStored, Subscribe, EventsTaken, EventsWanted>;
+                              Event, EventsStored, Subscribe, EventsTaken, EventsWanted, Configure, Configured>;
 
 // One of them. Copying, moving and destroying are compiled once, in message.cpp, not in every file that names a message.
 struct Content : Contents {

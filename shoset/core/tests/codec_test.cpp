@@ -54,6 +54,8 @@ std::vector<Content> everyContent()
         Subscribe{3, {"sensor.*", "power"}, {{"acme/sled07", 7, UINT64_MAX}, {"acme/sled08", 0, 0}}, true, UINT64_MAX},
         EventsTaken{3, UINT64_MAX},
         EventsWanted{"acme/sled07", 7, 1, UINT64_MAX, true},
+        Configure{2, UINT64_MAX, 3, UINT64_MAX - 1},
+        Configured{8, UINT64_MAX, 3, UINT64_MAX - 1, ConfiguredState::refused, "no such fan " + rawBytes},
     };
 }
 
@@ -303,6 +305,20 @@ TEST(Codec, AMissingContentIsRefusedUnlessTheKindHasNone)
     for (int kind = 1; kind <= lastKind; ++kind) {
         EXPECT_EQ(decodeHeader(static_cast<Kind>(kind), "").ok(), static_cast<Kind>(kind) == Kind::cancel) << kind;
     }
+}
+
+TEST(Codec, AnAcknowledgementOfAConfigurationKeepsEveryFieldAndItsBounds)
+{
+    const std::vector<Content> all = everyContent();
+    EXPECT_EQ(roundTrip<Configure>(sample<Configure>(all)), sample<Configure>(all));
+    const Configured told = sample<Configured>(all);
+    EXPECT_EQ(roundTrip<Configured>(told), told);
+    Configured wrong = told;
+    wrong.reason = std::string(limits::maxConfigReasonBytes + 1, 'x');
+    EXPECT_FALSE(throughTheWire(someMessage(wrong)).ok());
+    wrong = told;
+    wrong.state = static_cast<ConfiguredState>(4);
+    EXPECT_FALSE(throughTheWire(someMessage(wrong)).ok());
 }
 
 TEST(Codec, AnIdOfAnotherLengthIsRefused)
