@@ -170,6 +170,16 @@ std::span<const FacadeResources::Route> FacadeResources::workerRoutes()
          {}, About::other, Needs::componentManager},
         {"mesh/v1/events", readOnly, [](R& all, const CallPtr& call) { all.events.read(call); }, nullptr,
          {}, About::other, Needs::componentManager},
+        {"mesh/v1/config", withCreate,
+         [](R& all, const CallPtr& call) {
+             call->reads() ? call->answer(all.configurations.list(*call)) : all.configurations.put(call);
+         },
+         nullptr, {}, About::other, Needs::manager},
+        {"mesh/v1/config/{}", "GET, HEAD, DELETE",
+         [](R& all, const CallPtr& call) {
+             call->reads() ? call->answer(all.configurations.get(*call)) : all.configurations.remove(call);
+         },
+         nullptr, {}, About::other, Needs::manager},
         {"mesh/v1/policies", withCreate,
          [](R& all, const CallPtr& call) { call->reads() ? call->answer(all.policies.list()) : all.policies.grant(call); }, nullptr,
          {}, About::other, Needs::systemManager},
@@ -247,7 +257,7 @@ FacadeResources::FacadeResources(cluster::StateEngine& engine, CatchUp& catchUp,
                                  const NodeView& node, Rng& rng)
     : context{engine, catchUp, members, credentials, passwords, hosts, satellites, node, rng}, services(context), accounts(context), roles(context),
       sessions(context, services), aggregation(context), sources(context, aggregation), cluster(context), managers(context), registry(context),
-      commands(context), policies(context), history(context), secrets(context), events(context)
+      commands(context), configurations(context), policies(context), history(context), secrets(context), events(context)
 {
 }
 

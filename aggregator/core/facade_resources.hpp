@@ -5,6 +5,7 @@
 #include "aggregator/core/resource_call.hpp"
 #include "aggregator/core/resource_cluster.hpp"
 #include "aggregator/core/resource_commands.hpp"
+#include "aggregator/core/resource_configurations.hpp"
 #include "aggregator/core/resource_events.hpp"
 #include "aggregator/core/resource_history.hpp"
 #include "aggregator/core/resource_managers.hpp"
@@ -34,6 +35,8 @@ public:
 
     // What carries commands to workers, and what these offer; both outlive this. Set once before the first request.
     void setCommands(Commands& carrier, const OfferBook& book) { commands.set(carrier, book); }
+    // How far connectors have come with their configuration. Set once before the first request.
+    void setConfigurations(const Configurations& layers) { configurations.set(layers); }
     // Counts what they refuse, and shows how they are used. Set once before the first request.
     void setQuotas(TenantQuotas& ofTenants);
     // Records what changes here, and shows what was recorded; without it, nothing does.
@@ -71,6 +74,7 @@ private:
     ManagerResources managers;
     RegistryResources registry;
     CommandResources commands;
+    ConfigurationResources configurations;
     PolicyResources policies;
     HistoryResources history;
     SecretResources secrets;

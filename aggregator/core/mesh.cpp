@@ -15,7 +15,7 @@ namespace {
 bool connectorMaySend(Kind kind)
 {
     return kind == Kind::reply || kind == Kind::chunk || kind == Kind::credit || kind == Kind::announce ||
-           kind == Kind::keyOffer || kind == Kind::offers || kind == Kind::command || kind == Kind::event ||
+           kind == Kind::keyOffer || kind == Kind::offers || kind == Kind::configured || kind == Kind::command || kind == Kind::event ||
            kind == Kind::subscribe || kind == Kind::eventsTaken;
 }
 
@@ -27,13 +27,16 @@ bool isOfEvents(Kind kind)
 bool isRouted(Kind kind)
 {
     return kind == Kind::command || kind == Kind::reply || kind == Kind::chunk || kind == Kind::credit ||
-           kind == Kind::cancel || kind == Kind::announce || kind == Kind::offers;
+           kind == Kind::cancel || kind == Kind::announce || kind == Kind::offers || kind == Kind::configured;
 }
 
 // An older program gives up a frame with a kind that it does not know.
 bool understands(const Link& link, Kind kind)
 {
-    return kind != Kind::offers || (link.peerCapabilities() & shoset::capabilityOffers) != 0;
+    const std::uint64_t needed = kind == Kind::offers       ? shoset::capabilityOffers
+                                 : kind == Kind::configured ? shoset::capabilityConfig
+                                                            : std::uint64_t{0};
+    return (link.peerCapabilities() & needed) == needed;
 }
 
 }  // namespace
@@ -213,6 +216,28 @@ bool Mesh::takesEvents(const shoset::Address& peer) const
     return linkOfEvents(peer) != nullptr;
 }
 
+bool Mesh::tellConfiguration(const shoset::Address& connector, const shoset::Configure& what, std::string_view body, Now now)
+{
+    bool told = false;
+    for (const auto& [id, link] : links) {
+        if (link->isUp() && link->peer() == connector && (link->peerCapabilities() & shoset::capabilityConfig) != 0) {
+            told = link->append({{}, self.name, connector, what}, body, shoset::flagLast, never, now, 0) || told;
+        }
+    }
+    return told;
+}
+
+std::vector<shoset::Address> Mesh::linkedConnectors() const
+{
+    std::vector<shoset::Address> out;
+    for (const auto& [id, link] : links) {
+        if (link->isUp() && shoset::isConnector(link->peer())) {
+            out.push_back(link->peer());
+        }
+    }
+    return out;
+}
+
 bool Mesh::isReachable(const shoset::Address& address) const
 {
     return routes.best(address).has_value();
@@ -370,6 +395,8 @@ void Mesh::deliver(LinkId id, const shoset::Record& record, Now now)
         events.onAnnounce(from, std::move(*announce), now);
     } else if (auto* offers = std::get_if<shoset::Offers>(&message->content); offers != nullptr && shoset::isConnector(from)) {
         events.onOffers(from, std::move(*offers));
+    } else if (auto* told = std::get_if<shoset::Configured>(&message->content); told != nullptr && shoset::isConnector(from)) {
+        events.onConfigured(from, std::move(*told));
     } else if (auto* command = std::get_if<shoset::Command>(&message->content); command != nullptr && shoset::isConnector(from) && last) {
         events.onCommandAsked(from, message->id, std::move(*command), record.body, links.at(id)->deadlineOf(record.prelude, now), now);
     } else if (const auto* offer = std::get_if<shoset::KeyOffer>(&message->content);

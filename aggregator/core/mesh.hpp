@@ -34,6 +34,8 @@ public:
     // Over its own link, whose key is `linkKey`.
     virtual void onKeyOffer(const shoset::Address& connector, const std::string& linkKey, const shoset::KeyOffer& offer, Now now) = 0;
     virtual void onOffers(const shoset::Address& from, shoset::Offers offers) = 0;
+    // How far a connector has come with its configuration.
+    virtual void onConfigured(const shoset::Address&, shoset::Configured) {}
     // A connector asks for a command. `deadline` on our clock; nullopt: it cannot be told.
     virtual void onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
                                 std::optional<Instant> deadline, Now now) = 0;
@@ -90,6 +92,9 @@ public:
     bool tellEvents(const shoset::Address& to, const shoset::Address& source, shoset::Content content, std::string_view body,
                     Now now) override;
     bool takesEvents(const shoset::Address& peer) const override;
+    // What a connector is to be configured as, over each of its own links, if it knows such records. False: nobody was told.
+    bool tellConfiguration(const shoset::Address& connector, const shoset::Configure& what, std::string_view body, Now now);
+    std::vector<shoset::Address> linkedConnectors() const;
     bool isReachable(const shoset::Address& address) const;
     // Whether this link is one of the ways to it.
     bool leadsTo(shoset::LinkId link, const shoset::Address& address) const;

@@ -56,7 +56,8 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
       machines(engine.state().serviceUuid),
       links({settings.name, rng.next(),
              shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityCalm | shoset::capabilityOffers |
-                 shoset::capabilitySecrets | (history.events() != nullptr ? std::uint64_t{shoset::capabilityEvents} : 0),
+                 shoset::capabilitySecrets | shoset::capabilityConfig |
+                 (history.events() != nullptr ? std::uint64_t{shoset::capabilityEvents} : 0),
               settings.software},
             frames,
             *this),
@@ -70,6 +71,10 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
       sealed(links, engine, rng),
       keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng),
       rotations(links, engine, rng),
+      layers(links, engine,
+             [this](const shoset::Address& address) {
+                 return registry.find(shoset::tenantOf(address), shoset::nameOf(address));
+             }),
       hosted({settings.cluster.self.id, [this](const std::string& node) { return links.hasDirectLink(node); },
               [this](Now now) { return front.orders().mayWrite(now).ok(); },
               [this](const std::string& node) { return links.hasLeft(node); }},
@@ -81,6 +86,7 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
     grants = policyOf(engine.state());
     front.setBroker(requests);
     resources.setCommands(carried, offered);
+    resources.setConfigurations(layers);
     front.setQuotas(quotas);
     resources.setQuotas(quotas);
     carried.setQuotas(quotas);
@@ -149,6 +155,7 @@ void Node::onTimer(Now now)
     eventFlow.onTimer(now);
     keeper.onTimer(now);
     rotations.onTimer(now);
+    layers.onTimer(now);
     logins.sessions().onTimer(now);
     hosted.onTimer(now);
     reports.onTimer(now);
@@ -160,7 +167,8 @@ Instant Node::nextDeadline() const
         return Instant{};
     }
     return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), carried.nextDeadline(), deeds.nextDeadline(),
-                     eventFlow.nextDeadline(), keeper.nextDeadline(), rotations.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline(),
+                     eventFlow.nextDeadline(), keeper.nextDeadline(), rotations.nextDeadline(), layers.nextDeadline(),
+                     logins.sessions().nextDeadline(), hosted.nextDeadline(),
                      reports.nextDeadline()});
 }
 
@@ -192,6 +200,7 @@ void Node::onAnnounce(const shoset::Address& from, shoset::Announce announce, No
         assignPrefix(*connector, announce.uuid, now);
     }
     offered.onIncarnation(from, announce.incarnation);
+    layers.onIncarnation(from, announce.incarnation);
     machines.onAnnounce(from, std::move(announce));
 }
 
@@ -200,6 +209,11 @@ void Node::onOffers(const shoset::Address& from, shoset::Offers offers)
     if (machines.find(from) != nullptr) {
         offered.onOffers(from, std::move(offers));
     }
+}
+
+void Node::onConfigured(const shoset::Address& from, shoset::Configured told)
+{
+    layers.onConfigured(from, std::move(told));
 }
 
 void Node::onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
@@ -245,10 +259,12 @@ void Node::onStateChange(const cluster::Change& change)
     }
     if (change.kind == cluster::ChangeKind::document || change.kind == cluster::ChangeKind::everything) {
         grants = policyOf(engine.state());
+        layers.onChange(change.key);
     }
     if (settings.registryInCluster &&
         (change.kind == cluster::ChangeKind::connector || change.kind == cluster::ChangeKind::everything)) {
         rotations.onChange(change.key);
+        layers.onConnectorChange(change.key);
     }
     const bool ofRegistry = change.kind == cluster::ChangeKind::connector || change.kind == cluster::ChangeKind::tenant;
     if (change.kind == cluster::ChangeKind::prefix || change.kind == cluster::ChangeKind::everything ||
@@ -261,6 +277,7 @@ void Node::onStateChange(const cluster::Change& change)
 
 void Node::onConnectorUp(const shoset::Address& connector, const std::string& key, Now now)
 {
+    layers.onHello(connector, now);
     if (settings.registryInCluster) {
         rotations.onHello(connector, key, now);
     }
@@ -424,7 +441,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false},
     };
     addPartMetrics(rotations.counters(), reports, out);
-    addMetricsOf(out, deeds, quotas, sealed);
+    addMetricsOf(out, deeds, quotas, sealed, layers);
     addCommandMetrics(carried, offered, out);
     eventFlow.addMetrics(out);
     const std::vector<Counter> ofShell = shell.shellMetrics();

@@ -4,6 +4,7 @@
 #include "aggregator/core/broker.hpp"
 #include "aggregator/core/cluster_keeper.hpp"
 #include "aggregator/core/commands.hpp"
+#include "aggregator/core/configurations.hpp"
 #include "aggregator/core/credentials.hpp"
 #include "aggregator/core/enrolment.hpp"
 #include "aggregator/core/event_flow.hpp"
@@ -92,6 +93,7 @@ public:
     void onConnectorUp(const shoset::Address& connector, const std::string& key, Now now) override;
     void onKeyOffer(const shoset::Address& connector, const std::string& linkKey, const shoset::KeyOffer& offer, Now now) override;
     void onOffers(const shoset::Address& from, shoset::Offers offers) override;
+    void onConfigured(const shoset::Address& from, shoset::Configured told) override;
     void onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
                         std::optional<Instant> deadline, Now now) override;
     void onEventRecord(const shoset::Address& peer, shoset::Message message, std::string_view body, Now now) override;
@@ -141,6 +143,7 @@ private:
     ClusterKeeper keeper;
     Enrolment strangers;
     KeyRotations rotations;
+    Configurations layers;
     Hosting hosted;
     PeerReports reports;
 };

@@ -2,7 +2,7 @@
 
 _meshctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command="" sub="" index
-    local commands="keygen status get post patch delete map localise account cluster tenant connector history policy secret send workers events"
+    local commands="keygen status get post patch delete map localise account cluster tenant connector history policy secret send workers events config pivot product component"
     local common="--url --user --password-file --cacert --context --json --help"
     COMPREPLY=()
 
@@ -13,7 +13,7 @@ _meshctl() {
         --role)
             mapfile -t COMPREPLY < <(compgen -W "Administrator Operator ReadOnly" -- "$word")
             return ;;
-        --url | --user | --context | --tenant | --prefix | --minutes | --messages-per-second | --bytes-in-flight | --stored-events | --connectors | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header | --to | --from | --topic | --connector)
+        --url | --user | --context | --tenant | --prefix | --minutes | --messages-per-second | --bytes-in-flight | --stored-events | --connectors | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header | --to | --from | --topic | --connector | --follows)
             return ;;
     esac
 
@@ -22,7 +22,7 @@ _meshctl() {
             -*) ;;
             *)
                 case ${COMP_WORDS[index-1]} in
-                    --url | --user | --context | --password-file | --cacert | --payload | --tenant | --version | --timeout) continue ;;
+                    --url | --user | --context | --password-file | --cacert | --payload | --tenant | --version | --timeout | --follows) continue ;;
                 esac
                 if [ -z "$command" ]; then command=${COMP_WORDS[index]}; else sub=${COMP_WORDS[index]}; break; fi ;;
         esac
@@ -68,6 +68,16 @@ _meshctl() {
                 rotate) options="$common --tenant --cancel" ;;
                 import) mapfile -t COMPREPLY < <(compgen -f -W "$common" -- "$word"); return ;;
                 *) options="$common" ;;
+            esac ;;
+        config)
+            case $sub in
+                "") options="apply get diff history remove" ;;
+                *) mapfile -t COMPREPLY < <(compgen -f -W "$common --tenant --follows" -- "$word"); return ;;
+            esac ;;
+        pivot | product | component)
+            case $sub in
+                "") options="upload" ;;
+                *) mapfile -t COMPREPLY < <(compgen -f -W "$common --tenant --follows" -- "$word"); return ;;
             esac ;;
         history)
             case $sub in

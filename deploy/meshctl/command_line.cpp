@@ -228,6 +228,44 @@ void addPolicy(CLI::App& app, Arguments& args, Actions& actions)
     actions[list] = [&args] { return policyList(args.connection, args.policy); };
 }
 
+void addConfig(CLI::App& app, Arguments& args, Actions& actions)
+{
+    ConfigOptions& options = args.config;
+    CLI::App* config = app.add_subcommand("config", "Configuration of connectors: pivots, products and components");
+    config->require_subcommand(1);
+    const auto add = [&](CLI::App& parent, const char* name, const char* help, int (*run)(Connection, const ConfigOptions&), std::string kind) {
+        CLI::App* command = parent.add_subcommand(name, help);
+        command->add_option("--tenant", options.tenant, "Its tenant; none: as the file says, your own, or the only one there is");
+        actions[command] = [&args, run, kind = std::move(kind)] {
+            args.config.kind = kind;
+            return run(args.connection, args.config);
+        };
+        return command;
+    };
+    constexpr const char* named = "The file, or [TENANT/]KIND/NAME";
+    CLI::App* apply = add(*config, "apply", "Upload a file; where the mesh says that already nothing changes", &configApply, "");
+    CLI::App* get = add(*config, "get", "What is in force, and how far connectors are with it; without a name: all", &configGet, "");
+    CLI::App* diff = add(*config, "diff", "By what a file differs from what is in force", &configDiff, "");
+    CLI::App* history = add(*config, "history", "Its last versions, and what each has changed", &configHistory, "");
+    CLI::App* remove = add(*config, "remove", "Remove it; a connector keeps what it has applied", &configRemove, "");
+    get->add_option("name", options.file, named);
+    diff->add_option("file", options.file, "YAML, or - for standard input")->required();
+    for (CLI::App* command : {history, remove}) {
+        command->add_option("name", options.file, named)->required();
+    }
+    std::vector<CLI::App*> uploads{apply};
+    for (const auto& [kind, help] : {std::pair{"pivot", "Contract of a connector type"}, std::pair{"product", "Contract of one product"},
+                                     std::pair{"component", "What one connector is given"}}) {
+        CLI::App* layer = app.add_subcommand(kind, help);
+        layer->require_subcommand(1);
+        uploads.push_back(add(*layer, "upload", "As 'config apply', for files of this kind", &configApply, kind));
+    }
+    for (CLI::App* command : uploads) {
+        command->add_option("file", options.file, "YAML, or - for standard input")->required();
+        command->add_option("--follows", options.follows, "Only if this version is in force; 0: if there is none");
+    }
+}
+
 void addHistory(CLI::App& app, Arguments& args, Actions& actions)
 {
     CLI::App* history = app.add_subcommand("history", "What a node has recorded");
@@ -275,6 +313,7 @@ void addCommands(CLI::App& app, Arguments& args, Actions& actions)
     addConnector(app, args, actions);
     addSend(app, args, actions);
     addPolicy(app, args, actions);
+    addConfig(app, args, actions);
     addHistory(app, args, actions);
     addSecretCommands(app, args, actions);
     addEvents(app, args, actions);

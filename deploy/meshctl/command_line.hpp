@@ -21,6 +21,7 @@ struct Arguments {
     RegistryOptions registry;
     SendOptions send;
     PolicyOptions policy;
+    ConfigOptions config;
     HistoryOptions history;
     SecretOptions secret;
     EventOptions events;

@@ -159,6 +159,19 @@ int connectorRemove(Connection connection, const RegistryOptions& options);
 // Takes a registry file over. Again after a failure: what is there already stays as it is.
 int connectorImport(Connection connection, const RegistryOptions& options);
 
+struct ConfigOptions {
+    std::string file;    // YAML, or "-" for stdin; where nothing is uploaded also [TENANT/]KIND/NAME
+    std::string tenant;  // empty: what the file says, one's own, or the only one there is
+    std::string kind;    // that the file has to be of; empty: any
+    std::optional<std::uint64_t> follows;  // only if that version is in force
+};
+// Pivots, products and components: uploads one, shows what is in force and how far connectors are with it, or by what it differs.
+int configApply(Connection connection, const ConfigOptions& options);
+int configGet(Connection connection, const ConfigOptions& options);
+int configDiff(Connection connection, const ConfigOptions& options);
+int configHistory(Connection connection, const ConfigOptions& options);
+int configRemove(Connection connection, const ConfigOptions& options);
+
 struct HistoryOptions {
     std::string tenant;
     bool hasTenant = false;  // an empty one is the system's own

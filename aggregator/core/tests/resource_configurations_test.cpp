@@ -1,0 +1,91 @@
+#include "aggregator/core/tests/facade_resources_fixture.hpp"
+#include "cluster/core/feature_level.hpp"
+
+namespace mesh::aggregator {
+namespace {
+
+struct ConfigurationResourcesTest : Resources {
+    ConfigurationResourcesTest() { change(cluster::RaiseFeatureLevel{cluster::newestFeatureLevel}); }
+    Asked upload(const std::string& user, const nlohmann::json& document, const std::string& tenant = {}, int follows = -1)
+    {
+        nlohmann::json body{{"document", document}};
+        if (!tenant.empty()) {
+            body["tenant"] = tenant;
+        }
+        if (follows >= 0) {
+            body["follows"] = follows;
+        }
+        return ask(user, "POST", "/mesh/v1/config", body.dump());
+    }
+    const nlohmann::json pivot = nlohmann::json::parse(R"({"kind":"pivot","type":"chassis","keys":{"speed":{"type":"integer","maximum":9}}})");
+    const nlohmann::json component = nlohmann::json::parse(R"({"kind":"component","connector":"sled1","type":"chassis","values":{"speed":3}})");
+};
+
+TEST_F(ConfigurationResourcesTest, VersionsGoUpAndThoseBeforeAreShown)
+{
+    Asked made = upload("boss", pivot);
+    ASSERT_EQ(made.status, 201) << made.text;
+    EXPECT_EQ(made.body, nlohmann::json::parse(R"({"tenant":"acme","kind":"pivot","name":"1.chassis","version":1})"));
+    EXPECT_EQ(upload("boss", component).status, 201);
+    EXPECT_EQ(upload("boss", component).status, 200) << "it says that already";
+    nlohmann::json other = component;
+    other["values"]["speed"] = 4;
+    EXPECT_EQ(upload("root", other, "acme").body["version"], 2);
+    const Asked shown = get("boss", "/mesh/v1/config/acme:component:sled1");
+    EXPECT_EQ(shown.body["document"], other);
+    EXPECT_EQ(shown.body["by"], "root");
+    EXPECT_EQ(shown.body["history"].size(), 1U);
+    EXPECT_EQ(shown.body["history"][0]["document"], component);
+    EXPECT_EQ(shown.body["acknowledged"]["state"], "unknown");
+    EXPECT_EQ(get("boss", "/mesh/v1/config").body["documents"].size(), 2U);
+    EXPECT_EQ(upload("boss", component, "acme", 1).status, 409) << "somebody was faster";
+    EXPECT_EQ(upload("boss", component, "acme", 2).body["version"], 3);
+}
+
+TEST_F(ConfigurationResourcesTest, WhatIsAgainstThePivotIsRefusedWithItsPlace)
+{
+    EXPECT_EQ(upload("boss", component).status, 404) << "there is no pivot";
+    upload("boss", pivot);
+    nlohmann::json wrong = component;
+    wrong["values"]["speed"] = 10;
+    const Asked refused = upload("boss", wrong);
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_NE(refused.text.find("at /values/speed: expected at most 9"), std::string::npos) << refused.text;
+    wrong = component;
+    wrong["connector"] = "nobody";
+    EXPECT_EQ(upload("boss", wrong).status, 404);
+    EXPECT_EQ(upload("root", pivot).status, 400) << "of which tenant?";
+    EXPECT_EQ(upload("root", pivot, "nowhere").status, 404);
+    EXPECT_EQ(get("boss", "/mesh/v1/config").body["documents"].size(), 1U);
+}
+
+TEST_F(ConfigurationResourcesTest, AForeignTenantSeesAndDoesNothing)
+{
+    upload("root", pivot, "beta");
+    EXPECT_EQ(get("boss", "/mesh/v1/config").body["documents"].size(), 0U);
+    EXPECT_EQ(get("boss", "/mesh/v1/config/beta:pivot:1.chassis").status, 404);
+    EXPECT_EQ(ask("boss", "DELETE", "/mesh/v1/config/beta:pivot:1.chassis").status, 404);
+    EXPECT_EQ(get("boss", "/mesh/v1/config/nowhere:pivot:1.chassis").status, 404);
+    EXPECT_EQ(upload("boss", pivot, "beta").text, upload("boss", pivot, "nowhere").text.replace(upload("boss", pivot, "nowhere").text.find("nowhere"), 7, "beta"))
+        << "as if it were not there";
+    EXPECT_EQ(upload("op", pivot).status, 403);
+    EXPECT_EQ(get("reader", "/mesh/v1/config").status, 403);
+    upload("boss", pivot);
+    nlohmann::json foreign = component;
+    foreign["connector"] = "sled2";
+    EXPECT_EQ(upload("boss", foreign).status, 404) << "beta's connector";
+}
+
+TEST_F(ConfigurationResourcesTest, WhatIsNeededStays)
+{
+    upload("boss", pivot);
+    upload("boss", component);
+    EXPECT_EQ(ask("boss", "DELETE", "/mesh/v1/config/acme:pivot:1.chassis").status, 409);
+    EXPECT_EQ(ask("boss", "DELETE", "/mesh/v1/config/acme:component:sled1").status, 204);
+    EXPECT_EQ(ask("boss", "DELETE", "/mesh/v1/config/acme:pivot:1.chassis").status, 204);
+    EXPECT_EQ(get("boss", "/mesh/v1/config").body["documents"].size(), 0U);
+    EXPECT_EQ(get("boss", "/mesh/v1/config/acme:secret:x").status, 404);
+}
+
+}  // namespace
+}  // namespace mesh::aggregator
