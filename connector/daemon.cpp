@@ -182,6 +182,12 @@ Result<void> Daemon::loadState()
                                                 {"reason", loaded.error().message},
                                                 {"instead", "those of the configuration"}});
     }
+    const Result<std::string> layers = files.load(StateFile::configuration);
+    if (const Result<void> loaded = layers ? core.loadConfiguration(*layers) : Result<void>(layers.error()); !loaded) {
+        log::warning("configuration_unreadable", {{"file", files.path(StateFile::configuration)},
+                                                  {"reason", loaded.error().message},
+                                                  {"instead", "what an aggregator tells next"}});
+    }
     return {};
 }
 

@@ -95,7 +95,7 @@ std::string configText(const EnrollOptions& options, const Enrolment& enrolment)
 // rotated outside the key file counts for nothing. Who enrols anew is granted his secrets anew.
 Result<void> forgetOtherMesh(const EnrollOptions& options, const std::string& name)
 {
-    for (const StateFile file : {StateFile::fence, StateFile::aggregators, StateFile::rotation, StateFile::secrets}) {
+    for (const StateFile file : {StateFile::fence, StateFile::aggregators, StateFile::configuration, StateFile::rotation, StateFile::secrets}) {
         const std::string path = stateFilePath(options.state, name, file);
         std::error_code error;
         std::filesystem::remove(path, error);

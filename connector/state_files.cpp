@@ -15,6 +15,7 @@ std::string stateFilePath(const std::string& directory, const std::string& conne
     switch (file) {
         case StateFile::fence: ending = ".fence"; break;
         case StateFile::aggregators: ending = ".aggregators"; break;
+        case StateFile::configuration: ending = ".configuration"; break;
         case StateFile::rotation: ending = ".rotation"; break;
         case StateFile::secrets: ending = ".secrets"; break;
     }

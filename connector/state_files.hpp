@@ -10,8 +10,8 @@
 
 namespace mesh::connector {
 
-// The small files of one connector in its state directory: NAME.fence, NAME.aggregators and NAME.secrets, mode 0600. Written
-// on the worker thread. Loop thread.
+// The small files of one connector in its state directory: NAME.fence, NAME.aggregators, NAME.configuration and NAME.secrets, mode
+// 0600. Written on the worker thread. Loop thread.
 class StateFiles final : public StatePort {
 public:
     // Never called from inside save().

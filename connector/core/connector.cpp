@@ -21,7 +21,7 @@ Connector::Connector(ConnectorSettings given, ConnectorPort& port, BmcPort& bmc,
     : settings(std::move(given)),
       self{settings.name, rng.next(),
            shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityAggregators | shoset::capabilityCalm |
-               shoset::capabilityOffers | shoset::capabilityEvents,
+               shoset::capabilityOffers | shoset::capabilityEvents | shoset::capabilityConfig,
            "bmcmesh"},
       shell(port), state(statePort), contacts(settings.aggregators),
       emissions(outbox, port), outbox(settings.outbox, port, emissions), sender(outbox, *this), subscriptions(*this),
@@ -38,6 +38,7 @@ void Connector::start(Now now)
 {
     aloneSince = now.mono;
     secrets.start(rotation.current(), now);
+    workers.configure(configuration.wanted(), now);
     dialContacts(now);
     watch.start(now);
 }
@@ -145,6 +146,7 @@ void Connector::onLinkUp(LinkId up, Now now)
         if (id == up || !link->isUp()) {
             announce(*link, watch.snapshot(), now);
             tellOffers(*link, now);
+            tellConfigured(*link, now);
         }
     }
     secrets.onLinkUp(now);
@@ -159,6 +161,7 @@ void Connector::onLinkDown(LinkId id, const std::string&, Now now)
     announce(*links.at(id), watch.snapshot(), now);
     tellOffers(*links.at(id), now);
     eventsDown(id, now);
+    tellConfigured(*links.at(id), now);
 }
 
 void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
@@ -186,6 +189,8 @@ void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
         takeList(link, *message);
     } else if (std::holds_alternative<shoset::KeyStatus>(message->content)) {
         takeKeyStatus(id, *message, now);
+    } else if (std::holds_alternative<shoset::Configure>(message->content) && last) {
+        takeConfiguration(link, *message, record.body, now);
     } else if (const auto* reply = std::get_if<shoset::Reply>(&message->content)) {
         secrets.onReply(message->id, *reply, record.body, message->destination, now);
     } else if (!takeEventRecord(link, id, *message, record.body, now)) {
@@ -268,6 +273,7 @@ void Connector::announceAgain(Now now)
         if (!link->isUp()) {
             announce(*link, watch.snapshot(), now);
             tellOffers(*link, now);
+            tellConfigured(*link, now);
         }
     }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "connector/core/configuration.hpp"
 #include "connector/core/contacts.hpp"
 #include "connector/core/emissions.hpp"
 #include "connector/core/event_sender.hpp"
@@ -34,7 +35,9 @@ struct ConnectorSettings {
 
 struct ConnectorCounters {
     std::uint64_t malformed = 0, notForUs = 0, announceTooLong = 0, listsTaken = 0, listsOlder = 0, listsMalformed = 0,
-                  listsForeign = 0, listsNotSaved = 0, keysForeign = 0, keysOlder = 0, keyStepsFailed = 0, eventsForeign = 0;
+                  listsForeign = 0, listsNotSaved = 0, keysForeign = 0, keysOlder = 0, keyStepsFailed = 0, eventsForeign = 0,
+                  configurationsTaken = 0, configurationsOlder = 0, configurationsMalformed = 0, configurationsForeign = 0,
+                  configurationsNotSaved = 0;
 };
 
 // What the connector asks of its shell, beside its BMC and its files. Never calls back from inside a call.
@@ -82,6 +85,8 @@ public:
     Result<void> loadSecrets(std::string_view content) { return secrets.load(content); }
     // Without it there are no events. An error says what is damaged; the outbox goes on with what is left.
     Result<void> loadOutbox(const std::vector<shoset::Outbox::Segment>& files, Now now);
+    // An error leaves it unconfigured until an aggregator tells it.
+    Result<void> loadConfiguration(std::string_view content);
     // What can be dialled with. Without it the key is for life.
     void loadKeys(const KeysOnDisk& keys);
     void start(Now now);
@@ -151,6 +156,7 @@ private:
     bool sendEvent(shoset::LinkId link, const shoset::Event& event, std::string_view payload, Now now) override;
     bool tellAggregator(shoset::LinkId link, shoset::Content content, Now now) override;
     Code tellWorker(WorkerId worker, std::string word) override;
+    void onConfigurationAnswered(Now now) override;
 
     // Whom a link is to, and our key on it.
     struct Contact {
@@ -179,6 +185,7 @@ private:
     void announceToAll(const shoset::Announce& said, Now now);
     void announce(const shoset::Link& destination, const shoset::Announce& said, Now now);
     void announceAgain(Now now);
+    shoset::Link* wayTo(const shoset::Link& destination, std::uint64_t capability, Now now);
     void tellOffers(const shoset::Link& destination, Now now);
     void pumpEvents(Now now);
     void eventsUp(shoset::LinkId link, Now now);
@@ -186,6 +193,12 @@ private:
     void noteAggregators();
     void noteBmc(const shoset::Announce& said, Now now);
     bool takeEventRecord(const shoset::Link& link, shoset::LinkId id, const shoset::Message& message, std::string_view body, Now now);
+    void takeConfiguration(const shoset::Link& from, const shoset::Message& message, std::string_view body, Now now);
+    void saveConfiguration();
+    void onConfigurationSaved(const Result<void>& result, Now now);
+    void judgeConfiguration(Now now);
+    void tellConfigured(const shoset::Link& destination, Now now);
+    void tellAllConfigured(Now now);
     void sendAnnounce(shoset::Link& link, const shoset::Address& to, const shoset::Announce& announce, Now now);
 
     const ConnectorSettings settings;
@@ -218,6 +231,11 @@ private:
 
     Secrets secrets;
     Workers workers;
+    Configuration configuration;
+    bool configurationUnsaved = false;
+    bool configurationBeingSaved = false;
+    bool configurationNotStored = false;
+    std::uint64_t configuredTold = 0;
     std::uint64_t offersTold = 0;  // 0: no worker was ever there, so that nobody needs to be told
     Executor executor;
     MemberWatch watch;

@@ -50,6 +50,10 @@ void Connector::onSaved(StateFile file, Result<void> result, Now now)
         secrets.onSaved(result, now);
         return;
     }
+    if (file == StateFile::configuration) {
+        onConfigurationSaved(result, now);
+        return;
+    }
     listBeingSaved = false;
     if (result) {
         saveList();  // another one may have come meanwhile

@@ -45,24 +45,31 @@ void Connector::onSealingKey(Now now)
     announceToAll(watch.snapshot(), now);
 }
 
-// As announce(), but over a link only whose aggregator knows this record: another would give up the frame that it is in.
-void Connector::tellOffers(const Link& destination, Now now)
+// As announce(), but over a link only whose aggregator knows the record: another would give up the frame that it is in. nullptr:
+// there is none. Where the way is not direct, what is told is told again now and then.
+Link* Connector::wayTo(const Link& destination, std::uint64_t capability, Now now)
 {
-    if (offersTold == 0) {
-        return;
-    }
     Link* way = nullptr;
     for (const auto& [id, link] : links) {
-        const bool open = link->isUp() && (link->peerCapabilities() & shoset::capabilityOffers) != 0;
+        const bool open = link->isUp() && (link->peerCapabilities() & capability) != 0;
         if (open && (way == nullptr || link.get() == &destination)) {
             way = link.get();
         }
     }
     if (way == nullptr || (destination.isUp() && way != &destination)) {
-        return;
+        return nullptr;
     }
     if (!destination.isUp()) {
         announceAgainAt = std::min(announceAgainAt, now.mono + limits::memberPollInterval);
+    }
+    return way;
+}
+
+void Connector::tellOffers(const Link& destination, Now now)
+{
+    Link* way = offersTold == 0 ? nullptr : wayTo(destination, shoset::capabilityOffers, now);
+    if (way == nullptr) {
+        return;
     }
     shoset::Offers offers{self.incarnation, ++offersTold, workers.offers()};
     way->append({{}, way->assignedName(), destination.peer(), std::move(offers)}, {}, 0, never, now, limits::maxHops);

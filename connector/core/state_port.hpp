@@ -11,6 +11,7 @@ namespace mesh::connector {
 enum class StateFile : std::uint8_t {
     fence,        // the highest fence seen (FenceGuard)
     aggregators,  // the list that an aggregator told last (Contacts)
+    configuration,  // what it is configured as, and how far that is (Configuration)
     rotation,     // what the next key was made for (KeyRotation); saved with that key, not by StatePort
     secrets,      // keys that secrets are sealed to, and versions seen (Secrets): itself a secret
 };

@@ -96,7 +96,17 @@ Result<WorkerMessage> registerFrom(const json& document)
         }
         out.commands.push_back(std::move(*command));
     }
+    out.configuration = document.value("configuration", json()) == true;
     return WorkerMessage(std::move(out));
+}
+
+Result<WorkerMessage> configuredFrom(const json& document, bool applied)
+{
+    const json version = document.value("version", json());
+    if (!version.is_number_unsigned()) {
+        return wordError("expected the configuration's 'version' in the answer to it");
+    }
+    return WorkerMessage(WorkerConfigured{version.get<std::uint64_t>(), applied, cutTo(textIn(document, "reason"), limits::maxConfigReasonBytes)});
 }
 
 void failWith(WorkerReply& reply, const char* failure, std::string text)
@@ -182,7 +192,7 @@ Result<WorkerMessage> parseEventWord(const std::string& word, const json& docume
     if (word == "taken") {
         return asMessage(parseTaken(document));
     }
-    return wordError("expected a 'message' of register, reply, event, subscribe, taken, unsubscribe, secret, ping, drain or bye");
+    return wordError("expected a 'message' of register, reply, configured, not_configured, event, subscribe, taken, unsubscribe, secret, ping, drain or bye");
 }
 
 }  // namespace
@@ -209,6 +219,9 @@ Result<WorkerMessage> parseWorkerMessage(std::string_view frame)
     if (word == "reply") {
         return replyFrom(document);
     }
+    if (word == "configured" || word == "not_configured") {
+        return configuredFrom(document, word == "configured");
+    }
     if (word == "ping") {
         return WorkerMessage(WorkerPing{});
     }
@@ -234,9 +247,20 @@ std::string commandFor(const WorkerTask& task, Now now)
     return text;
 }
 
-std::string registeredWord()
+std::string registeredWord(const std::vector<std::string>& missing)
 {
-    return written({{"message", "registered"}, {"protocol", workerProtocol}, {"heartbeat_ms", toMillis(limits::workerHeartbeat)}, {"secrets", true}});
+    json word{{"message", "registered"}, {"protocol", workerProtocol}, {"heartbeat_ms", toMillis(limits::workerHeartbeat)}, {"secrets", true}};
+    if (!missing.empty()) {
+        word["missing"] = missing;
+    }
+    return written(word);
+}
+
+// The texts are JSON that was written here, and stand in it as they are.
+std::string configurationWord(std::uint64_t version, const std::string& values, const std::string& resources)
+{
+    return R"({"message":"configuration","version":)" + std::to_string(version) + R"(,"values":)" + values + R"(,"resources":)" +
+           resources + "}";
 }
 
 std::string refusedWord(std::string_view reason)

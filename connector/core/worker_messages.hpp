@@ -34,6 +34,7 @@ struct WorkerRegister {
     std::string type;    // connector type
     WorkerVersion version;
     std::vector<Command> commands;  // none: it emits events, or listens
+    bool configuration = false;     // it takes configurations, and answers them
 };
 
 struct WorkerReply {
@@ -43,6 +44,13 @@ struct WorkerReply {
     std::string text;            // what it is doing, or why it failed
     std::string failure;         // of FAIL: its own code, never empty
     std::string payload;         // JSON in its shortest form, or empty
+};
+
+// Its answer to a configuration.
+struct WorkerConfigured {
+    std::uint64_t version = 0;
+    bool applied = false;
+    std::string reason;  // of a refusal
 };
 
 struct WorkerPing {};
@@ -57,8 +65,8 @@ struct WorkerSecretAsk {
     std::string name;
 };
 
-using WorkerMessage = std::variant<WorkerRegister, WorkerReply, WorkerPing, WorkerDrain, WorkerBye, WorkerSecretAsk, WorkerEmit,
-                                   WorkerSubscribe, WorkerUnsubscribe, WorkerTaken>;
+using WorkerMessage = std::variant<WorkerRegister, WorkerReply, WorkerPing, WorkerDrain, WorkerBye, WorkerConfigured, WorkerSecretAsk,
+                                   WorkerEmit, WorkerSubscribe, WorkerUnsubscribe, WorkerTaken>;
 
 // Code::invalidArgument with a sentence for who writes the worker. Names and numbers are checked, whether it may serve the
 // commands is not. A reply whose texts are too long is cut, one whose payload is too large is a FAIL: it was executed.
@@ -73,7 +81,10 @@ struct WorkerTask {
     Instant deadline = never;
 };
 std::string commandFor(const WorkerTask& task, Now now);
-std::string registeredWord();
+// `missing`: commands that a pivot asks for; until its version has them nothing of it is offered.
+std::string registeredWord(const std::vector<std::string>& missing);
+// Both are JSON.
+std::string configurationWord(std::uint64_t version, const std::string& values, const std::string& resources);
 std::string refusedWord(std::string_view reason);
 std::string byeWord(std::string_view reason);  // it may attach again
 std::string drainWord();                       // it will get no further command

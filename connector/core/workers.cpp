@@ -58,6 +58,8 @@ void Workers::onMessage(WorkerId id, const LocalPeer& peer, std::string_view fra
     known->second.heardAt = now.mono;
     if (auto* reply = std::get_if<WorkerReply>(&*message)) {
         takeReply(id, std::move(*reply), now);
+    } else if (auto* configured = std::get_if<WorkerConfigured>(&*message)) {
+        takeConfigured(id, std::move(*configured), now);
     } else if (std::holds_alternative<WorkerDrain>(*message)) {
         drain(id, now);
     } else if (auto* ask = std::get_if<WorkerSecretAsk>(&*message)) {
@@ -93,7 +95,7 @@ void Workers::takeRegister(WorkerId id, const LocalPeer& peer, WorkerRegister wo
         }
         // Two words of it were answered `stranger`, and it has obeyed both.
         same.heardAt = now.mono;
-        port.sendToWorker(id, registeredWord());
+        port.sendToWorker(id, registeredWord(missingIn(same.type, same.version)));
         return;
     }
     Result<Worker> worker = admit(peer, word);
@@ -104,9 +106,14 @@ void Workers::takeRegister(WorkerId id, const LocalPeer& peer, WorkerRegister wo
     worker->heardAt = now.mono;
     workers.emplace(id, std::move(*worker));
     ++count.registered;
-    port.sendToWorker(id, registeredWord());
-    drainPredecessors(id, now);
+    const std::vector<std::string> missing = missingIn(word.type, word.version);
+    port.sendToWorker(id, registeredWord(missing));
+    askToConfigure(id);
+    if (missing.empty()) {
+        drainPredecessors(id, now);
+    }
     events.onOffersChanged(now);
+    events.onConfigurationAnswered(now);
 }
 
 Result<Workers::Worker> Workers::admit(const LocalPeer& peer, const WorkerRegister& word) const
@@ -116,6 +123,7 @@ Result<Workers::Worker> Workers::admit(const LocalPeer& peer, const WorkerRegist
     worker.type = word.type;
     worker.version = word.version;
     worker.peer = peer;
+    worker.takesConfiguration = word.configuration;
     for (const WorkerRegister::Command& command : word.commands) {
         if (isReservedCommand(command.name)) {
             return Error{Code::permissionDenied, command.name + ": names that begin with redfish. and mesh. are reserved"};
@@ -149,7 +157,7 @@ Result<void> Workers::fitsBesideOthers(const Worker& fresh) const
     for (const auto& [name, served] : fresh.commands) {
         alone.commands.push_back({name, served.digest});
     }
-    std::vector<shoset::Offer> all = offers();
+    std::vector<shoset::Offer> all = allOffers();
     if (!alone.commands.empty()) {
         all.push_back(std::move(alone));
     }
@@ -271,6 +279,7 @@ void Workers::lose(WorkerId id, const std::string& how, Now now)
     if (wasOffered) {
         events.onOffersChanged(now);
     }
+    events.onConfigurationAnswered(now);
 }
 
 void Workers::onTimer(Now now)
@@ -303,7 +312,7 @@ const Workers::Entry* Workers::pick(const shoset::Command& command) const
     for (const Entry& entry : workers) {
         const Worker& worker = entry.second;
         if (worker.draining || (!command.type.empty() && worker.type != command.type) || !isOf(worker.version, command) ||
-            !worker.commands.contains(command.name)) {
+            !worker.commands.contains(command.name) || !missingIn(worker.type, worker.version).empty()) {
             continue;
         }
         const bool better = best == nullptr || worker.version > best->second.version ||
@@ -315,6 +324,14 @@ const Workers::Entry* Workers::pick(const shoset::Command& command) const
 
 Error Workers::whyNobody(const shoset::Command& command) const
 {
+    for (const auto& [id, worker] : workers) {
+        const bool fits = !worker.draining && (command.type.empty() || worker.type == command.type) && isOf(worker.version, command) &&
+                          worker.commands.contains(command.name);
+        if (const auto missing = fits ? missingIn(worker.type, worker.version) : std::vector<std::string>(); !missing.empty()) {
+            return Error{Code::unsupported, worker.type + " " + versionText(worker.version) + " is not offered here, because its pivot asks for " +
+                                                missing.front() + ", too; not executed"};
+        }
+    }
     const bool otherVersion = std::any_of(workers.begin(), workers.end(), [&](const Entry& entry) {
         return !entry.second.draining && (command.type.empty() || entry.second.type == command.type) &&
                entry.second.commands.contains(command.name);
@@ -417,7 +434,7 @@ void Workers::bye(const std::string& reason)
     }
 }
 
-std::vector<shoset::Offer> Workers::offers() const
+std::vector<shoset::Offer> Workers::allOffers() const
 {
     std::map<std::pair<std::string, WorkerVersion>, std::map<std::string, std::string>> merged;
     for (const auto& [id, worker] : workers) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "connector/core/configuration.hpp"
 #include "connector/core/worker_messages.hpp"
 #include "connector/core/worker_rules.hpp"
 #include "shoset/base/result.hpp"
@@ -48,6 +49,8 @@ public:
     virtual void onWorkerTaken(WorkerId, const WorkerTaken&, Now) {}
     // It listens no more.
     virtual void onWorkerEnded(WorkerId, Now) {}
+    // Some worker was asked to take a configuration, has answered, or is gone: see Workers::configured().
+    virtual void onConfigurationAnswered(Now) {}
 };
 
 struct WorkerCounters {
@@ -84,6 +87,16 @@ public:
     // Tells all of them that the connector ends.
     void bye(const std::string& reason);
 
+    // From now on. The workers of its component's type and major version that take configurations are given it, each once, and
+    // again only when they begin anew; a type and version is offered only while its workers together serve every command that its
+    // contract asks for.
+    void configure(const WorkerConfiguration& wanted, Now now);
+    struct ConfiguredBy {
+        enum Who : std::uint8_t { nobody, waiting, all, refused } workers = nobody;  // nobody: no worker takes it
+        std::string reason;
+    };
+    ConfiguredBy configured() const;
+
     // By type and version, as it is announced.
     std::vector<shoset::Offer> offers() const;
     std::size_t attached() const { return workers.size(); }
@@ -102,6 +115,9 @@ private:
         WorkerVersion version;
         std::map<std::string, Served, std::less<>> commands;
         LocalPeer peer;
+        bool takesConfiguration = false;
+        enum class Answer : std::uint8_t { none, asked, applied, refused } answer = Answer::none;  // to the configuration
+        std::string refusal;
         std::size_t running = 0;
         bool draining = false;
         Instant heardAt{};
@@ -118,6 +134,10 @@ private:
     void drainPredecessors(WorkerId successor, Now now);
     void drain(WorkerId id, Now now);
     void endIfDrained(WorkerId id, Now now);
+    void askToConfigure(WorkerId id);
+    void takeConfigured(WorkerId id, WorkerConfigured word, Now now);
+    std::vector<shoset::Offer> allOffers() const;
+    std::vector<std::string> missingIn(const std::string& type, const WorkerVersion& version) const;
     void refuse(WorkerId id, const std::string& reason);
     void lose(WorkerId id, const std::string& how, Now now);
     const Entry* pick(const shoset::Command& command) const;
@@ -128,6 +148,7 @@ private:
     WorkerEvents& events;
     std::map<WorkerId, Worker> workers;
     std::unordered_map<MessageId, WorkerId> tasks;
+    WorkerConfiguration configuration;
     WorkerCounters count;
 };
 

@@ -144,12 +144,14 @@ TEST_F(EnrollTest, ForceReplacesItAndForgetsWhatAnotherMeshTold)
     write(stateFilePath(options.state, "sled07", StateFile::fence), "9 9\n");
     write(stateFilePath(options.state, "sled07", StateFile::rotation), "9 9\n");
     write(stateFilePath(options.state, "sled07", StateFile::aggregators), "{}");
+    write(stateFilePath(options.state, "sled07", StateFile::configuration), "{}");
     options.force = true;
     ASSERT_TRUE(enroll(options).ok());
     EXPECT_TRUE(loadConfig(options.config).ok());
     EXPECT_FALSE(std::filesystem::exists(stateFilePath(options.state, "sled07", StateFile::fence)));
     EXPECT_FALSE(std::filesystem::exists(stateFilePath(options.state, "sled07", StateFile::rotation)));
     EXPECT_FALSE(std::filesystem::exists(stateFilePath(options.state, "sled07", StateFile::aggregators)));
+    EXPECT_FALSE(std::filesystem::exists(stateFilePath(options.state, "sled07", StateFile::configuration)));
 }
 
 TEST_F(EnrollTest, ARefusalIsSaidAndNoConfigurationIsWritten)

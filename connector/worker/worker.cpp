@@ -64,6 +64,12 @@ std::size_t nestingOf(std::string_view text)
     return deepest;
 }
 
+// Of a command, its reply, a configuration or the answer to it.
+std::string idOf(const json& message)
+{
+    return message.contains("id") ? message.at("id").get<std::string>() : "configuration " + message.at("version").dump();
+}
+
 // The payload of what a function answered, or null. One that the connector would not pass on makes a failure of the outcome.
 json payloadOf(Outcome& outcome)
 {
@@ -118,6 +124,7 @@ public:
 
     const About about;
     std::map<std::string, Served> commands;
+    Configure configure;
     std::atomic<bool> stopping = false;
     EventDesk events{[this] { poke(); }};
 
@@ -137,6 +144,7 @@ private:
     bool send(const json& message);
     std::string receive();
     void work();
+    void configureNext();
 
     // Of the thread that runs run().
     const int wake;
@@ -156,6 +164,7 @@ private:
     std::mutex mutex;
     std::condition_variable more;
     std::deque<json> tasks;
+    std::deque<json> configurations;
     std::deque<json> replies;
     bool closed = false;
     bool hasSecrets = false;
@@ -260,6 +269,33 @@ void Worker::Service::work()
     }
 }
 
+// On a thread of its own, so that versions stay in their order.
+void Worker::Service::configureNext()
+{
+    std::unique_lock lock(mutex);
+    while (true) {
+        more.wait(lock, [this] { return closed || !configurations.empty(); });
+        if (configurations.empty()) {
+            return;
+        }
+        const json told = std::move(configurations.front());
+        configurations.pop_front();
+        lock.unlock();
+        Result<void> taken;
+        try {
+            taken = configure(told.at("values").dump(), told.at("resources").dump());
+        } catch (const std::exception& problem) {
+            taken = Error{Code::refused, problem.what()};
+        }
+        json answer{{"message", taken ? "configured" : "not_configured"}, {"version", told.at("version")}};
+        if (!taken) {
+            answer["reason"] = taken.error().message;
+        }
+        post(answer);
+        lock.lock();
+    }
+}
+
 Result<void> Worker::Service::run(std::size_t threads)
 {
     if (wake < 0 || context == nullptr) {
@@ -270,6 +306,9 @@ Result<void> Worker::Service::run(std::size_t threads)
         pool.emplace_back([this] { work(); });
     }
     events.start();
+    if (configure) {
+        pool.emplace_back([this] { configureNext(); });
+    }
     connect();
     Next next = Next::goOn;
     while (next == Next::goOn) {
@@ -339,7 +378,12 @@ Worker::Service::Next Worker::Service::take(const json& message)
         running.insert(message.at("id").get<std::string>());
         const std::lock_guard lock(mutex);
         tasks.push_back(message);
-        more.notify_one();
+        more.notify_all();
+    } else if (word == "configuration" && configure) {
+        running.insert(idOf(message));
+        const std::lock_guard lock(mutex);
+        configurations.push_back(message);
+        more.notify_all();
     } else if (word == "registered") {
         if (!std::exchange(registered, true)) {
             events.attached();
@@ -379,7 +423,8 @@ void Worker::Service::sendReplies()
     }
     bool waits = !sendUnsent();
     for (json& reply : out) {
-        if (reply.value("state", "ON_GOING") != "ON_GOING") {
+        const bool mayBeLost = reply.value("message", "") == "secret" || reply.value("state", "") == "ON_GOING";
+        if (!mayBeLost) {
             keepUnsent(std::move(reply));
             waits = !sendUnsent();
         } else if (!waits) {
@@ -408,7 +453,7 @@ void Worker::Service::keepUnsent(json reply)
 
 void Worker::Service::forgetOldestUnsent()
 {
-    running.erase(unsent.front().at("id").get<std::string>());
+    running.erase(idOf(unsent.front()));
     unsent.pop_front();
 }
 
@@ -421,7 +466,7 @@ void Worker::Service::keepInTouch()
             list.push_back({{"name", name}, {"schema", served.schema}});
         }
         asked = send({{"message", "register"}, {"protocol", 1}, {"worker", about.name}, {"type", about.type},
-                      {"version", about.version}, {"commands", list}});
+                      {"version", about.version}, {"commands", list}, {"configuration", static_cast<bool>(configure)}});
         heardAt = now;
     } else if (now - beatAt >= heartbeat) {
         beatAt = now;
@@ -472,6 +517,11 @@ Result<Accepted> Worker::emit(const std::string& topic, const std::string& name,
                               std::chrono::milliseconds patience)
 {
     return service->events.emit(topic, name, payload, patience);
+}
+
+void Worker::configuration(Configure take)
+{
+    service->configure = std::move(take);
 }
 
 Result<void> Worker::run(std::size_t threads)

@@ -80,6 +80,11 @@ public:
     // Emitted again after the connector was restarted it may come twice.
     Result<Accepted> emit(const std::string& topic, const std::string& name, const std::string& payload = {},
                           std::chrono::milliseconds patience = std::chrono::seconds(30));
+    // Before run(). `take` is called with each version of the connector's configuration, JSON texts of its values and resources, on a
+    // thread of its own, one after the other; also with the same one again after a restart. Code::ok is taken, any error refuses
+    // that version for the error's reason.
+    using Configure = std::function<Result<void>(const std::string& values, const std::string& resources)>;
+    void configuration(Configure take);
     // Serves until stop(), or until a newer version has taken over, and then until what runs has ended. The error is the
     // connector's refusal, Code::refused, or of libzmq. Once.
     Result<void> run(std::size_t threads = 4);

@@ -172,7 +172,8 @@ void SimSatellite::start()
         world.fail("the journal does not load: " + loaded.error().message);
     }
     for (const auto& [file, load] : {std::pair{connector::StateFile::fence, &connector::Connector::loadFence},
-                                     std::pair{connector::StateFile::aggregators, &connector::Connector::loadAggregators}}) {
+                                     std::pair{connector::StateFile::aggregators, &connector::Connector::loadAggregators},
+                                     std::pair{connector::StateFile::configuration, &connector::Connector::loadConfiguration}}) {
         if (const Result<void> loaded = ((*core).*load)(files[file]); !loaded) {
             world.fail("a file of the connector does not load: " + loaded.error().message);
         }

@@ -22,10 +22,11 @@ struct Wire final : ConnectorPort {
     void makeKey(std::string note) override { steps.push_back("make " + note); }
     void adoptKey() override { steps.emplace_back("adopt"); }
     void dropKey() override { steps.emplace_back("drop"); }
-    Code sendToWorker(WorkerId, std::string word) override
+    Code sendToWorker(WorkerId worker, std::string word) override
     {
-        words.push_back(std::move(word));
-        return Code::ok;
+        words.push_back(word);
+        workerWords.emplace_back(worker, std::move(word));
+        return workersTake;
     }
 
     std::vector<std::pair<LinkId, std::string>> frames;
@@ -33,6 +34,8 @@ struct Wire final : ConnectorPort {
     std::map<LinkId, std::string> keys;  // ours, of each
     std::vector<std::string> steps;      // of the key files
     std::vector<std::string> words;      // to workers
+    std::vector<std::pair<WorkerId, std::string>> workerWords;  // the same, with who was told
+    Code workersTake = Code::ok;
 };
 
 inline shoset::AggregatorAddress aggregator(const std::string& name, char key, const std::string& endpoint = "tcp://10.0.0.1:5670")

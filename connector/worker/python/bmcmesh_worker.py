@@ -98,6 +98,11 @@ def _depth(text):
     return deepest
 
 
+def _configuration_key(message):
+    """Beside the ids of commands: what has not been answered keeps run() from returning."""
+    return f"configuration {message['version']}"
+
+
 def _sendable(reply):
     """The reply, or the FAIL in its place when its payload is none that the connector would pass on."""
     try:
@@ -197,7 +202,7 @@ class Worker:
     def __init__(self, name, type, version, socket=None):
         self._about = {"message": "register", "protocol": 1, "worker": name, "type": type, "version": version}
         self._path = socket or os.environ.get("BMCMESH_WORKER_SOCKET", DEFAULT_SOCKET)
-        self._functions, self._schemas = {}, {}
+        self._functions, self._schemas, self._configure = {}, {}, None
         self._replies, self._running, self._stopping = queue.SimpleQueue(), set(), False
         self._answers, self._has_secrets = {}, False  # of secrets that are asked for, by the question's id
         self._unsent = deque()  # (id, frame) of ends; their ids are in _running, too
@@ -237,6 +242,7 @@ class Worker:
         if "value" not in message:
             raise NoSecret(message.get("failure", "failed"), message.get("text", ""))
         return base64.urlsafe_b64decode(message["value"] + "=" * (-len(message["value"]) % 4))
+
     def on(self, *topics, start="now"):
         """The function below it is called with each event of these topics ("sensor.fan", "sensor.*"), one after the other, in a
         thread of its own. start="start": also with those that are stored already."""
@@ -265,6 +271,12 @@ class Worker:
         future.add_done_callback(lambda _: self._slots.release())
         self._order(lambda: self._emit(future, message))
         return future
+
+    def configuration(self, function):
+        """The function below it, taking (values, resources), is called with each version of the connector's configuration, one
+        after the other, also with the same one again after a restart. What it raises refuses that version, for this reason."""
+        self._configure = function
+        return function
 
     def stop(self, *_):
         """Takes nothing new; run() returns when what runs has ended. Also the handler of SIGTERM and SIGINT."""
@@ -309,7 +321,7 @@ class Worker:
             threading.Thread(target=self._listen, args=(events, function), daemon=True).start()
         why = StopIteration()
         try:
-            with ThreadPoolExecutor(threads) as self._pool:
+            with ThreadPoolExecutor(threads) as self._pool, ThreadPoolExecutor(1) as self._configurer:
                 self._connect()
                 while not self._turn():
                     pass
@@ -360,7 +372,8 @@ class Worker:
                 return True
         if not self._asked:
             commands = [{"name": name, "schema": schema} for name, schema in self._schemas.items()]
-            self._asked = self._send({**self._about, "commands": commands})
+            takes = {"configuration": True} if self._configure else {}
+            self._asked = self._send({**self._about, "commands": commands, **takes})
             self._heard = now
         elif now - self._beat > self._heartbeat:
             self._beat = now
@@ -469,6 +482,11 @@ class Worker:
         elif word == "secret":
             if answer := self._answers.get(message["id"]):
                 answer.put(message)
+            if message.get("missing"):
+                log.warning("nothing of this version is offered: its pivot asks for %s, too", ", ".join(message["missing"]))
+        elif word == "configuration" and self._configure:
+            self._running.add(_configuration_key(message))
+            self._configurer.submit(self._take_configuration, message)
         elif word in ("stranger", "bye"):  # the connector began anew, or ends: attach again
             self._registered = self._asked = self._drain_sent = False
         elif word == "refused" and self._asked and not self._registered:
@@ -519,6 +537,17 @@ class Worker:
                     log.exception("%s failed for %s", function.__name__, event)
         except Refused:
             pass  # it was logged
+
+    def _take_configuration(self, message):
+        answer = {"message": "configured", "version": message["version"]}
+        try:
+            self._configure(message["values"], message["resources"])
+        except BaseException as problem:  # whatever it is: the operator has to learn of it
+            log.exception("version %d of the configuration is refused", message["version"])
+            reason = str(problem) or type(problem).__name__
+            answer = {"message": "not_configured", "version": message["version"], "reason": reason[:MAX_TEXT]}
+        self._replies.put((_configuration_key(message), True, _encoded(answer)))
+        os.write(self._wake, b".")
 
     def _execute(self, message):
         try:
