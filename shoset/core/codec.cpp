@@ -397,7 +397,7 @@ private:
 bool contentFits(Kind kind, const wire::Header& header)
 {
     using Case = wire::Header::ContentCase;
-    static constexpr Case fits[static_cast<std::size_t>(Kind::offers) + 1] = {
+    static constexpr Case fits[lastKind + 1] = {
         Case::CONTENT_NOT_SET, Case::kHello,    Case::kHelloAck, Case::kHeartbeat,   Case::kHeartbeatEcho, Case::kBye,
         Case::kCommand,        Case::kReply,    Case::kChunk,    Case::kCredit,      Case::CONTENT_NOT_SET,
         Case::kAnnounce,       Case::kRoutes,   Case::kAggregators, Case::kEnrol,    Case::kEnrolled,
