@@ -61,7 +61,7 @@ Json formOf(DocumentKind kind)
 // "the payload, at /x: …" without its beginning, which speaks of a command.
 Error asDocument(const Error& error)
 {
-    const std::size_t at = error.message.find(", at /");
+    const std::size_t at = error.message.find(", at ");
     return at == std::string::npos ? error : Error{error.code, error.message.substr(at + 2)};
 }
 

@@ -145,7 +145,7 @@ class Configuration(MeshTest):
         for text, reason in ((COMPONENT % ("rack1", 7), "at /values/fan.speed: expected at least 20"),
                              (COMPONENT % ("7", 50), "at /values/place: expected"),
                              (COMPONENT % ("rack1", 50) + "  speed: 1\n", "'speed' is not known"),
-                             (COMPONENT.replace("one", "nobody") % ("rack1", 50), "no connector nobody"),
+                             (COMPONENT.replace("connector: one", "connector: nobody") % ("rack1", 50), "no connector nobody"),
                              (COMPONENT.replace("red", "green") % ("rack1", 50), "no tenant green"),
                              (COMPONENT.replace("chassis", "switch") % ("rack1", 50), "no pivot switch 1"),
                              ("kind: component\nvalues: {}\nvalues: {}\n", "file.yaml:3: 'values' stands there twice"),
@@ -184,4 +184,4 @@ class Configuration(MeshTest):
             self.assertIn("404", blue("get", f"{CONFIG}/{path}", "-i")[1] + blue("get", f"{CONFIG}/{path}", "-i")[2])
         refused = [blue("config", "apply", self.files / "file.yaml", "--tenant", tenant)[2] for tenant in ("red", "none")]
         self.assertIn("there is no tenant red", refused[0])
-        self.assertEqual(refused[0].replace("red", "none"), refused[1])
+        self.assertEqual(refused[0].replace("tenant red", "tenant none"), refused[1])

@@ -73,7 +73,7 @@ TEST_F(ConfigurationRules, WhatIsWrongIsSaidWithItsPlaceAndWithoutItsValue)
     EXPECT_EQ(put(with(component, R"({"resources":{"psu":["a"]}})")), "at /resources: the property 'psu' is not known");
     EXPECT_EQ(put(R"({"kind":"component","connector":"sled07","type":"chassis"})"), "at root: expected the property 'values'");
     const std::string secret = put(with(component, R"({"values":{"place":7,"fan.speed":50}})"));
-    EXPECT_EQ(secret, "at /values/place: expected text, not a whole number") << "never the value";
+    EXPECT_EQ(secret, "at /values/place: expected string, not integer") << "never the value";
     EXPECT_NE(put(with(component, R"({"values":{"place":")" + std::string(limits::maxConfigurationBytes, 'x') + "\"}}")).find("at most"),
               std::string::npos);
 }

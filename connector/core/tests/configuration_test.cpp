@@ -196,6 +196,7 @@ TEST_F(ConfigurationTest, ARestartKeepsItAndItsVerdict)
     up(link);
     told(link, 5, 3, body("3"));
     EXPECT_EQ(stateSaid(link), "refused 3: worker power 1.0: no");
+    wire.workerWords.clear();
     attach(1);
     EXPECT_EQ(configurationsFor(1).size(), 1U);
     own = make();
