@@ -18,7 +18,7 @@ using cluster::DocumentKind;
 using cluster::DocumentName;
 using Json = nlohmann::json;
 
-constexpr std::array<std::pair<DocumentKind, std::string_view>, 3> layers{
+constexpr std::array<std::pair<DocumentKind, std::string_view>, 3> configurationLayers{
     {{DocumentKind::pivot, "pivot"}, {DocumentKind::product, "product"}, {DocumentKind::component, "component"}}};
 
 constexpr std::size_t maxEventBytes = 127;
@@ -28,7 +28,7 @@ Error wrongAt(const std::string& where, const std::string& what)
     return Error{Code::invalidArgument, "at " + where + ": " + what};
 }
 
-Json names(std::size_t most, std::size_t bytes)
+Json nameList(std::size_t most, std::size_t bytes)
 {
     return {{"type", "array"}, {"maxItems", most}, {"items", {{"type", "string"}, {"minLength", 1}, {"maxLength", bytes}}}};
 }
@@ -42,14 +42,14 @@ Json formOf(DocumentKind kind)
     if (kind == DocumentKind::component) {
         properties["connector"] = properties["product"] = name;
         properties["values"] = {{"type", "object"}};
-        properties["resources"] = {{"type", "object"}, {"additionalProperties", names(limits::maxConfiguredResources, 63)}};
+        properties["resources"] = {{"type", "object"}, {"additionalProperties", nameList(limits::maxConfiguredResources, 63)}};
         required.push_back("connector");
     } else {
-        properties["commands"] = names(limits::maxWorkerCommands, 63);
-        properties["events"] = names(limits::maxContractNames, maxEventBytes);
-        properties["resources"] = names(limits::maxContractNames, 63);
+        properties["commands"] = nameList(limits::maxWorkerCommands, 63);
+        properties["events"] = nameList(limits::maxContractNames, maxEventBytes);
+        properties["resources"] = nameList(limits::maxContractNames, 63);
         properties["keys"] = {{"type", "object"}, {"maxProperties", limits::maxContractNames}};
-        properties["required"] = names(limits::maxContractNames, 63);
+        properties["required"] = nameList(limits::maxContractNames, 63);
     }
     if (kind == DocumentKind::product) {
         properties["product"] = name;
@@ -66,7 +66,7 @@ Error asDocument(const Error& error)
 }
 
 // What the schema says of the text; the text is JSON then, and no larger than a configuration may be.
-Result<Json> checked(const Json& schema, std::string_view text)
+Result<Json> checkedBy(const Json& schema, std::string_view text)
 {
     const Result<shoset::JsonSchema> compiled = shoset::JsonSchema::compile(schema.dump());
     if (!compiled) {
@@ -181,7 +181,7 @@ Json rulesFor(const Json& pivot, const Json& product)
 
 Result<void> keepsTo(const Json& component, const Json& pivot, const Json& product)
 {
-    const Result<Json> fine = checked(rulesFor(pivot, product), component.dump());
+    const Result<Json> fine = checkedBy(rulesFor(pivot, product), component.dump());
     return fine ? Result<void>() : fine.error();
 }
 
@@ -245,14 +245,14 @@ std::string nameIn(DocumentKind kind, const Json& document)
 
 std::optional<DocumentKind> configurationKind(std::string_view word)
 {
-    const auto layer = std::find_if(layers.begin(), layers.end(), [word](const auto& each) { return each.second == word; });
-    return layer == layers.end() ? std::nullopt : std::optional(layer->first);
+    const auto layer = std::find_if(configurationLayers.begin(), configurationLayers.end(), [word](const auto& each) { return each.second == word; });
+    return layer == configurationLayers.end() ? std::nullopt : std::optional(layer->first);
 }
 
 std::string_view configurationWord(DocumentKind kind)
 {
-    const auto layer = std::find_if(layers.begin(), layers.end(), [kind](const auto& each) { return each.first == kind; });
-    return layer == layers.end() ? std::string_view() : layer->second;
+    const auto layer = std::find_if(configurationLayers.begin(), configurationLayers.end(), [kind](const auto& each) { return each.first == kind; });
+    return layer == configurationLayers.end() ? std::string_view() : layer->second;
 }
 
 Result<ConfigurationDocument> readConfiguration(const std::string& tenant, std::string_view text)
@@ -260,12 +260,12 @@ Result<ConfigurationDocument> readConfiguration(const std::string& tenant, std::
     if (text.size() > limits::maxConfigurationBytes) {
         return Error{Code::invalidArgument, "expected at most " + std::to_string(limits::maxConfigurationBytes) + " bytes of JSON"};
     }
-    const Result<Json> any = checked({{"type", "object"}, {"required", {"kind"}}, {"properties", {{"kind", {{"enum", {"pivot", "product", "component"}}}}}}}, text);
+    const Result<Json> any = checkedBy({{"type", "object"}, {"required", {"kind"}}, {"properties", {{"kind", {{"enum", {"pivot", "product", "component"}}}}}}}, text);
     if (!any) {
         return any.error();
     }
     const DocumentKind kind = *configurationKind((*any)["kind"].get_ref<const std::string&>());
-    const Result<Json> document = checked(formOf(kind), text);
+    const Result<Json> document = checkedBy(formOf(kind), text);
     if (!document) {
         return document.error();
     }

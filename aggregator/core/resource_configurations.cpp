@@ -55,7 +55,7 @@ json described(const cluster::DocumentName& name, const cluster::Document& docum
     return out;
 }
 
-json documentOf(const std::string& content)
+json parsedDocument(const std::string& content)
 {
     return json::parse(content, nullptr, false);
 }
@@ -103,10 +103,10 @@ Answer ConfigurationResources::get(const Call& call) const
         return notFound(call.request.path);
     }
     json out = described(*name, *document, layers);
-    out["document"] = documentOf(document->content);
+    out["document"] = parsedDocument(document->content);
     out["history"] = json::array();
     for (const cluster::DocumentVersion& version : document->former) {
-        out["history"].push_back({{"version", version.number}, {"at", dateTime(version.at)}, {"by", version.author}, {"document", documentOf(version.content)}});
+        out["history"].push_back({{"version", version.number}, {"at", dateTime(version.at)}, {"by", version.author}, {"document", parsedDocument(version.content)}});
     }
     return documentAnswer(200, "application/json", jsonText(out));
 }

@@ -36,7 +36,7 @@ std::string shown(std::string text)
 }
 
 // As the mesh names documents; see aggregator/core/configuration_rules.hpp.
-std::string nameOf(const std::string& kind, const json& document)
+std::string layerName(const std::string& kind, const json& document)
 {
     if (kind == "pivot") {
         return document.value("major", json(1)).dump() + "." + document.value("type", "");
@@ -62,7 +62,7 @@ Result<Layer> readLayer(const ConfigOptions& options)
             layer.document["kind"] = options.kind;
         }
         layer.kind = layer.document.value("kind", "");
-        layer.name = nameOf(layer.kind, layer.document);
+        layer.name = layerName(layer.kind, layer.document);
     } catch (const json::exception&) {
         return Error{Code::invalidArgument, options.file + ": expected a mapping whose names are texts"};
     }
@@ -93,7 +93,7 @@ std::string acknowledgement(const json& entry)
     return line + (told.contains("reason") ? ": " + shown(told.value("reason", "")) : "");
 }
 
-std::string lineOf(const json& entry)
+std::string configurationLine(const json& entry)
 {
     return label(entry) + "  version " + entry.value("version", json(0)).dump() + "  " + entry.value("at", "") + "  " +
            entry.value("by", "") + acknowledgement(entry);
@@ -183,7 +183,7 @@ int configGet(Connection connection, const ConfigOptions& options)
             return done({}, json{{"documents", *all}}.dump());
         }
         for (const json& entry : *all) {
-            std::cout << lineOf(entry) << '\n';
+            std::cout << configurationLine(entry) << '\n';
         }
         return exitOk;
     }
@@ -195,7 +195,7 @@ int configGet(Connection connection, const ConfigOptions& options)
     if (connection.json) {
         return done({}, found->dump());
     }
-    std::cout << "# " << lineOf(*found) << '\n' << yamlOf(found->value("document", json()));
+    std::cout << "# " << configurationLine(*found) << '\n' << yamlOf(found->value("document", json()));
     return exitOk;
 }
 
@@ -214,14 +214,14 @@ int configHistory(Connection connection, const ConfigOptions& options)
         return done({}, json{{"versions", versions}}.dump());
     }
     std::string before;
-    std::string before_label = "nothing";
+    std::string beforeLabel = "nothing";
     for (const json& version : versions) {
         const std::string number = "version " + version.value("version", json(0)).dump();
         const std::string text = yamlOf(version.value("document", json()));
         std::cout << number << "  " << version.value("at", "") << "  " << version.value("by", "") << acknowledgement(version) << '\n'
-                  << (before.empty() ? std::string() : unifiedDiff(before, text, before_label, number));
+                  << (before.empty() ? std::string() : unifiedDiff(before, text, beforeLabel, number));
         before = text;
-        before_label = number;
+        beforeLabel = number;
     }
     return exitOk;
 }
