@@ -106,6 +106,9 @@ void Outbox::dropFront(std::uint64_t to)
 
 void Outbox::trim(std::uint64_t sequence)
 {
+    if (renewTo != 0) {
+        return;  // what is being written has other sequences
+    }
     const std::size_t before = count.events;
     dropFront(std::min(sequence, durableTo));
     if (count.events != before) {
@@ -114,7 +117,7 @@ void Outbox::trim(std::uint64_t sequence)
     }
 }
 
-// The last file stays: it says where the sequence goes on. A gap stands in a file behind those of what was lost.
+// The last file stays: it says where the sequence goes on. A gap that is on disk stands in a file behind those of what was lost.
 void Outbox::removeFiles()
 {
     std::uint64_t unneeded = durableTo;
@@ -186,7 +189,7 @@ Duration Outbox::pause() const
 bool Outbox::isWorkWaiting() const
 {
     const bool gapWaits = !entries.empty() && entries.front().event.lostTo != 0 && !entries.front().durable;
-    return renewTo != 0 || !waiting.empty() || gapWaits;
+    return renewTo != 0 || rewriteWanted || !waiting.empty() || gapWaits;
 }
 
 void Outbox::onTimer(Now now)
@@ -218,8 +221,8 @@ void Outbox::startWrite(Now now)
         return;
     }
     earn(now);
-    if (renewTo != 0) {
-        writeEpoch(now);
+    if (renewTo != 0 || rewriteWanted) {
+        writeAll(now);
     } else {
         writeBatch(now);
     }
@@ -263,13 +266,15 @@ void Outbox::writeBatch(Now now)
     files.back().last = sequence;
 }
 
-// All that is here, under new names. Nothing else is being written.
-void Outbox::writeEpoch(Now now)
+// All that is here, in one file: under new names if another epoch begins. Nothing else is being written.
+void Outbox::writeAll(Now now)
 {
-    writing = Writing::epoch;
+    writing = Writing::all;
+    const bool renames = renewTo != 0;
+    std::uint64_t sequence = renames || entries.empty() ? 0 : entries.front().event.sequence - 1;
+    sequence = !renames && entries.empty() ? durableTo : sequence;
     std::string out;
-    appendOutboxHeader(out, {renewTo, 1, spent, toMillis(now.wall)});
-    std::uint64_t sequence = 0;
+    appendOutboxHeader(out, {renames ? renewTo : ownEpoch, sequence + 1, spent, toMillis(now.wall)});
     for (const Entry& entry : entries) {
         Event event = entry.event;
         event.sequence = sequence + 1;
@@ -295,8 +300,8 @@ void Outbox::onWritten(Result<void> result, Now now)
     }
     if (was == Writing::batch) {
         batchWritten(result.ok(), result ? std::string() : result.error().message, now);
-    } else if (was == Writing::epoch && result) {
-        epochWritten();
+    } else if (was == Writing::all && result) {
+        allWritten();
     }
     dropOld(now);
     startWrite(now);
@@ -307,15 +312,15 @@ void Outbox::batchWritten(bool done, const std::string& why, Now now)
     std::vector<std::pair<std::uint64_t, std::uint64_t>> accepted;
     std::vector<std::uint64_t> refused;
     if (done) {
-        for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
-            if (entry->durable || std::exchange(entry->durable, true)) {
-                continue;
-            }
+        for (auto entry = entries.rbegin(); entry != entries.rend() && !entry->durable; ++entry) {
+            entry->durable = true;
             if (entry->event.lostTo == 0) {
                 accepted.emplace_back(entry->ticket, entry->event.sequence);
-                durableTo = entry->event.sequence;
+                durableTo = std::max(durableTo, entry->event.sequence);
             }
         }
+        entries.front().durable = true;  // a gap
+        std::reverse(accepted.begin(), accepted.end());
         counted.accepted += accepted.size();
         removeFiles();
     } else {
@@ -338,20 +343,24 @@ void Outbox::batchWritten(bool done, const std::string& why, Now now)
     }
 }
 
-void Outbox::epochWritten()
+void Outbox::allWritten()
 {
-    ++counted.epochs;
-    ownEpoch = std::exchange(renewTo, 0);
-    std::uint64_t sequence = 0;
-    for (Entry& entry : entries) {
-        const std::uint64_t width = entry.end() - entry.event.sequence + 1;
-        entry.event.epoch = ownEpoch;
-        entry.event.sequence = sequence + 1;
-        sequence += width;
-        entry.event.lostTo = entry.event.lostTo != 0 ? sequence : 0;
-        entry.durable = true;
+    rewriteWanted = false;
+    if (renewTo != 0) {
+        ++counted.epochs;
+        ownEpoch = std::exchange(renewTo, 0);
+        durableTo = 0;
+        for (Entry& entry : entries) {
+            const std::uint64_t last = durableTo + entry.end() - entry.event.sequence + 1;
+            entry.event.epoch = ownEpoch;
+            entry.event.sequence = durableTo + 1;
+            entry.event.lostTo = entry.event.lostTo != 0 ? last : 0;
+            durableTo = last;
+        }
     }
-    durableTo = sequence;
+    if (!entries.empty()) {
+        entries.front().durable = true;  // a gap
+    }
     while (files.size() > 1) {
         port.removeOutbox(files.front().number);
         files.pop_front();

@@ -119,7 +119,7 @@ private:
         std::uint64_t last = 0;  // of its sequences
         std::size_t bytes = 0;
     };
-    enum class Writing { nothing, batch, epoch };
+    enum class Writing { nothing, batch, all };
 
     void loadSegment(const Segment& file, Now now, std::string& lost);
     void loadItem(Entry entry, std::string& lost);
@@ -131,10 +131,10 @@ private:
     void remove(const Entry& entry);
     void startWrite(Now now);
     void writeBatch(Now now);
-    void writeEpoch(Now now);
+    void writeAll(Now now);
     void write(std::string bytes, bool fresh, Now now);
     void batchWritten(bool done, const std::string& why, Now now);
-    void epochWritten();
+    void allWritten();
     void dropOld(Now now);
     void removeFiles();
     bool isWorkWaiting() const;
@@ -153,6 +153,7 @@ private:
     std::uint64_t ownEpoch = 0;
     std::uint64_t durableTo = 0;
     std::uint64_t renewTo = 0;  // epoch that is to be begun; 0: none
+    bool rewriteWanted = false;  // what was found damaged, so that its gaps stand on disk, too
 
     std::deque<File> files;       // of this epoch, by number; the last one is appended to
     std::uint64_t nextFile = 1;

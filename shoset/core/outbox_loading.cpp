@@ -57,6 +57,7 @@ Result<void> Outbox::load(const std::vector<Segment>& found, Now now)
         loadSegment(file, now, lost);
     }
     removeFiles();
+    rewriteWanted = !lost.empty();
     if (newest) {
         const Duration passed = std::chrono::milliseconds(toMillis(now.wall) - earnedWall);
         earnedAt = now.mono - std::clamp<Duration>(passed, Duration{0}, 24h);
@@ -102,7 +103,15 @@ void Outbox::loadSegment(const Segment& file, Now now, std::string& lost)
 
 void Outbox::loadItem(Entry entry, std::string& lost)
 {
-    if (entry.event.lostTo != 0) {
+    if (entry.event.sequence > durableTo + 1) {
+        noteDamage(entry.event.sequence - 1, entry.since, lost);
+    }
+    if (entry.event.lostTo != 0 && entry.event.sequence > durableTo) {  // in its place
+        durableTo = entry.event.lostTo;
+        entries.push_back(std::move(entry));
+        return;
+    }
+    if (entry.event.lostTo != 0) {  // of age, behind those that it stands for
         while (!entries.empty() && entries.front().end() <= entry.event.lostTo) {
             entry.event.sequence = std::min(entry.event.sequence, entries.front().event.sequence);
             remove(entries.front());
@@ -111,9 +120,6 @@ void Outbox::loadItem(Entry entry, std::string& lost)
         durableTo = std::max(durableTo, entry.event.lostTo);
         entries.push_front(std::move(entry));
         return;
-    }
-    if (entry.event.sequence > durableTo + 1) {
-        noteDamage(entry.event.sequence - 1, entry.since, lost);
     }
     goBackTo(entry.event.sequence);
     entry.bytes = outboxItemBytes(entry.event.topic, entry.event.name, entry.payload);
