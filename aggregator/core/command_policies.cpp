@@ -33,8 +33,9 @@ std::vector<tenants::Grant> grantsOf(const cluster::State& state)
 {
     std::vector<tenants::Grant> out;
     for (const auto& [name, document] : state.documents) {
-        if (name.kind == cluster::DocumentKind::policy) {
-            readGrants(name.tenant.empty() ? name.name : name.tenant, document.content, out);
+        const std::string& tenant = name.tenant.empty() ? name.name : name.tenant;
+        if (name.kind == cluster::DocumentKind::policy && name == policyDocument(state, tenant)) {
+            readGrants(tenant, document.content, out);
         }
     }
     return out;

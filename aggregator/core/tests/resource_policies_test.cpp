@@ -35,6 +35,20 @@ TEST_F(PolicyResourcesTest, AGrantIsOfOneTenantSenderCommandAndTarget)
     EXPECT_EQ(ask("root", "DELETE", "/mesh/v1/policies/acme").status, 404);
 }
 
+TEST_F(PolicyResourcesTest, WhatWasGrantedBesideTheFileEndsWhenTheClusterTakesTheTenantIn)
+{
+    EXPECT_EQ(grant("root", "acme").status, 201);
+    EXPECT_EQ(grant("root", "beta").status, 201);
+    ASSERT_TRUE(change(cluster::PutTenant{"acme"}).ok());
+    EXPECT_FALSE(may("acme")) << "it is granted anew, or not";
+    EXPECT_TRUE(may("beta"));
+    EXPECT_EQ(grant("root", "acme").status, 201);
+    EXPECT_TRUE(may("acme"));
+    EXPECT_EQ(ask("root", "DELETE", "/mesh/v1/policies/acme:sled1:power.cycle:sled2").status, 204);
+    EXPECT_FALSE(may("acme")) << "what stood beside the file does not come back";
+    EXPECT_EQ(get("root", "/mesh/v1/policies").body["policies"].size(), 1U);
+}
+
 TEST_F(PolicyResourcesTest, OnlyWhoRunsTheSystemGrantsAndOnlyWhatIsOne)
 {
     EXPECT_EQ(grant("boss", "acme").status, 403);
@@ -48,7 +62,7 @@ TEST_F(PolicyResourcesTest, WhereTheClusterKnowsTheTenantItsPolicyGoesWithIt)
     ASSERT_TRUE(change(cluster::PutTenant{"acme"}).ok());
     EXPECT_EQ(grant("root", "acme").status, 201);
     EXPECT_TRUE(may("acme"));
-    ASSERT_TRUE(change(cluster::PutDocument{{cluster::DocumentKind::policy, "acme", "more"}, cluster::anyRevision, "a\nx y z w\n\n b  c d"}).ok());
+    ASSERT_TRUE(change(cluster::PutDocument{{cluster::DocumentKind::policy, "acme", "commands"}, cluster::anyRevision, "a\nx y z w\n\n b  c d"}).ok());
     EXPECT_TRUE(policyOf(engine.state()).mayCommand("acme", "x", "y", "acme", "z"));
     EXPECT_TRUE(policyOf(engine.state()).mayCommand("acme", "b", "c", "acme", "d"));
 }
