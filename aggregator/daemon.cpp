@@ -81,6 +81,7 @@ Result<void> Daemon::start()
         return accepted;
     }
     readBrokenGlass();
+    history.setEventQuotas([this] { return node->eventQuotas(); });
     history.start();
     if (Result<void> linked = links->start(*keys); !linked) {
         return linked;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t sweepAfter = 1024;  // records: what is over the size by then is little
 constexpr std::uint64_t sweepParts = 16;  // of the events' size: what was added, before it is looked at again
+constexpr std::size_t sweepAfterEvents = 4096;  // where tenants have quotas of them
 constexpr std::uint64_t leastSweepBytes = 1024 * 1024;
 
 std::string databaseOf(const Config& config, const std::string& stateDirectory)
@@ -130,10 +131,12 @@ void HistoryShell::appendEvents(EventBatch events, EventStorePort::Stored done)
         const Result<void> stored = store->append(*events, now);
         return stored ? Result<bool>(true) : stored.error();
     },
-              [this, bytes, done = std::move(done)](const Result<bool>& stored, Now now) {
+              [this, bytes, count = events->size(), done = std::move(done)](const Result<bool>& stored, Now now) {
                   eventBytesSinceSweep += stored ? bytes : 0;
+                  eventsSinceSweep += stored ? count : 0;
                   done(stored ? Result<void>{} : stored.error(), now);
-                  if (eventPolicy.maxBytes > 0 && eventBytesSinceSweep >= std::max(eventPolicy.maxBytes / sweepParts, leastSweepBytes)) {
+                  const bool large = eventPolicy.maxBytes > 0 && eventBytesSinceSweep >= std::max(eventPolicy.maxBytes / sweepParts, leastSweepBytes);
+                  if (large || (eventsSinceSweep >= sweepAfterEvents && eventQuotas && !eventQuotas().empty())) {
                       sweepEvents();
                   }
               });
@@ -217,7 +220,10 @@ void HistoryShell::sweep()
 void HistoryShell::sweepEvents()
 {
     eventBytesSinceSweep = 0;
-    ask<std::uint64_t>([this, now = loop.now().wall] { return store->pruneEvents(eventPolicy, now); },
+    eventsSinceSweep = 0;
+    history::RetentionPolicy within = eventPolicy;
+    within.maxEvents = eventQuotas ? eventQuotas() : within.maxEvents;
+    ask<std::uint64_t>([this, within = std::move(within), now = loop.now().wall] { return store->pruneEvents(within, now); },
                        [](const Result<std::uint64_t>& removed, Now) {
                            if (removed && *removed > 0) {
                                log::info("history_events_pruned", {{"events", *removed}});

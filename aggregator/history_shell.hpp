@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,8 @@ public:
 
     // Opens it off the loop. What is wrong then is logged, and tried again with each request that is to be recorded.
     void start();
+    // How many events may be stored of a tenant, of those that have such a quota; asked for before each look.
+    void setEventQuotas(std::function<std::map<std::string, std::uint64_t>()> ofTenants) { eventQuotas = std::move(ofTenants); }
     // Returns when what was given to it is stored. Nothing is taken any more.
     void stop();
 
@@ -63,7 +66,9 @@ private:
     std::unique_ptr<SyslogSocket> syslog;              // as well; null: not wanted
     std::unique_ptr<host::BlockingWorker> worker;      // null: nothing is recorded
     std::size_t sinceSweep = 0;                        // records that were stored
+    std::function<std::map<std::string, std::uint64_t>()> eventQuotas;
     std::uint64_t eventBytesSinceSweep = 0;
+    std::size_t eventsSinceSweep = 0;
     std::size_t reading = 0;                           // reads under way
     std::uint64_t syslogDrops = 0;
     bool failing = false;

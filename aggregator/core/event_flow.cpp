@@ -6,7 +6,7 @@
 namespace mesh::aggregator {
 
 EventFlow::Parts::Parts(const Environment& environment, EventStorePort& eventStore, EventLinks& eventLinks)
-    : store(eventStore), intake(eventStore, eventLinks,
+    : store(eventStore), intake(eventStore, eventLinks, environment.admits,
                                 [this](const StoredRun& run, Now now) {
                                     recent.add(run);
                                     subscriptions.onStored(run, now);

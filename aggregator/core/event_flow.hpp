@@ -23,6 +23,7 @@ public:
         std::string self;
         std::function<bool(const shoset::Address& connector)> isMember;
         EventFilling::Others others;
+        EventIntake::Admits admits = [](std::string_view, std::size_t, Now) { return true; };
     };
     EventFlow(Environment environment, EventStorePort* store, EventLinks& links);
 

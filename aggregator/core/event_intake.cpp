@@ -32,8 +32,8 @@ shoset::Event eventOf(const history::EventRecord& record, std::uint64_t subscrip
     return {record.epoch, record.sequence, record.topic, record.name, record.time, record.lostTo, subscription};
 }
 
-EventIntake::EventIntake(EventStorePort& eventStore, EventLinks& eventLinks, OnStored listener)
-    : store(eventStore), links(eventLinks), onStored(std::move(listener)), backoff(limits::eventRetryInitial)
+EventIntake::EventIntake(EventStorePort& eventStore, EventLinks& eventLinks, Admits quota, OnStored listener)
+    : store(eventStore), links(eventLinks), admits(std::move(quota)), onStored(std::move(listener)), backoff(limits::eventRetryInitial)
 {
 }
 
@@ -160,6 +160,13 @@ Offered EventIntake::offer(const shoset::Address& address, const shoset::Event& 
     if (!fits) {
         ++count.full;
         source.refused = someRefused = true;
+        return Offered::refused;
+    }
+    if (!admits(shoset::tenantOf(address), payload.size(), now)) {
+        ++count.overQuota;
+        source.refused = someRefused = true;
+        source.refusedUntil = now.mono + limits::eventHolePause;
+        refusedUntil = std::min(refusedUntil, source.refusedUntil);
         return Offered::refused;
     }
     history::EventRecord record{event.time, std::string(shoset::tenantOf(address)), std::string(shoset::nameOf(address)), event.epoch,
@@ -296,7 +303,10 @@ void EventIntake::tellRefused(Now now)
     }
     someRefused = false;
     for (auto& [address, source] : sources) {
-        if ((source.refused || source.resumes) && source.waiting.empty() && hasRoom(source, shoset::tenantOf(address), 0)) {
+        const bool waits = source.refused && now.mono < source.refusedUntil;
+        if (waits) {
+            refusedUntil = std::min(refusedUntil, source.refusedUntil);
+        } else if ((source.refused || source.resumes) && source.taken == source.stored && hasRoom(source, shoset::tenantOf(address), 0)) {
             source.refused = source.resumes = false;
             tell(address, source, now);
         }
@@ -306,6 +316,10 @@ void EventIntake::tellRefused(Now now)
 
 void EventIntake::onTimer(Now now)
 {
+    if (refusedUntil <= now.mono) {
+        refusedUntil = never;
+        tellRefused(now);
+    }
     if (state == State::reading || writing || (retryAt != never && now.mono < retryAt)) {
         return;
     }
@@ -322,10 +336,10 @@ void EventIntake::onTimer(Now now)
 Instant EventIntake::nextDeadline() const
 {
     if (state == State::reading || writing) {
-        return never;
+        return refusedUntil;
     }
     const bool something = state == State::unread || underWay != nullptr || !turns.empty();
-    return retryAt != never ? retryAt : something ? Instant{} : never;
+    return retryAt == never && something ? Instant{} : std::min(retryAt, refusedUntil);
 }
 
 std::string EventIntake::condition() const
@@ -365,6 +379,7 @@ void EventIntake::addMetrics(std::vector<Counter>& out) const
     out.push_back({"bmcmesh_events_new_epoch_total", "Events not taken until their connector's epoch before was looked for", count.newEpochs, false});
     out.push_back({"bmcmesh_events_refused_early_total", "Events not taken before what is stored was read", count.early, false});
     out.push_back({"bmcmesh_events_refused_full_total", "Events not taken because too many wait to be stored", count.full, false});
+    out.push_back({"bmcmesh_events_refused_quota_total", "Events not taken because their tenant's quota of messages is used up", count.overQuota, false});
     out.push_back({"bmcmesh_events_refused_topic_total", "Events of topics that are the mesh's own", count.reserved, false});
     out.push_back({"bmcmesh_events_refused_malformed_total", "Events whose place is none", count.malformed, false});
     out.push_back({"bmcmesh_events_write_failures_total", "Transactions with events that the database refused", count.failedWrites, false});

@@ -24,7 +24,7 @@ struct StoredRun {
 };
 
 struct EventIntakeCounters {
-    std::uint64_t stored = 0, lost = 0, duplicates = 0, holes = 0, newEpochs = 0, early = 0, full = 0, reserved = 0, malformed = 0,
+    std::uint64_t stored = 0, lost = 0, duplicates = 0, holes = 0, newEpochs = 0, early = 0, full = 0, overQuota = 0, reserved = 0, malformed = 0,
                   failedWrites = 0;
 };
 
@@ -43,7 +43,9 @@ enum class Offered : std::uint8_t {
 class EventIntake {
 public:
     using OnStored = std::function<void(const StoredRun& run, Now now)>;
-    EventIntake(EventStorePort& store, EventLinks& links, OnStored onStored);
+    // Whether the tenant's quota lets one more in.
+    using Admits = std::function<bool(std::string_view tenant, std::size_t bytes, Now now)>;
+    EventIntake(EventStorePort& store, EventLinks& links, Admits admits, OnStored onStored);
 
     // A connector that knows events is linked, or not any more.
     void onLinkUp(const shoset::Address& connector, Now now);
@@ -85,6 +87,7 @@ private:
         EventPlace told;
         bool linked = false;
         bool refused = false;         // what it sent did not fit; it is told when there is room again
+        Instant refusedUntil{};       // by its tenant's quota
         bool resumes = false;         // it is told when nothing of it waits
         std::uint64_t closed = 0;     // an epoch of which nothing more will come
         Instant repeatAt{};           // not before
@@ -104,6 +107,7 @@ private:
 
     EventStorePort& store;
     EventLinks& links;
+    const Admits admits;
     const OnStored onStored;
     State state = State::unread;
     std::string reason;  // why the store failed last
@@ -116,6 +120,7 @@ private:
     bool writing = false;
     bool someRefused = false;    // or resume
     Instant retryAt = never;
+    Instant refusedUntil = never;  // those whose quota was used up
     Duration backoff{};
     EventIntakeCounters count;
     std::shared_ptr<int> alive = std::make_shared<int>();

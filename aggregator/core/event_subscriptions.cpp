@@ -83,17 +83,37 @@ void EventSubscriptions::begin(const Key& key, Subscription& to, Now now)
         }
     }
     to.cursors = {};
+    std::vector<shoset::EventCursor> places;
     intake.forEachOf(shoset::tenantOf(key.first), [&](const shoset::Address& source, EventPlace stored) {
         if (!isPassedOn(source, key.first)) {
             return;
         }
         const auto place = to.places.find(source);
+        const EventPlace from = place != to.places.end() ? place->second : stored;
+        places.push_back({source, from.epoch, from.sequence});
         const bool wanted = place != to.places.end() ? place->second < stored : !to.fromNow && stored != EventPlace{};
         if (wanted && to.isBehind.insert(source).second) {
             to.behind.push_back(source);
         }
     });
+    if (to.fromNow) {
+        tellBeginning(key, places, now);
+    }
     pump(key, to, now);
+}
+
+// So that it can go on from there at another aggregator.
+void EventSubscriptions::tellBeginning(const Key& key, const std::vector<shoset::EventCursor>& places, Now now)
+{
+    std::size_t at = 0;
+    do {
+        shoset::Subscribe told;
+        told.subscription = key.second;
+        for (; at < places.size() && told.cursors.size() < limits::maxEventCursors; ++at) {
+            told.cursors.push_back(places[at]);
+        }
+        links.tellEvents(key.first, {}, std::move(told), {}, now);
+    } while (at < places.size());
 }
 
 void EventSubscriptions::onTaken(const shoset::Address& subscriber, const shoset::EventsTaken& taken, Now now)

@@ -60,6 +60,7 @@ private:
     Subscription* find(const Key& key);
     void erase(const Key& key);
     void begin(const Key& key, Subscription& to, Now now);
+    void tellBeginning(const Key& key, const std::vector<shoset::EventCursor>& places, Now now);
     void pump(const Key& key, Subscription& to, Now now);
     bool sendPage(const Key& key, Subscription& to, Now now);
     bool send(const Key& key, Subscription& to, const history::EventRecord& record, EventPlace& place, Now now);

@@ -11,8 +11,9 @@ namespace mesh::aggregator {
 
 namespace {
 
-void addPartMetrics(const KeyRotationCounters& k, const PeerReports& reports, std::vector<Counter>& out)
+void addPartMetrics(const KeyRotationCounters& k, const PeerReports& reports, const CatchUp& questions, std::vector<Counter>& out)
 {
+    out.push_back({"bmcmesh_catch_up_refused_total", "Questions to the primary refused because too many waited", questions.refused(), false});
     out.push_back({"bmcmesh_reports_malformed_total", "What other nodes said of themselves, dropped", reports.malformed(), false});
     out.push_back({"bmcmesh_keys_offered_total", "New keys of connectors proposed by this node", k.offered, false});
     out.push_back({"bmcmesh_keys_offered_refused_total", "Those refused: of a dead key, or taken already", k.refused, false});
@@ -63,7 +64,8 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
             *this),
       catchUp(engine), logins(engine, catchUp, passwords, rng), deeds(settings.audit, settings.name, history, rng),
       eventFlow({settings.name, [this](const shoset::Address& address) { return machines.find(address) != nullptr; },
-                 [this] { return otherStores(); }},
+                 [this] { return otherStores(); },
+                 [this](std::string_view tenant, std::size_t bytes, Now now) { return quotas.admit(tenant, bytes, now).ok(); }},
                 history.events(), links),
       resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
@@ -301,6 +303,17 @@ void Node::onEventRecord(const shoset::Address& peer, shoset::Message message, s
     eventFlow.onRecord(peer, std::move(message), body, now);
 }
 
+std::map<std::string, std::uint64_t> Node::eventQuotas() const
+{
+    std::map<std::string, std::uint64_t> out;
+    for (const std::string& tenant : registry.tenants()) {
+        if (const std::uint64_t most = registry.quotaOf(tenant).storedEvents; most != 0) {
+            out.emplace(tenant, most);
+        }
+    }
+    return out;
+}
+
 // The other aggregators, once the state has told who they are.
 std::optional<std::vector<shoset::Address>> Node::otherStores() const
 {
@@ -432,7 +445,6 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_host_assignments_total", "Orders of this node as the primary that another one fronts a BMC", hosted.assigned(), false},
         {"bmcmesh_requests_overtaken_total", "Requests that ended as unknown because their connector went to another node", b.overtaken, false},
         {"bmcmesh_caught_up_total", "Sessions that were known only after asking the primary", c.caughtUp, false},
-        {"bmcmesh_catch_up_refused_total", "Questions to the primary refused because too many waited", catchUp.refused(), false},
         {"bmcmesh_logins_remembered_total", "Logins by a remembered credential", c.remembered, false},
         {"bmcmesh_logins_checked_total", "Passwords checked", c.checked, false},
         {"bmcmesh_logins_wrong_total", "Wrong passwords", c.wrong, false},
@@ -440,10 +452,9 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_logins_flooded_total", "Logins refused because too many waited", c.flooded, false},
         {"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false},
     };
-    addPartMetrics(rotations.counters(), reports, out);
-    addMetricsOf(out, deeds, quotas, sealed, layers);
+    addPartMetrics(rotations.counters(), reports, catchUp, out);
+    addMetricsOf(out, deeds, quotas, sealed, layers, eventFlow);
     addCommandMetrics(carried, offered, out);
-    eventFlow.addMetrics(out);
     const std::vector<Counter> ofShell = shell.shellMetrics();
     out.insert(out.end(), ofShell.begin(), ofShell.end());
     return out;

@@ -22,6 +22,7 @@
 #include "tenants/registry.hpp"
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -78,6 +79,8 @@ public:
     Hosting& hosting() { return hosted; }
     const AuditTrail& audit() const { return deeds; }
     EventFlow& events() { return eventFlow; }
+    // How many events may be stored of each tenant that has such a quota.
+    std::map<std::string, std::uint64_t> eventQuotas() const;
     const Broker& broker() const { return requests; }
 
     void onTimer(Now now);

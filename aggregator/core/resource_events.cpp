@@ -3,9 +3,9 @@
 #include "aggregator/core/json_text.hpp"
 #include "aggregator/core/query_options.hpp"
 #include "aggregator/core/resource_body.hpp"
-#include "shoset/base/limits.hpp"
 #include "cluster/history/core/syslog.hpp"
 #include "shoset/base/ids.hpp"
+#include "shoset/base/limits.hpp"
 #include "shoset/core/json_text.hpp"
 
 #include <nlohmann/json.hpp>

@@ -132,7 +132,11 @@ struct EventsTest : testing::Test {
     FakeEventLinks links;
     std::optional<std::vector<shoset::Address>> others{std::vector<shoset::Address>{}};
     std::set<shoset::Address> members{"acme/sled07", "acme/sled08", "beta/sled07"};
-    EventFlow flow{{"agg-a", [this](const shoset::Address& address) { return members.contains(address); }, [this] { return others; }}, &store, links};
+    int quota = 1'000'000;  // of events that are let in
+    EventFlow flow{{"agg-a", [this](const shoset::Address& address) { return members.contains(address); }, [this] { return others; },
+                    [this](std::string_view, std::size_t, Now) { return --quota >= 0; }},
+                   &store,
+                   links};
 
     // Until nothing is to be done now.
     void run()
@@ -204,6 +208,24 @@ struct EventsTest : testing::Test {
             return it.connector + " " + std::to_string(it.epoch) + ":" + std::to_string(it.from) + "-" +
                    (it.to == limits::maxEventNumber ? "end" : std::to_string(it.to)) + (it.done ? " done" : "");
         });
+    }
+    // "SUBSCRIPTION CONNECTOR EPOCH:SEQUENCE" of each place where one begins.
+    std::vector<std::string> begins(const shoset::Address& to)
+    {
+        std::vector<std::string> out;
+        for (const std::string& text : take<shoset::Subscribe>(to, [](const Told&, const shoset::Subscribe& it) {
+                 std::string line = it.topics.empty() ? "" : "topics ";
+                 for (const shoset::EventCursor& at : it.cursors) {
+                     line += std::to_string(it.subscription) + " " + at.source + " " + std::to_string(at.epoch) + ":" +
+                             std::to_string(at.sequence) + "\n";
+                 }
+                 return it.cursors.empty() ? std::to_string(it.subscription) + "\n" : line;
+             })) {
+            for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+                out.push_back(text.substr(at, text.find('\n', at) - at));
+            }
+        }
+        return out;
     }
     std::uint64_t metric(const std::string& name) const
     {

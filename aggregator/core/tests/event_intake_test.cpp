@@ -194,6 +194,24 @@ TEST_F(EventIntakeTest, ABusyTenantLeavesRoomAndATurnToAQuietOne)
     EXPECT_EQ(stored("beta/sled07"), (Texts{"0:0", "1:1"})) << "in the first transaction";
 }
 
+TEST_F(EventIntakeTest, WhatAQuotaRefusesIsSentAgainAWhileLater)
+{
+    link(sled);
+    quota = 3;
+    emit(sled, 1, 5);
+    run();
+    emit("acme/sled08", 1, 1);
+    run();
+    EXPECT_EQ(stored(sled), (Texts{"0:0", "1:3"}));
+    EXPECT_EQ(metric("events_refused_quota_total"), 2U);
+    quota = 100;
+    after(limits::eventHolePause);
+    EXPECT_EQ(stored(sled), Texts{"1:3"});
+    emit(sled, 4, 5);
+    run();
+    EXPECT_EQ(stored(sled), Texts{"1:5"});
+}
+
 TEST_F(EventIntakeTest, TopicsOfTheMeshAreNotAConnectors)
 {
     link(sled);

@@ -128,6 +128,21 @@ TEST_F(EventSubscriptionsTest, FromNowOnIsNothingOfBefore)
     EXPECT_EQ(delivered(reader), (Texts{"acme/sled07 1:4", "acme/sled09 1:1"}));
 }
 
+TEST_F(EventSubscriptionsTest, OneFromNowOnIsToldWhereItBegins)
+{
+    emitNow(sled, 1, 3);
+    emitNow("acme/sled09", 1, 5);
+    emitNow("beta/sled07", 1, 5);
+    emitNow(reader, 1, 5);
+    subscribe(reader, {4, {"*"}, {{"acme/sled09", 1, 2}}, true, 1000});
+    EXPECT_EQ(begins(reader), (Texts{"4 acme/sled07 1:3", "4 acme/sled09 1:2"}));
+    EXPECT_EQ(delivered(reader), each("acme/sled09", 3, 5));
+    subscribe(reader);
+    EXPECT_EQ(begins(reader), Texts{});
+    subscribe("beta/sled07", {7, {"*"}, {}, true, 1000});
+    EXPECT_EQ(begins("beta/sled07"), Texts{"7"}) << "also where there is nothing yet";
+}
+
 TEST_F(EventSubscriptionsTest, NoMoreComesThanThereIsCreditFor)
 {
     emitNow(sled, 1, 5);

@@ -203,7 +203,7 @@ TEST_P(History, OfATenantWithAQuotaTheNewestEventsStay)
     for (std::uint64_t i = 0; i < 20; ++i) {
         events.push_back({start, i % 2 == 0 ? "acme" : "globex", "sled07", 3, i, "power", "off", "{}"});
     }
-    ASSERT_TRUE(store->append(events));
+    ASSERT_TRUE(store->append(events, start));
     RetentionPolicy policy;
     policy.maxEvents = {{"acme", 3}, {"nobody", 1}, {"globex", 0}};
     EXPECT_EQ(*store->pruneEvents(policy, start), 7U);
