@@ -3,8 +3,6 @@
 namespace mesh::aggregator {
 namespace {
 
-const std::string sled = "acme/sled07";
-
 struct EventIntakeTest : EventsTest {};
 
 }  // namespace

@@ -3,7 +3,6 @@
 namespace mesh::aggregator {
 namespace {
 
-const std::string sled = "acme/sled07";
 const std::string reader = "acme/sled08";
 
 struct EventSubscriptionsTest : EventsTest {
