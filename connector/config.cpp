@@ -129,9 +129,10 @@ void readWorkers(config::Reader& reader, config::Section workers, Config& out)
         grant->commands = entry.texts("commands");
         grant->events = readTopics(reader, entry, "events");
         grant->subscribe = readTopics(reader, entry, "subscribe");
-        if (grant->commands.empty() && grant->events.empty() && grant->subscribe.empty()) {
-            reader.complain(entry, "expected at least one of 'commands' (names, or the like of power.*), 'events' and 'subscribe' (topics, "
-                                   "or the like of sensor.*)");
+        grant->sends = entry.texts("send");
+        if (grant->commands.empty() && grant->events.empty() && grant->subscribe.empty() && grant->sends.empty()) {
+            reader.complain(entry, "expected at least one of 'commands' that it may serve, 'send' for those that it may send (names, or the like "
+                                   "of power.*), 'events' and 'subscribe' (topics, or the like of sensor.*)");
         }
         grant->secrets = entry.texts("secrets");
         grants.push_back(std::move(*grant));

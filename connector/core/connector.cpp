@@ -25,7 +25,7 @@ Connector::Connector(ConnectorSettings given, ConnectorPort& port, BmcPort& bmc,
            "bmcmesh"},
       shell(port), state(statePort), contacts(settings.aggregators),
       emissions(outbox, port), outbox(settings.outbox, port, emissions), sender(outbox, *this), subscriptions(*this),
-      secrets(settings.operators, statePort, *this, rng),
+      secrets(settings.operators, statePort, *this, rng), asks(*this, port, rng),
       workers(settings.workers, port, *this),
       executor(settings.policy, settings.ownHosts, bmc, journal, statePort, workers, *this, settings.assignment),
       watch(bmc, *this, rng)
@@ -89,6 +89,7 @@ void Connector::onTimer(Now now)
     }
     workers.onTimer(now);
     secrets.onTimer(now);
+    asks.onTimer(now);
     executor.onTimer(now);
     watch.onTimer(now);
     outbox.onTimer(now);
@@ -100,9 +101,9 @@ void Connector::onTimer(Now now)
 
 Instant Connector::nextDeadline() const
 {
-    Instant next = std::min({executor.nextDeadline(), workers.nextDeadline(), secrets.nextDeadline(), watch.nextDeadline(), announceAgainAt,
-                             reserveDeadline(), offerAt, rotation.nextDeadline(), keysLookAt, outbox.nextDeadline(),
-                             sender.nextDeadline(), emissions.nextDeadline(), subscriptions.nextDeadline()});
+    Instant next = std::min({executor.nextDeadline(), workers.nextDeadline(), secrets.nextDeadline(), asks.nextDeadline(),
+                             watch.nextDeadline(), announceAgainAt, reserveDeadline(), offerAt, rotation.nextDeadline(), keysLookAt,
+                             outbox.nextDeadline(), sender.nextDeadline(), emissions.nextDeadline(), subscriptions.nextDeadline()});
     for (const auto& [id, link] : links) {
         next = std::min(next, link->nextDeadline());
     }
@@ -151,6 +152,7 @@ void Connector::onLinkUp(LinkId up, Now now)
     }
     secrets.onLinkUp(now);
     eventsUp(up, now);
+    asks.onLinkUp(now);
 }
 
 // What was under way on it may be lost: whoever it led to hears all again on the way that is left.
@@ -162,6 +164,7 @@ void Connector::onLinkDown(LinkId id, const std::string&, Now now)
     tellOffers(*links.at(id), now);
     eventsDown(id, now);
     tellConfigured(*links.at(id), now);
+    asks.onLinkDown(id, now);
 }
 
 void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
@@ -192,7 +195,9 @@ void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
     } else if (std::holds_alternative<shoset::Configure>(message->content) && last) {
         takeConfiguration(link, *message, record.body, now);
     } else if (const auto* reply = std::get_if<shoset::Reply>(&message->content)) {
-        secrets.onReply(message->id, *reply, record.body, message->destination, now);
+        if (!secrets.onReply(message->id, *reply, record.body, message->destination, now)) {
+            asks.onReply(message->source, message->id, *reply, record.body, last, now);
+        }
     } else if (!takeEventRecord(link, id, *message, record.body, now)) {
         ++count.notForUs;
     }

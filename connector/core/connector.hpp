@@ -1,5 +1,6 @@
 #pragma once
 
+#include "connector/core/asks.hpp"
 #include "connector/core/configuration.hpp"
 #include "connector/core/contacts.hpp"
 #include "connector/core/emissions.hpp"
@@ -73,7 +74,8 @@ class Connector final : public shoset::LinkEvents,
                         private WorkerEvents,
                         private SecretHost,
                         private EventLinks,
-                        private SubscriptionHost {
+                        private SubscriptionHost,
+                        private AskPort {
 public:
     Connector(ConnectorSettings settings, ConnectorPort& shell, BmcPort& bmc, JournalPort& journal, StatePort& state, Rng& rng);
     ~Connector() override;
@@ -116,6 +118,7 @@ public:
     std::size_t running() const { return executor.running(); }
     const Workers& attachedWorkers() const { return workers; }
     const Secrets& namedSecrets() const { return secrets; }
+    const Asks& workersAsks() const { return asks; }
     const ExecutorCounters& executorCounters() const { return executor.counters(); }
     const ConnectorCounters& counters() const { return count; }
     const shoset::Outbox& eventOutbox() const { return outbox; }
@@ -152,11 +155,16 @@ private:
         subscriptions.remove(worker, word.subscription, now);
     }
     void onWorkerTaken(WorkerId worker, const WorkerTaken& word, Now now) override { subscriptions.onTaken(worker, word, now); }
-    void onWorkerEnded(WorkerId worker, Now now) override;
     bool sendEvent(shoset::LinkId link, const shoset::Event& event, std::string_view payload, Now now) override;
     bool tellAggregator(shoset::LinkId link, shoset::Content content, Now now) override;
     Code tellWorker(WorkerId worker, std::string word) override;
     void onConfigurationAnswered(Now now) override;
+    void onWorkerSend(WorkerId id, WorkerSend send, Now now) override { asks.start(id, std::move(send), now); }
+    void onWorkerEnded(WorkerId worker, Now now) override;
+    std::optional<AskPort::Aggregator> nextAggregator() override;
+    std::optional<shoset::LinkId> sendAsk(const shoset::Address& aggregator, const MessageId& id, const shoset::Command& command,
+                                          std::string_view payload, Instant deadline, std::optional<shoset::LinkId> avoid,
+                                          Now now) override;
 
     // Whom a link is to, and our key on it.
     struct Contact {
@@ -230,13 +238,15 @@ private:
     bool bmcReachable = true;  // as it was told last in an event
 
     Secrets secrets;
+    Asks asks;
+    std::size_t asked = 0;  // aggregators, in turn
     Workers workers;
     Configuration configuration;
     bool configurationUnsaved = false;
     bool configurationBeingSaved = false;
     bool configurationNotStored = false;
     std::uint64_t configuredTold = 0;
-    std::uint64_t offersTold = 0;  // 0: no worker was ever there, so that nobody needs to be told
+    std::uint64_t offersTold = 0;
     Executor executor;
     MemberWatch watch;
     std::uint64_t announced = 0;

@@ -133,6 +133,7 @@ void Connector::hangUp(LinkId id, const std::string& reason, Now now)
     links.erase(id);
     dialled.erase(id);
     shell.hangUp(id);
+    asks.onLinkDown(id, now);
 }
 
 }  // namespace mesh::connector

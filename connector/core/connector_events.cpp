@@ -118,6 +118,7 @@ void Connector::onWorkerEnded(WorkerId worker, Now now)
 {
     emissions.onWorkerEnded(worker);
     subscriptions.onWorkerEnded(worker, now);
+    asks.onWorkerEnded(worker);
 }
 
 // As long as it is reachable from the start on there is nothing to tell.

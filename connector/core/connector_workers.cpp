@@ -1,12 +1,28 @@
 // What the connector's workers say and ask, and what the aggregators are told of them.
 #include "connector/core/connector.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/core/redfish_command.hpp"
 
 #include <algorithm>
+#include <string>
 
 namespace mesh::connector {
 
 using shoset::Link;
+
+namespace {
+
+// What the connector executes itself. Workers have no leave for such names.
+shoset::Offer builtIn()
+{
+    shoset::Offer offer{std::string(shoset::redfishType), 1, 0, {}};
+    for (const std::string_view name : shoset::redfishCommands) {
+        offer.commands.push_back({std::string(name), {}});
+    }
+    return offer;
+}
+
+}  // namespace
 
 void Connector::onWorkerMessage(WorkerId id, const LocalPeer& peer, std::string_view frame, Now now)
 {
@@ -20,7 +36,6 @@ void Connector::onWorkerGone(WorkerId id, Now now)
 
 void Connector::onOffersChanged(Now now)
 {
-    offersTold = std::max<std::uint64_t>(offersTold, 1);
     for (const auto& [id, link] : links) {
         tellOffers(*link, now);
     }
@@ -67,11 +82,12 @@ Link* Connector::wayTo(const Link& destination, std::uint64_t capability, Now no
 
 void Connector::tellOffers(const Link& destination, Now now)
 {
-    Link* way = offersTold == 0 ? nullptr : wayTo(destination, shoset::capabilityOffers, now);
+    Link* way = wayTo(destination, shoset::capabilityOffers, now);
     if (way == nullptr) {
         return;
     }
     shoset::Offers offers{self.incarnation, ++offersTold, workers.offers()};
+    offers.offers.push_back(builtIn());
     way->append({{}, way->assignedName(), destination.peer(), std::move(offers)}, {}, 0, never, now, limits::maxHops);
 }
 

@@ -40,6 +40,8 @@ struct Executor::Execution {
         Instant progressSent{};
     };
     std::optional<Work> work;
+    bool direct = false;  // one of redfish.*: the answer goes into a payload, as the BMC wrote it
+    bool tooLong = false;  // it does not fit there
     Instant refreshBy = never;
 };
 

@@ -3,6 +3,7 @@
 #include "connector/core/execution.hpp"
 #include "connector/core/redfish_body.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/core/redfish_command.hpp"
 
 #include <algorithm>
 
@@ -144,6 +145,8 @@ void Executor::onCommand(shoset::LinkId link, shoset::Message message, std::stri
     }
     if (std::get<shoset::Command>(message.content).name == shoset::redfishRequest) {
         takeForBmc(link, std::move(message), body, last, *deadline, now);
+    } else if (shoset::isRedfishCommand(std::get<shoset::Command>(message.content).name)) {
+        takeForRedfish(link, std::move(message), body, last, *deadline, now);
     } else {
         takeForWorker(link, std::move(message), body, last, *deadline, now);
     }
@@ -362,6 +365,9 @@ void Executor::onFailure(BmcExchange exchange, Error error, Now now)
     ++count.bmcFailures;
     if (!execution->safe && execution->phase == Phase::asking) {
         recordEnd(*execution, 0);
+    }
+    if (execution->direct && error.code == Code::deadlineExceeded) {
+        error.code = Code::outcomeUnknown;  // it may have reached the BMC
     }
     fail(*execution, error, now);
 }

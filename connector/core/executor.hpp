@@ -54,7 +54,8 @@ struct ExecutorCounters {
 // disk. No command to a worker is safe to repeat; its deadline ends the waiting for it, not the worker's work. What the primary
 // orders is refused once a higher fence was seen, and begun only after its own fence is on disk.
 // One that a node runs executes what was meant for its own assignment alone: it cannot know what the one before it did.
-// Bodies stream both ways under credit and are localised on the way.
+// Bodies stream both ways under credit and are localised on the way; those of redfish.*, which are asked for by who addresses this
+// connector and not the facade, come whole and stay as they are.
 //
 // All writes to the BMC pass here, whichever aggregator they come from, so the reply to a GET says whether one began or ended
 // meanwhile (Reply::undisturbed). That is meant of the time up to the reply, not of pieces that follow it: an answer in pieces
@@ -104,6 +105,7 @@ private:
     bool repeated(shoset::LinkId link, const shoset::Message& message, Now now);
     bool admit(const shoset::Message& message, std::optional<Instant> deadline, shoset::LinkId link, Now now);
     void takeForBmc(shoset::LinkId link, shoset::Message message, std::string_view body, bool last, Instant deadline, Now now);
+    void takeForRedfish(shoset::LinkId link, shoset::Message message, std::string_view body, bool last, Instant deadline, Now now);
     void takeForWorker(shoset::LinkId link, shoset::Message message, std::string_view body, bool last, Instant deadline, Now now);
     void enter(std::unique_ptr<Execution> execution, const shoset::Message& message, shoset::LinkId link, Instant deadline);
     void refuse(const shoset::Message& message, shoset::LinkId link, Error error, Now now);
@@ -117,6 +119,8 @@ private:
     void noteWrite(const Execution& execution);
     void deliverBody(Execution& execution, bool last, Now now);
     void answerOrHold(Execution& execution, Now now);
+    void takePiece(Execution& execution, std::string_view piece, bool last, Now now);
+    void sendPayload(Execution& execution, Now now);
     void sendReply(Execution& execution, Now now);
     void pump(Execution& execution, Now now);
     void fail(Execution& execution, const Error& error, Now now);

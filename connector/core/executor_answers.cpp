@@ -41,11 +41,15 @@ void Executor::onHead(BmcExchange exchange, ResponseHead head, bool bodyFollows,
     if (!execution->safe) {
         recordEnd(*execution, head.status);
     }
-    execution->response.emplace(execution->request.responseTranslation(head));
+    if (!execution->direct) {
+        execution->response.emplace(execution->request.responseTranslation(head));
+    }
     execution->head = std::move(head);
     if (!bodyFollows) {
         execution->complete = true;
         answerOrHold(*execution, now);
+    } else if (execution->direct) {
+        return;  // the body comes first
     } else if (execution->headOnly && !execution->response->rewrites()) {
         bmc.cancel(exchange);
         execution->complete = true;
@@ -58,6 +62,9 @@ void Executor::onHead(BmcExchange exchange, ResponseHead head, bool bodyFollows,
 void Executor::onBody(BmcExchange exchange, std::string_view piece, bool last, Now now)
 {
     Execution* execution = find(exchange);
+    if (execution != nullptr && execution->direct && execution->phase == Phase::answering) {
+        return takePiece(*execution, piece, last, now);
+    }
     if (execution == nullptr || !execution->response) {
         return;
     }
@@ -144,6 +151,9 @@ void Executor::onTimer(Now now)
 
 void Executor::sendReply(Execution& execution, Now now)
 {
+    if (execution.direct) {
+        return sendPayload(execution, now);
+    }
     const bool whole = execution.complete && execution.out.size() <= limits::inlineBodyBytes;
     shoset::Reply reply;
     reply.http = std::move(execution.head);

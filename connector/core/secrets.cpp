@@ -180,25 +180,31 @@ void Secrets::get(WorkerId worker, WorkerSecretAsk question, Now now)
     }
 }
 
-void Secrets::onReply(const MessageId& id, const shoset::Reply& reply, std::string_view body, std::string_view self, Now now)
+bool Secrets::onReply(const MessageId& id, const shoset::Reply& reply, std::string_view body, std::string_view self, Now now)
 {
     const auto found = asks.find(id);
-    if (found == asks.end() || reply.state == shoset::ReplyState::onGoing) {
-        return;
+    if (found == asks.end()) {
+        return false;
+    }
+    if (reply.state == shoset::ReplyState::onGoing) {
+        return true;
     }
     const Ask ask = std::move(found->second);
     asks.erase(found);
     if (reply.state == shoset::ReplyState::fail) {
-        return fail(ask, {reply.code == Code::ok ? Code::refused : reply.code, reply.message}, now);
+        fail(ask, {reply.code == Code::ok ? Code::refused : reply.code, reply.message}, now);
+        return true;
     }
     switch (ask.purpose) {
-        case Purpose::forWorker: return openFor(ask, body, self);
-        case Purpose::list: return takeList(body, now);
-        case Purpose::toReseal: return reseal(ask, body, self, now);
+        case Purpose::forWorker: openFor(ask, body, self); break;
+        case Purpose::list: takeList(body, now); break;
+        case Purpose::toReseal: reseal(ask, body, self, now); break;
         case Purpose::seal:
             ++count.resealed;
-            return resealNext(now);
+            resealNext(now);
+            break;
     }
+    return true;
 }
 
 void Secrets::fail(const Ask& ask, const Error& error, Now now)

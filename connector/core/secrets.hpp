@@ -55,8 +55,8 @@ public:
     void onLinkUp(Now now);
     // The worker may have it.
     void get(WorkerId worker, WorkerSecretAsk ask, Now now);
-    // `self`: the connector's address, as the aggregator has it. Replies to what was not asked count for nothing.
-    void onReply(const MessageId& id, const shoset::Reply& reply, std::string_view body, std::string_view self, Now now);
+    // `self`: the connector's address, as the aggregator has it. False: it is no reply to what was asked here.
+    bool onReply(const MessageId& id, const shoset::Reply& reply, std::string_view body, std::string_view self, Now now);
     void onTimer(Now now);
     Instant nextDeadline() const;
 

@@ -108,6 +108,14 @@ Result<RequestTranslation> RequestTranslation::make(const shoset::Command& comma
     return out;
 }
 
+RequestTranslation RequestTranslation::untouched(RequestHead head, std::int64_t bodyLength)
+{
+    RequestTranslation out;
+    out.request = std::move(head);
+    out.length = bodyLength;
+    return out;
+}
+
 Result<void> RequestTranslation::body(std::string_view piece, bool last, std::string& out)
 {
     if (multipart) {

@@ -43,6 +43,9 @@ public:
     // Code::invalidArgument where the target is not this satellite's. `ownHosts`: of the BMC, for its answers.
     static Result<RequestTranslation> make(const shoset::Command& command, const std::vector<std::string>& ownHosts);
 
+    // What goes to the BMC as it is, with a body of that length; its answer needs no translation.
+    static RequestTranslation untouched(RequestHead head, std::int64_t bodyLength);
+
     const RequestHead& head() const { return request; }
     // Appends what may go to the BMC. Code::invalidArgument, with the URI as message: the body names what is not this
     // satellite's; nothing of it must be sent any more.

@@ -3,6 +3,7 @@
 #include "connector/core/worker_event_parsing.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/core/json_text.hpp"
+#include "shoset/core/outcome.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -87,7 +88,7 @@ Result<WorkerMessage> registerFrom(const json& document)
     out.version = *version;
     const json commands = document.value("commands", json());
     if (!commands.is_array() || commands.size() > limits::maxWorkerCommands) {
-        return wordError("expected at most " + std::to_string(limits::maxWorkerCommands) + " 'commands'");
+        return wordError("expected 0 to " + std::to_string(limits::maxWorkerCommands) + " 'commands'");
     }
     for (const json& entry : commands) {
         Result<WorkerRegister::Command> command = servedFrom(entry);
@@ -162,6 +163,55 @@ Result<WorkerMessage> secretAskFrom(const json& document)
     return WorkerMessage(std::move(out));
 }
 
+// Everything but `ref`; the error is what is wrong with it.
+Result<void> readSend(const json& document, WorkerSend& out)
+{
+    const json target = document.value("target", json());
+    if (target.is_object()) {
+        out.to = {textIn(target, "name"), textIn(target, "type"), target.value("all", json()) == true};
+    }
+    const bool named = isValidName(out.to.name);
+    const bool typed = isValidName(out.to.type);
+    if (named == typed || out.to.name.empty() == out.to.type.empty() || (out.to.all && named)) {
+        return wordError("expected a 'target' of {\"name\"} or {\"type\"}, the latter maybe with \"all\": true");
+    }
+    out.command = textIn(document, "command");
+    out.type = named ? textIn(document, "type") : out.to.type;
+    if (!isValidName(out.command) || (!out.type.empty() && !isValidName(out.type))) {
+        return wordError("expected names of letters, digits, '.', '_' and '-', at most 63, for 'command' and 'type'");
+    }
+    if (document.contains("version")) {
+        const Result<WorkerVersion> version = versionFrom(textIn(document, "version"));
+        if (!version) {
+            return version.error();
+        }
+        out.version = *version;
+    }
+    const json within = document.value("deadline_ms", json(toMillis(limits::defaultRequestDeadline)));
+    if (!within.is_number_integer() || within < 1 || within > toMillis(limits::maxRequestDeadline)) {
+        return wordError("expected a 'deadline_ms' of 1 to " + std::to_string(toMillis(limits::maxRequestDeadline)));
+    }
+    out.within = std::chrono::milliseconds(within.get<std::int64_t>());
+    if (const auto payload = document.find("payload"); payload != document.end()) {
+        out.payload = payload->dump();
+    }
+    return {};
+}
+
+Result<WorkerMessage> sendFrom(const json& document)
+{
+    const json ref = document.value("ref", json());
+    if (!ref.is_number_unsigned()) {
+        return wordError("expected a number 'ref' of 0 and more in what is to be sent");
+    }
+    WorkerSend out;
+    out.ref = ref.get<std::uint64_t>();
+    if (const Result<void> read = readSend(document, out); !read) {
+        out.wrong = read.error();
+    }
+    return WorkerMessage(std::move(out));
+}
+
 std::string written(const json& document)
 {
     return document.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -192,7 +242,8 @@ Result<WorkerMessage> parseEventWord(const std::string& word, const json& docume
     if (word == "taken") {
         return asMessage(parseTaken(document));
     }
-    return wordError("expected a 'message' of register, reply, configured, not_configured, event, subscribe, taken, unsubscribe, secret, ping, drain or bye");
+    return wordError("expected a 'message' of register, reply, configured, not_configured, secret, send, event, subscribe, taken, unsubscribe, ping, "
+                     "drain or bye");
 }
 
 }  // namespace
@@ -234,6 +285,9 @@ Result<WorkerMessage> parseWorkerMessage(std::string_view frame)
     if (word == "secret") {
         return secretAskFrom(document);
     }
+    if (word == "send") {
+        return sendFrom(document);
+    }
     return parseEventWord(word, document);
 }
 
@@ -244,6 +298,35 @@ std::string commandFor(const WorkerTask& task, Now now)
     document["deadline_ms"] = task.deadline == never ? toMillis(limits::maxRequestDeadline) : toMillis(task.deadline - now.mono);
     std::string text = written(document);
     text.insert(text.size() - 1, ",\"payload\":" + task.payload);
+    return text;
+}
+
+std::string sentWord(std::uint64_t ref, const MessageId& id)
+{
+    return written({{"message", "sent"}, {"ref", ref}, {"id", id.hex()}});
+}
+
+std::string answerWord(std::uint64_t ref, const MessageId& id, const shoset::Reply& reply, std::string_view payload)
+{
+    constexpr std::size_t depth = limits::maxPayloadDepth + 2 * wordDepth;  // of one to all: lists of what each has answered
+    json document{{"message", "answer"}, {"ref", ref}, {"state", shoset::stateName(reply.state)}, {"text", cutTo(reply.message, limits::maxReplyTextBytes)}};
+    if (!id.isNil()) {
+        document["id"] = id.hex();
+    }
+    if (reply.state == ReplyState::onGoing) {
+        document["progress"] = reply.progress;
+    } else {
+        document["executed"] = shoset::executedWord(reply.state, reply.code, !reply.failure.empty());
+    }
+    if (reply.state == ReplyState::fail) {
+        document["code"] = codeName(reply.code);
+        document["failure"] = reply.failure;
+    }
+    std::string text = written(document);
+    if (!payload.empty()) {
+        const Result<std::string> checked = shoset::compactJson(payload, limits::maxPayloadBytes, depth);
+        text.insert(text.size() - 1, ",\"payload\":" + (checked ? *checked : written(json(std::string(payload)))));
+    }
     return text;
 }
 

@@ -8,6 +8,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -65,11 +66,24 @@ struct WorkerSecretAsk {
     std::string name;
 };
 
-using WorkerMessage = std::variant<WorkerRegister, WorkerReply, WorkerPing, WorkerDrain, WorkerBye, WorkerConfigured, WorkerSecretAsk,
+// It wants others to execute a command.
+struct WorkerSend {
+    std::uint64_t ref = 0;  // of its own choice, stands in the answers
+    shoset::Target to;
+    std::string command;
+    std::string type;       // connector type that the worker there has to be of; empty: any
+    WorkerVersion version;  // and its version, as an asker says it; 0.0: any
+    std::string payload;    // JSON in its shortest form, or empty
+    Duration within{};
+    std::optional<Error> wrong = {};  // why it is not sent; the worker is told
+};
+
+using WorkerMessage = std::variant<WorkerRegister, WorkerReply, WorkerPing, WorkerDrain, WorkerBye, WorkerConfigured, WorkerSecretAsk, WorkerSend,
                                    WorkerEmit, WorkerSubscribe, WorkerUnsubscribe, WorkerTaken>;
 
 // Code::invalidArgument with a sentence for who writes the worker. Names and numbers are checked, whether it may serve the
-// commands is not. A reply whose texts are too long is cut, one whose payload is too large is a FAIL: it was executed.
+// commands is not. A reply whose texts are too long is cut, one whose payload is too large is a FAIL: it was executed. What is
+// wrong with a command that it sends stands in that.
 Result<WorkerMessage> parseWorkerMessage(std::string_view frame);
 
 // A command on its way to a worker.
@@ -81,6 +95,10 @@ struct WorkerTask {
     Instant deadline = never;
 };
 std::string commandFor(const WorkerTask& task, Now now);
+// Of what it has sent: it is on its way, under this id.
+std::string sentWord(std::uint64_t ref, const MessageId& id);
+// How that goes on, or ended. Nil: it was given no id. `payload`: of whoever has executed it, or empty.
+std::string answerWord(std::uint64_t ref, const MessageId& id, const shoset::Reply& reply, std::string_view payload);
 // `missing`: commands that a pivot asks for; until its version has them nothing of it is offered.
 std::string registeredWord(const std::vector<std::string>& missing);
 // Both are JSON.

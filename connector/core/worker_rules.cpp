@@ -98,4 +98,17 @@ bool WorkerRules::maySubscribe(const LocalPeer& peer, std::string_view pattern) 
     });
 }
 
+bool WorkerRules::maySend(const LocalPeer& peer, std::string_view command) const
+{
+    return anyNames(peer, &Grant::sends, command);
+}
+
+bool WorkerRules::mayDoMoreThanServe(const LocalPeer& peer) const
+{
+    return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
+        return concerns(grant, peer) &&
+               !(grant.secrets.empty() && grant.events.empty() && grant.subscribe.empty() && grant.sends.empty());
+    });
+}
+
 }  // namespace mesh::connector

@@ -28,17 +28,18 @@ bool isReservedCommand(std::string_view name);
 // Of the mesh itself: topics that no worker emits.
 bool isReservedTopic(std::string_view topic);
 
-// Which users may serve which commands as workers, may have which secrets, and emit or hear which events. Without a grant nobody may
-// attach.
+// Which users may serve which commands as workers, and send which ones to others, may have which secrets, and emit or hear which
+// events. Without a grant nobody may attach.
 class WorkerRules {
 public:
     struct Grant {
         std::set<std::uint32_t> uids;
         std::optional<std::uint32_t> gid;  // of the process; the members of a group beyond that are in `uids`
         std::vector<std::string> commands;
-        std::vector<std::string> secrets = {};  // patterns as of commands
+        std::vector<std::string> secrets = {};    // patterns as of commands
         std::vector<std::string> events = {};     // patterns of topics that they may emit
         std::vector<std::string> subscribe = {};  // and listen to
+        std::vector<std::string> sends = {};      // patterns as of commands
     };
     WorkerRules() = default;
     explicit WorkerRules(std::vector<Grant> given) : grants(std::move(given)) {}
@@ -50,6 +51,10 @@ public:
     bool mayEmit(const LocalPeer& peer, std::string_view topic) const;
     // All that the pattern covers.
     bool maySubscribe(const LocalPeer& peer, std::string_view pattern) const;
+    // Reserved names, too: to whom it may be sent is for the mesh's policy to say.
+    bool maySend(const LocalPeer& peer, std::string_view command) const;
+    // Anything at all beside serving commands.
+    bool mayDoMoreThanServe(const LocalPeer& peer) const;
 
 private:
     bool anyNames(const LocalPeer& peer, std::vector<std::string> Grant::*patterns, std::string_view name) const;

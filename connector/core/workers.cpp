@@ -60,6 +60,8 @@ void Workers::onMessage(WorkerId id, const LocalPeer& peer, std::string_view fra
         takeReply(id, std::move(*reply), now);
     } else if (auto* configured = std::get_if<WorkerConfigured>(&*message)) {
         takeConfigured(id, std::move(*configured), now);
+    } else if (auto* send = std::get_if<WorkerSend>(&*message)) {
+        takeSend(id, std::move(*send), now);
     } else if (std::holds_alternative<WorkerDrain>(*message)) {
         drain(id, now);
     } else if (auto* ask = std::get_if<WorkerSecretAsk>(&*message)) {
@@ -118,6 +120,13 @@ void Workers::takeRegister(WorkerId id, const LocalPeer& peer, WorkerRegister wo
 
 Result<Workers::Worker> Workers::admit(const LocalPeer& peer, const WorkerRegister& word) const
 {
+    if (word.commands.empty() && !word.configuration && !rules.mayDoMoreThanServe(peer)) {
+        return Error{Code::permissionDenied, "it serves nothing, and the connector's configuration (workers.allow) lets user id " +
+                                                 std::to_string(peer.uid) + " do nothing else"};
+    }
+    if (isReservedCommand(word.type)) {
+        return Error{Code::permissionDenied, "the type " + word.type + " is the connector's own"};
+    }
     Worker worker;
     worker.name = word.worker;
     worker.type = word.type;
@@ -165,9 +174,9 @@ Result<void> Workers::fitsBesideOthers(const Worker& fresh) const
     for (const shoset::Offer& offer : all) {
         commands += offer.commands.size();
     }
-    if (all.size() > limits::maxOffers || commands > limits::maxOfferedCommands) {
-        return Error{Code::full, "expected at most " + std::to_string(limits::maxOffers) + " types and versions and " +
-                                     std::to_string(limits::maxOfferedCommands) + " commands at one connector"};
+    if (all.size() > limits::maxWorkerOffers || commands > limits::maxOfferedByWorkers) {
+        return Error{Code::full, "expected at most " + std::to_string(limits::maxWorkerOffers) + " types and versions and " +
+                                     std::to_string(limits::maxOfferedByWorkers) + " commands at one connector"};
     }
     for (const auto& [id, other] : workers) {
         if (other.type != fresh.type || other.version != fresh.version || other.draining) {
@@ -236,17 +245,6 @@ void Workers::takeReply(WorkerId id, WorkerReply reply, Now now)
         endIfDrained(id, now);
     }
     events.onWorkerReply(std::move(reply), now);
-}
-
-void Workers::takeSecretAsk(WorkerId id, WorkerSecretAsk ask, Now now)
-{
-    const LocalPeer& peer = workers.at(id).peer;
-    if (rules.mayHave(peer, ask.name)) {
-        return events.onSecretAsked(id, std::move(ask), now);
-    }
-    ++count.secretsDenied;
-    const Error why{Code::permissionDenied, "no 'secrets' of workers.allow let user id " + std::to_string(peer.uid) + " have " + ask.name};
-    port.sendToWorker(id, noSecretWord(ask, why));
 }
 
 void Workers::onGone(WorkerId id, Now now)
@@ -387,44 +385,6 @@ Result<void> Workers::give(const shoset::Command& command, WorkerTask task, cons
         lose(id, "it ended", now);
     }
     return Error{Code::notSent, whyNobody(command).message};
-}
-
-void Workers::takeEmit(WorkerId id, const LocalPeer& peer, WorkerEmit word, Now now)
-{
-    const auto refuseIt = [&](const char* code, const std::string& reason) {
-        ++count.eventsRefused;
-        port.sendToWorker(id, notAcceptedWord(word.ref, code, reason));
-    };
-    if (!shoset::isTopic(word.topic) || !shoset::isTopic(word.name)) {
-        return refuseIt("invalid", "expected 'topic' and 'name' of letters, digits, '.', '_' and '-', at most " +
-                                       std::to_string(limits::maxTopicBytes));
-    }
-    if (word.payload.size() > limits::maxEventBytes || shoset::nestingOfJson(word.payload) > limits::maxPayloadDepth) {
-        return refuseIt("too_large", "expected a payload of at most " + std::to_string(limits::maxEventBytes) + " bytes and " +
-                                         std::to_string(limits::maxPayloadDepth) + " lists and objects inside each other");
-    }
-    if (isReservedTopic(word.topic)) {
-        return refuseIt("not_allowed", word.topic + ": topics that begin with redfish. and mesh. are reserved");
-    }
-    if (!rules.mayEmit(peer, word.topic)) {
-        return refuseIt("not_allowed", "the connector's configuration (workers.allow, events) does not let user id " +
-                                           std::to_string(peer.uid) + " emit " + word.topic);
-    }
-    events.onWorkerEmit(id, std::move(word), now);
-}
-
-void Workers::takeSubscribe(WorkerId id, const LocalPeer& peer, WorkerSubscribe word, Now now)
-{
-    for (const std::string& topic : word.topics) {
-        if (!rules.maySubscribe(peer, topic)) {
-            ++count.subscriptionsRefused;
-            port.sendToWorker(id, notSubscribedWord(word.subscription, "not_allowed",
-                                                    "the connector's configuration (workers.allow, subscribe) does not let user id " +
-                                                        std::to_string(peer.uid) + " listen to " + topic));
-            return;
-        }
-    }
-    events.onWorkerSubscribe(id, std::move(word), now);
 }
 
 void Workers::bye(const std::string& reason)

@@ -47,7 +47,9 @@ public:
     virtual void onWorkerSubscribe(WorkerId, WorkerSubscribe, Now) {}
     virtual void onWorkerUnsubscribe(WorkerId, const WorkerUnsubscribe&, Now) {}
     virtual void onWorkerTaken(WorkerId, const WorkerTaken&, Now) {}
-    // It listens no more.
+    // A worker sends a command to others; `send.wrong` says why it must not leave.
+    virtual void onWorkerSend(WorkerId, WorkerSend, Now) {}
+    // It listens no more, and nobody hears the answers of what it has sent.
     virtual void onWorkerEnded(WorkerId, Now) {}
     // Some worker was asked to take a configuration, has answered, or is gone: see Workers::configured().
     virtual void onConfigurationAnswered(Now) {}
@@ -131,6 +133,8 @@ private:
     void takeSecretAsk(WorkerId id, WorkerSecretAsk ask, Now now);
     void takeEmit(WorkerId id, const LocalPeer& peer, WorkerEmit word, Now now);
     void takeSubscribe(WorkerId id, const LocalPeer& peer, WorkerSubscribe word, Now now);
+    void takeSend(WorkerId id, WorkerSend send, Now now);
+    Result<std::string> payloadOf(const WorkerSend& send) const;
     void drainPredecessors(WorkerId successor, Now now);
     void drain(WorkerId id, Now now);
     void endIfDrained(WorkerId id, Now now);

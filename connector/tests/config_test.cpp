@@ -64,6 +64,16 @@ TEST_F(ConfigTest, SecretsAreTakenOfNamedOperatorsAndGivenToNamedUsers)
     EXPECT_NE(problem("secrets: { operators: [short] }\n").find("43 characters"), std::string::npos);
 }
 
+TEST_F(ConfigTest, WhatAUserMaySendIsSaidBesideOrInsteadOfWhatItServes)
+{
+    const Result<Config> loaded = load("workers: { allow: [ { uid: 1, commands: [a], send: [power.*] }, { uid: 2, send: [redfish.get] } ] }\n");
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_TRUE(loaded->settings.workers.maySend({1, 1, 1}, "power.cycle"));
+    EXPECT_FALSE(loaded->settings.workers.maySend({1, 1, 1}, "redfish.get"));
+    EXPECT_TRUE(loaded->settings.workers.maySend({2, 1, 1}, "redfish.get"));
+    EXPECT_FALSE(loaded->settings.workers.mayServe({2, 1, 1}, "redfish.get"));
+}
+
 TEST_F(ConfigTest, WhatIsWrongWithWorkersIsSaid)
 {
     EXPECT_NE(problem("workers: { socket: /run/w }\n").find("'allow'"), std::string::npos);

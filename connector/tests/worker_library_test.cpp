@@ -23,7 +23,7 @@ struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
     TemporaryFolder folder;
     boost::asio::io_context loop;
     shoset::Context context = *shoset::Context::create();
-    Workers workers{WorkerRules({{{::getuid()}, {}, {"test.*"}, {"db"}, {"test.*"}, {"test.*"}}}), *this, *this};
+    Workers workers{WorkerRules({{{::getuid()}, {}, {"test.*"}, {"db"}, {"test.*"}, {"test.*"}, {"other.*"}}}), *this, *this};
     std::unique_ptr<WorkerSocket> socket;
     std::vector<WorkerReply> replies;
     worker::Worker played{{"played", "bench", "1.0", folder / "worker.sock"}};
@@ -85,10 +85,16 @@ struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
     void onWorkerEmit(WorkerId, WorkerEmit word, Now) override { emitted.push_back(std::move(word)); }
     void onWorkerSubscribe(WorkerId, WorkerSubscribe word, Now) override { subscribed.push_back(std::move(word)); }
     void onWorkerTaken(WorkerId, const WorkerTaken& word, Now) override { taken = word.total; }
+    void onWorkerSend(WorkerId id, WorkerSend send, Now) override
+    {
+        told = id;
+        sends.push_back(std::move(send));
+    }
 
     std::vector<WorkerEmit> emitted;
     std::vector<WorkerSubscribe> subscribed;
     std::uint64_t taken = 0;
+    std::vector<WorkerSend> sends;
     std::atomic<bool> over = false;
     std::uint64_t seed = 0;
     int lost = 0;
@@ -182,6 +188,53 @@ TEST_F(WorkerLibraryTest, OneOfWhichAMessageIsRefusedRegistersAnew)
     ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
     EXPECT_EQ(resultOf("test.echo", "8").back().payload, "8");
     EXPECT_FALSE(over.load());
+}
+
+TEST_F(WorkerLibraryTest, WhatItSendsIsAnsweredWithProgressOrLostWithItsRegistration)
+{
+    played.serve("test.echo", "", [](const std::string& payload, worker::Call&) { return worker::Outcome::done(payload); });
+    start();
+    ASSERT_TRUE(runUntil(loop, [this] { return workers.attached() == 1; }));
+    std::atomic<bool> answered = false;
+    worker::Answer got;
+    unsigned percent = 0;
+    const auto send = [&] {
+        answered = false;
+        return std::thread([&] {
+            got = played.send({.name = "s2", .version = "1.0"}, "other.thing", R"({"a":1})", std::chrono::seconds(10),
+                              [&percent](unsigned told, const std::string&) { percent = told; });
+            answered = true;
+        });
+    };
+    std::thread asker = send();
+    ASSERT_TRUE(runUntil(loop, [this] { return !sends.empty(); }));
+    EXPECT_FALSE(sends[0].wrong) << sends[0].wrong->message;
+    EXPECT_EQ(sends[0].to.name, "s2");
+    EXPECT_EQ(sends[0].payload, R"({"a":1})");
+    EXPECT_EQ(sends[0].within, Duration(std::chrono::seconds(10)));
+    sendToWorker(told, sentWord(sends[0].ref, MessageId{}));
+    shoset::Reply reply;
+    reply.state = ReplyState::onGoing;
+    reply.progress = 40;
+    sendToWorker(told, answerWord(sends[0].ref, {}, reply, {}));
+    reply.state = ReplyState::fail;
+    reply.code = Code::refused;
+    reply.failure = "too_loud";
+    sendToWorker(told, answerWord(sends[0].ref, {}, reply, "[1]"));
+    ASSERT_TRUE(runUntil(loop, [&answered] { return answered.load(); }));
+    asker.join();
+    EXPECT_EQ(percent, 40U);
+    EXPECT_EQ(got.success, false);
+    EXPECT_EQ(got.code + " " + got.failure + " " + got.executed + " " + got.payload, "refused too_loud yes [1]");
+
+    asker = send();
+    ASSERT_TRUE(runUntil(loop, [this] { return sends.size() == 2; }));
+    workers.onMessage(told, {::getuid(), ::getgid(), 1}, "nonsense", host::systemNow());
+    ASSERT_TRUE(runUntil(loop, [&answered] { return answered.load(); }));
+    asker.join();
+    EXPECT_EQ(got.code + " " + got.executed, "outcome_unknown unknown");
+    EXPECT_EQ(played.send({.name = "s2"}, "other.thing", "{").code, "invalid_argument");
+    EXPECT_EQ(played.send({.name = "s2"}, "other.thing", std::string(limits::maxPayloadBytes + 1, ' ')).code, "too_large");
 }
 
 TEST_F(WorkerLibraryTest, ARefusalEndsItWithTheReason)

@@ -55,6 +55,25 @@ struct Event {
 using Listener = std::function<void(const Event& event)>;
 enum class From { now, start };  // the latter: also those that are stored already
 
+// Who is to execute what a worker sends: one connector by its name, or any one of a type, or all of them.
+struct Target {
+    std::string name = {};
+    std::string type = {};     // connector type; beside a name, of which the worker there has to be
+    bool all = false;
+    std::string version = {};  // of the worker there, "1.2"; empty: any
+};
+
+// What came of it. `executed`: "yes", "no" or "unknown".
+struct Answer {
+    bool success = false;
+    std::string payload = {};  // JSON, or empty
+    std::string code = {};     // of one that failed: the mesh's word,
+    std::string failure = {};  // and the code of the worker that has executed it, if one did
+    std::string text = {};
+    std::string executed = {};
+};
+using Progress = std::function<void(unsigned percent, const std::string& text)>;
+
 class Worker {
 public:
     struct About {
@@ -92,6 +111,10 @@ public:
     // permissionDenied: workers.allow does not let this user have it; unavailable, unsupported. Ask each time: the next answer
     // may be a newer one.
     Result<std::string> secret(const std::string& name, std::chrono::milliseconds patience = std::chrono::seconds(10));
+    // Has others execute a command, and waits for how that ends. Any thread but that of run(), which has to run meanwhile. The
+    // connector's configuration says what may be sent (`send`), and the mesh's policy to whom.
+    Answer send(const Target& target, const std::string& command, const std::string& payload = {},
+                std::chrono::milliseconds timeout = std::chrono::seconds(30), const Progress& progress = {});
     // Any thread, and signal handlers.
     void stop();
 

@@ -66,6 +66,8 @@ constexpr std::size_t maxGatheredBytes = 8 * 1024 * 1024;  // of one of them, wh
 // Commands to workers. What a connector announces of them fits one record's header.
 constexpr std::size_t maxOffers = 32;                    // connector types and versions that one connector's workers have
 constexpr std::size_t maxOfferedCommands = 256;          // of all of them together
+constexpr std::size_t maxWorkerOffers = maxOffers - 1;   // of these, without the connector's own, redfish.*
+constexpr std::size_t maxOfferedByWorkers = maxOfferedCommands - 4;
 constexpr std::size_t maxPayloadBytes = inlineBodyBytes; // of a command, and of each reply
 constexpr std::size_t maxPayloadDepth = 64;              // arrays and objects inside each other
 constexpr std::size_t maxReplyTextBytes = 1024;          // of a worker: what it is doing, or why it failed
@@ -73,6 +75,7 @@ constexpr std::size_t maxFailureCodeBytes = 64;
 constexpr std::size_t maxCommands = 4096;                // under way and remembered, per node
 constexpr std::size_t maxCommandsPerTenant = 512;        // under way, of one tenant at one node
 constexpr std::size_t maxCommandsPerAsker = 64;          // under way, of one connector that asks for them
+constexpr std::size_t maxPastAsks = maxCommands;         // that connectors asked for and that were forgotten before their deadline
 constexpr std::size_t maxFanOut = 1024;                  // connectors that one command goes to
 constexpr std::size_t maxCommandChoices = 8;             // of any one of a type: connectors tried while none has got it
 constexpr std::size_t maxCommandResultBytes = 1024 * 1024;     // of one command: what its replies brought
@@ -80,6 +83,8 @@ constexpr std::size_t maxCommandMemoryBytes = 16 * 1024 * 1024;  // of ended com
 constexpr Duration commandMemory = 600s;                 // how long an ended one can be asked for, at most
 constexpr std::size_t maxCommandWaiters = 8;             // requests that wait for one command to go on
 constexpr Duration maxCommandWait = 30s;                 // of one of them
+constexpr std::size_t maxCommandLookups = 64;            // questions of one node to the others for a command that it did not take
+constexpr Duration commandLookupPatience = 1s;           // for their answers
 constexpr Duration progressInterval = 200ms;             // a connector passes on the newest ON_GOING of a command so often
 static_assert(maxOfferedCommands * 112 + maxOffers * 96 <= maxHeaderBytes / 2 + maxHeaderBytes / 4);
 
@@ -159,6 +164,8 @@ constexpr Duration workerHeartbeat = 2s;                 // how often a worker h
 constexpr Duration workerPatience = 3 * workerHeartbeat;  // without a word, before it is given up
 constexpr Duration workerLook = 1s;                      // between looks whether a worker's connection still is
 constexpr Duration workerLookBusy = 100ms;               // the same while it has commands
+constexpr std::size_t maxAsks = maxCommandsPerAsker;     // commands of a connector's workers to others, under way
+constexpr std::size_t maxAsksOfWorker = maxAsks / 2;     // of one of these workers
 
 // Named secrets. A sealed one is a document of the replicated state, whose limits bound how many there are.
 constexpr std::size_t maxSecretBytes = 4096;             // of its value: a password, a token, a key, a certificate

@@ -66,6 +66,7 @@ void put(wire::Header& to, const Command& from)
         out.mutable_to()->set_type(from.to.type);
         out.mutable_to()->set_all(from.to.all);
     }
+    out.set_incarnation(from.incarnation);
 }
 
 Result<Command> takeCommand(wire::Command& from)
@@ -90,6 +91,7 @@ Result<Command> takeCommand(wire::Command& from)
     if (from.has_to()) {
         out.to = {from.to().name(), from.to().type(), from.to().all()};
     }
+    out.incarnation = from.incarnation();
     return out;
 }
 

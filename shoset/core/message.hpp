@@ -147,6 +147,7 @@ struct Command {
     std::uint32_t major = 0;       // version that the worker has to be of; 0: any
     std::uint32_t minor = 0;       // and at least of this minor one
     Target to = {};                // of one that a connector asks an aggregator for
+    std::uint64_t incarnation = 0;  // and of which process of it; another one does not begin it. 0: whichever
 };
 
 enum class ReplyState : std::uint8_t { onGoing = 1, success = 2, fail = 3 };

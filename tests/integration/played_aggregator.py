@@ -127,7 +127,8 @@ class PlayedAggregator:
                     reply = fields(content[10])
                     self.replies.setdefault(content[1], []).append((reply[1], reply, body))
                 elif kind == OFFERS:
-                    self.offers.append({self._offer(offer) for offer in repeated(content[20], 3)})
+                    told = {self._offer(offer) for offer in repeated(content[20], 3)}
+                    self.offers.append({offer for offer in told if offer[0] != "redfish"})  # without the connector's own
                 self._changed.notify_all()
 
     @staticmethod

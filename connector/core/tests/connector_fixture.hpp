@@ -6,7 +6,7 @@ namespace mesh::connector {
 
 using shoset::LinkId;
 
-struct Wire final : ConnectorPort {
+struct Wire : ConnectorPort {
     void sendFrame(LinkId link, std::string frame) override { frames.emplace_back(link, std::move(frame)); }
     void resetLink(LinkId) override {}
     void dial(LinkId link, const shoset::AggregatorAddress& address, const std::string& key) override

@@ -61,28 +61,36 @@ struct OffersTest : ConnectorTest {
     }
 };
 
-TEST_F(OffersTest, NobodyIsToldWhereThereWasNeverAWorker)
+TEST_F(OffersTest, WhatTheConnectorDoesItselfIsToldWithoutAnyWorker)
 {
     up(0, shoset::capabilityOffers);
-    up(1, shoset::capabilityOffers);
-    EXPECT_TRUE(told().empty());
+    const std::vector<Told> said = told();
+    ASSERT_EQ(said.size(), 2U) << "to agg-a, and through it to agg-b";
+    ASSERT_EQ(said[0].offers.offers.size(), 1U);
+    const shoset::Offer& own = said[0].offers.offers[0];
+    EXPECT_EQ(own.type, "redfish");
+    EXPECT_EQ(own.major, 1U);
+    ASSERT_EQ(own.commands.size(), 4U);
+    EXPECT_EQ(own.commands[1].name, "redfish.get");
+    EXPECT_TRUE(shoset::checkOffers(said[0].offers.offers).ok());
 }
 
 TEST_F(OffersTest, EveryChangeIsToldToAllWhoKnowTheRecordAndToNoOther)
 {
     up(0, shoset::capabilityOffers);
     up(1, shoset::capabilityAggregators);
+    told();
     attach(1, "1.0");
     std::vector<Told> said = told();
     ASSERT_EQ(said.size(), 1U);
     EXPECT_EQ(said[0].to, "agg-a");
-    ASSERT_EQ(said[0].offers.offers.size(), 1U);
+    ASSERT_EQ(said[0].offers.offers.size(), 2U);
     EXPECT_EQ(said[0].offers.offers[0].type, "chassis");
     const shoset::Offers first = said[0].offers;
     withWorkers.onWorkerGone(1, now);
     said = told();
     ASSERT_EQ(said.size(), 1U);
-    EXPECT_TRUE(said[0].offers.offers.empty());
+    EXPECT_EQ(said[0].offers.offers.size(), 1U) << "the connector's own";
     EXPECT_EQ(said[0].offers.incarnation, first.incarnation);
     EXPECT_GT(said[0].offers.sequence, first.sequence);
 }

@@ -32,6 +32,17 @@ TEST(WorkerRules, EachUserServesWhatItWasGrantedAndNoMore)
     EXPECT_FALSE(rules.mayAttach({8, 51, 1}));
 }
 
+TEST(WorkerRules, WhatAUserMaySendIsNotWhatItMayServe)
+{
+    const WorkerRules rules({{{1000}, {}, {"power.*"}, {}, {}, {}, {"fan.*", "redfish.get"}}, {{7}, {}, {"power.*"}}});
+    EXPECT_TRUE(rules.maySend({1000, 9, 1}, "fan.speed"));
+    EXPECT_TRUE(rules.maySend({1000, 9, 1}, "redfish.get"));
+    EXPECT_FALSE(rules.maySend({1000, 9, 1}, "power.cycle"));
+    EXPECT_FALSE(rules.maySend({7, 9, 1}, "fan.speed"));
+    EXPECT_TRUE(rules.mayDoMoreThanServe({1000, 9, 1}));
+    EXPECT_FALSE(rules.mayDoMoreThanServe({7, 9, 1}));
+}
+
 TEST(WorkerRules, AUserWhomTheKernelCannotNameIsNobody)
 {
     EXPECT_FALSE(WorkerRules({{{65534}, 65534, {"*"}}}).mayAttach({65534, 65534, 1}));

@@ -118,6 +118,21 @@ TEST_F(WorkersTest, WhoMayNotServeACommandIsToldSo)
     EXPECT_NE(socket.told(2).at(0).find("user id 1001"), std::string::npos);
 }
 
+TEST_F(WorkersTest, OneThatServesNothingAttachesIfItMayDoSomethingElse)
+{
+    const auto answer = [this](WorkerRules::Grant grant, const std::string& more = {}) {
+        Workers others{WorkerRules({std::move(grant)}), socket, *this};
+        others.onMessage(50, peer, R"({"message":"register","protocol":1,"worker":"w","type":"t","version":"1.0","commands":[])" + more + "}", now);
+        return socket.told(50).back();
+    };
+    EXPECT_NE(answer({{1000}, {}, {"power.*"}}).find("serves nothing"), std::string::npos);
+    EXPECT_NE(answer({{1000}, {}, {"power.*"}}, R"(,"configuration":true)").find("\"registered\""), std::string::npos);
+    EXPECT_NE(answer({{1000}, {}, {}, {"db"}}).find("\"registered\""), std::string::npos);
+    EXPECT_NE(answer({{1000}, {}, {}, {}, {"sensor.*"}}).find("\"registered\""), std::string::npos);
+    EXPECT_NE(answer({{1000}, {}, {}, {}, {}, {"sensor.*"}}).find("\"registered\""), std::string::npos);
+    EXPECT_NE(answer({{1000}, {}, {}, {}, {}, {}, {"fan.*"}}).find("\"registered\""), std::string::npos);
+}
+
 TEST_F(WorkersTest, WhatIsNoMessageIsRefusedWithASentence)
 {
     EXPECT_NE(answerTo("[]").find("one JSON object"), std::string::npos);
@@ -129,6 +144,7 @@ TEST_F(WorkersTest, WhatIsNoMessageIsRefusedWithASentence)
     EXPECT_NE(answerTo(start + R"("1","commands":[]})").find("MAJOR.MINOR"), std::string::npos);
     EXPECT_NE(answerTo(start + R"("0.1","commands":[]})").find("MAJOR.MINOR"), std::string::npos);
     EXPECT_NE(answerTo(start + R"("1.0","commands":{}})").find("'commands'"), std::string::npos);
+    EXPECT_NE(answerTo(start + R"("1.0"})").find("'commands'"), std::string::npos);
     EXPECT_NE(answerTo(start + R"("1.0","commands":[7]})").find("'name'"), std::string::npos);
     EXPECT_NE(answerTo(R"({"message":"register","protocol":1,"worker":"a b","type":"t"})").find("'worker' and 'type'"),
               std::string::npos);

@@ -27,18 +27,19 @@ import signal
 import threading
 import time
 import uuid
-from collections import deque, namedtuple
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 
 import zmq
+
+from bmcmesh_worker_events import Accepted, Event, Events, NotAccepted, Refused, WorkerEvents, encoded  # noqa: F401  (for users)
 
 DEFAULT_SOCKET = "/run/bmcmesh/worker.sock"
 MAX_PAYLOAD_BYTES, MAX_PAYLOAD_DEPTH = 64 * 1024, 64  # the mesh's
 MAX_TEXT, MAX_FAILURE = 1024, 64                      # characters; the connector cuts after as many bytes
 MAX_UNSENT = 256                                      # ends of commands that the connector does not take just now
-MAX_UNANSWERED = 128                                  # events that were emitted
-TAKEN_AT_ONCE = 8                                     # events that a subscription has done with, before that is said
 PAUSE_UNCONNECTED, PAUSE_UNSENT = 0.2, 0.05           # seconds
+ANSWER_GRACE = 1                                      # seconds, for the connector's word that nobody has answered
 log = logging.getLogger("bmcmesh.worker")
 
 
@@ -58,31 +59,22 @@ class NoSecret(Failed):
         self.code = code
 
 
-class Refused(Exception):
-    """The connector will not have this worker, or this subscription; the text says why."""
+class SendFailed(Exception):
+    """A command that was sent has not succeeded. `code`: the mesh's word for it; `failure`: the code of the worker that has executed
+    it, else ""; `executed`: "yes", "no" or "unknown"; `payload`: what that worker has answered, or None."""
 
-
-class NotAccepted(Exception):
-    """An event that will not be kept; `code` says why: see README.md, or "stopped"."""
-
-    def __init__(self, code, reason=""):
-        super().__init__(f"{code}: {reason}" if reason else code)
-        self.code, self.reason = code, reason
-
-
-Accepted = namedtuple("Accepted", "epoch sequence")
-# `lost` is 0; or so many events of this source are lost, and there is neither topic nor name nor payload.
-Event = namedtuple("Event", "source topic name payload time lost cursor")
+    def __init__(self, answer):
+        super().__init__(answer.get("text") or answer.get("failure") or answer["code"])
+        self.code, self.failure, self.executed = answer["code"], answer.get("failure", ""), answer["executed"]
+        self.payload = answer.get("payload")
 
 
 def _fail(failure, text):
     return {"state": "FAIL", "failure": str(failure)[:MAX_FAILURE], "text": str(text)[:MAX_TEXT]}
 
 
-def _encoded(message):
-    """UTF-8; what no UTF-8 can hold becomes a question mark. ValueError, TypeError, RecursionError: it is no JSON."""
-    text = json.dumps(message, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return text.encode(errors="replace")
+def _no_answer(code, executed, text):
+    return {"message": "answer", "state": "FAIL", "code": code, "executed": executed, "text": text}
 
 
 def _finite(digits):
@@ -106,7 +98,7 @@ def _configuration_key(message):
 def _sendable(reply):
     """The reply, or the FAIL in its place when its payload is none that the connector would pass on."""
     try:
-        payload = _encoded(reply.get("payload"))
+        payload = encoded(reply.get("payload"))
         if len(payload) > MAX_PAYLOAD_BYTES:
             return _fail("reply_too_large", f"it was executed, but its answer is longer than {MAX_PAYLOAD_BYTES} bytes")
         if _depth(payload.decode()) > MAX_PAYLOAD_DEPTH:
@@ -135,70 +127,7 @@ class Call:
         return self._ends - time.monotonic()
 
 
-class Events:
-    """An iterator over events; what it has yielded counts as done with when the next one is asked for. See Worker.events()."""
-
-    def __init__(self, worker, name, topics, start, cursor):
-        self._worker, self.name, self._topics, self._start = worker, name, list(topics), start
-        self._heard = dict(json.loads(cursor)) if cursor else {}  # up to what it came from the connector, by source
-        self._done = dict(self._heard)                            # and up to what it was done with
-        self._queue, self._generation, self._taken, self._held = queue.SimpleQueue(), 0, 0, None
-
-    @property
-    def cursor(self):
-        """A text to go on from, with events(cursor=…), behind all that it is done with."""
-        return json.dumps(self._done, separators=(",", ":"))
-
-    def close(self):
-        self._worker._order(lambda: self._worker._unsubscribe(self))
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        self.done()
-        item = self._queue.get()
-        if isinstance(item, Exception):
-            self._queue.put(item)
-            raise StopIteration if isinstance(item, StopIteration) else item
-        self._held = item
-        return item[1]
-
-    def done(self):
-        """The one that was yielded last is done with; as the next one says, too."""
-        held, self._held = self._held, None
-        if held is None:
-            return
-        generation, event = held
-        self._done[event.source] = event.cursor
-        if generation == self._generation:
-            self._taken += 1
-            if self._taken % TAKEN_AT_ONCE == 0 or self._queue.empty():
-                self._worker._order(lambda: self._worker._tell_taken(self, generation))
-
-    # In the worker's loop.
-
-    def _subscribe_word(self):
-        self._generation, self._taken = self._generation + 1, 0
-        word = {"message": "subscribe", "subscription": self.name, "topics": self._topics, "from": self._start}
-        return word | ({"from": "cursor", "cursor": self._heard} if self._heard else {})
-
-    def _take(self, message):
-        word = message["message"]
-        if word == "cursor":
-            self._heard.update(message["cursor"])
-            self._done = {**message["cursor"], **self._done}
-        else:
-            self._heard[message["source"]] = message["cursor"]
-            event = Event(message["source"], message.get("topic"), message.get("name"), message.get("payload"), message["time"],
-                          message.get("lost", 0), message["cursor"])
-            self._queue.put((self._generation, event))
-
-    def _end(self, why):
-        self._queue.put(why)
-
-
-class Worker:
+class Worker(WorkerEvents):
     def __init__(self, name, type, version, socket=None):
         self._about = {"message": "register", "protocol": 1, "worker": name, "type": type, "version": version}
         self._path = socket or os.environ.get("BMCMESH_WORKER_SOCKET", DEFAULT_SOCKET)
@@ -206,15 +135,14 @@ class Worker:
         self._replies, self._running, self._stopping = queue.SimpleQueue(), set(), False
         self._answers, self._has_secrets = {}, False  # of secrets that are asked for, by the question's id
         self._unsent = deque()  # (id, frame) of ends; their ids are in _running, too
+        self._refs, self._awaited = itertools.count(1), {}  # what was heard of each command that somebody has sent and waits for
+        self._sends, self._to_send, self._sent = queue.SimpleQueue(), None, set()
         self._wake_read, self._wake = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake, False)
-        self._orders = queue.SimpleQueue()      # of other threads: what the loop is to do
-        self._listeners = []                    # (topics, start, function)
-        self._subscriptions, self._names, self._words = {}, itertools.count(), deque()  # Events by name; what is said of them
-        self._slots = threading.BoundedSemaphore(MAX_UNANSWERED)
-        self._events, self._emitted, self._ref = deque(), {}, 0  # not sent; sent and not answered: (future, message) by number
-        self._ended, self._over, self._thread = False, threading.Event(), None
+        self._init_events()
+        self._orders = queue.SimpleQueue()  # of other threads: what the loop is to do
+        self._sends_ended, self._ended, self._over, self._thread = False, False, threading.Event(), None
         self._context, self._socket = zmq.Context(), None
 
     def command(self, name, schema=None):
@@ -231,7 +159,7 @@ class Worker:
             raise NoSecret("unsupported", "this connector has no secrets, or is not attached just now")
         question, answer = uuid.uuid4().hex, queue.SimpleQueue()
         self._answers[question] = answer
-        self._replies.put((question, False, _encoded({"message": "secret", "id": question, "name": str(name)})))
+        self._replies.put((question, False, encoded({"message": "secret", "id": question, "name": str(name)})))
         os.write(self._wake, b".")
         try:
             message = answer.get(timeout=timeout)
@@ -243,40 +171,47 @@ class Worker:
             raise NoSecret(message.get("failure", "failed"), message.get("text", ""))
         return base64.urlsafe_b64decode(message["value"] + "=" * (-len(message["value"]) % 4))
 
-    def on(self, *topics, start="now"):
-        """The function below it is called with each event of these topics ("sensor.fan", "sensor.*"), one after the other, in a
-        thread of its own. start="start": also with those that are stored already."""
-        def take(function):
-            self._listeners.append((topics, start, function))
-            return function
-        return take
-
-    def events(self, *topics, start="now", cursor=None):
-        """An iterator over events, independent of any other. `cursor`: of another iterator, to go on from there."""
-        events = Events(self, f"events-{next(self._names)}", topics, start, cursor)
-        self._order(lambda: self._subscribe(events))
-        return events
-
-    def emit(self, topic, name, payload=None, timeout=None):
-        """Returns an Accepted when the event is on the connector's disk: whatever happens, it will reach who listens. NotAccepted:
-        it will not. TimeoutError: nobody knows. Emitted again after the connector was restarted it may come twice."""
-        return self.emit_later(topic, name, payload).result(timeout)
-
-    def emit_later(self, topic, name, payload=None):
-        """As emit(), but gives a Future. Waits while MAX_UNANSWERED have no answer."""
-        message = {"message": "event", "topic": topic, "name": name} | ({} if payload is None else {"payload": payload})
-        _encoded(message)  # what is no JSON is the caller's
-        future = Future()
-        self._slots.acquire()
-        future.add_done_callback(lambda _: self._slots.release())
-        self._order(lambda: self._emit(future, message))
-        return future
-
     def configuration(self, function):
         """The function below it, taking (values, resources), is called with each version of the connector's configuration, one
         after the other, also with the same one again after a restart. What it raises refuses that version, for this reason."""
         self._configure = function
         return function
+
+    def send(self, target, command, payload=None, timeout=30, *, type=None, version=None, progress=None):
+        """Has others execute a command, and returns what they answer. SendFailed: it did not succeed, or nobody knows.
+
+        `target`: a connector's name, or {"type": TYPE} for any one of a connector type, with "all": True for each of them. `type`,
+        `version`: of the worker there. `progress`: called with percent and text. From any thread but run()'s, while that runs."""
+        ref = next(self._refs)
+        word = {"message": "send", "ref": ref, "target": {"name": target} if isinstance(target, str) else target, "command": command,
+                "deadline_ms": max(1, int(timeout * 1000))}
+        word |= {name: value for name, value in (("payload", payload), ("type", type), ("version", version)) if value is not None}
+        wrong = _sendable({"payload": payload}).get("failure")
+        if wrong:
+            code = "too_large" if wrong == "reply_too_large" else "invalid_argument"
+            raise SendFailed(_no_answer(code, "no", f"its payload is {wrong[6:].replace(chr(95), chr(32))}"))
+        answers = self._awaited[ref] = queue.SimpleQueue()
+        try:
+            self._sends.put((ref, encoded(word)))
+            if self._sends_ended:
+                self._end_sends()
+            self._poke()
+            return self._await(answers, time.monotonic() + timeout + ANSWER_GRACE, progress)
+        finally:
+            self._awaited.pop(ref, None)
+
+    def _await(self, answers, ends, progress):
+        while True:
+            try:
+                answer = answers.get(timeout=max(0, ends - time.monotonic()))
+            except queue.Empty:
+                raise SendFailed(_no_answer("outcome_unknown", "unknown", "no answer in time")) from None
+            if answer["state"] == "SUCCESS":
+                return answer.get("payload")
+            if answer["state"] == "FAIL":
+                raise SendFailed(answer)
+            if progress:
+                progress(answer.get("progress", 0), answer.get("text", ""))
 
     def stop(self, *_):
         """Takes nothing new; run() returns when what runs has ended. Also the handler of SIGTERM and SIGINT."""
@@ -316,15 +251,18 @@ class Worker:
     # Everything below but _post(), _execute(), _listen(), _order() and _poke() belongs to the thread of run().
 
     def _run(self, threads):
-        for topics, start, function in self._listeners:
-            events = self.events(*topics, start=start)
-            threading.Thread(target=self._listen, args=(events, function), daemon=True).start()
+        self._start_listeners()
         why = StopIteration()
         try:
             with ThreadPoolExecutor(threads) as self._pool, ThreadPoolExecutor(1) as self._configurer:
                 self._connect()
-                while not self._turn():
-                    pass
+                try:
+                    while not self._turn():
+                        pass
+                finally:
+                    self._detach()
+                    self._sends_ended = True
+                    self._end_sends()  # functions wait for what they have sent
                 self._socket.close(1000)
         except Refused as refused:
             why = refused
@@ -333,10 +271,32 @@ class Worker:
             self._ended = True
             self._over.set()
             self._obey()
-            for events in self._subscriptions.values():
-                events._end(why)
-            for future, _ in [*self._events, *self._emitted.values()]:
-                self._settle(future, NotAccepted("stopped", str(why) or "the worker ends"))
+            self._end_events(why)
+
+    def _detach(self):
+        """Registration is due; the connector has forgotten what it was sent."""
+        self._registered = self._asked = self._drain_sent = False
+        while self._sent:
+            self._tell(self._sent.pop(), _no_answer("outcome_unknown", "unknown", "the connector was lost that had it"))
+
+    def _tell(self, ref, answer):
+        answers = self._awaited.get(ref)
+        if answers is not None:
+            answers.put(answer)
+
+    def _end_sends(self):
+        for ref in list(self._awaited):
+            self._tell(ref, _no_answer("not_sent", "no", "the worker has ended"))
+
+    def _send_asks(self):
+        while self._registered and (self._to_send or not self._sends.empty()):
+            self._to_send = self._to_send or self._sends.get()
+            ref, frame = self._to_send
+            if ref in self._awaited:  # else nobody waits any more
+                if not self._send_frame(frame):
+                    return
+                self._sent.add(ref)
+            self._to_send = None
 
     def _connect(self):
         if self._socket is not None:
@@ -347,7 +307,7 @@ class Worker:
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.immediate, self._socket.reconnect_ivl, self._socket.reconnect_ivl_max = 1, 100, 2000
         self._socket.connect("ipc://" + self._path)
-        self._registered = self._asked = self._drain_sent = False
+        self._detach()
         self._heartbeat, self._heard, self._beat = 2.0, time.monotonic(), 0.0
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
@@ -355,7 +315,7 @@ class Worker:
 
     def _turn(self):
         """One round of the loop; true when all is done."""
-        pause = PAUSE_UNCONNECTED if not self._registered else PAUSE_UNSENT if self._unsent else self._heartbeat
+        pause = PAUSE_UNCONNECTED if not self._registered else PAUSE_UNSENT if self._unsent or self._to_send else self._heartbeat
         self._poller.poll(1000 * pause)
         try:
             os.read(self._wake_read, 4096)
@@ -365,6 +325,7 @@ class Worker:
         self._obey()
         self._send_replies()
         self._send_events()
+        self._send_asks()
         now = time.monotonic()
         while self._socket.poll(0):
             self._heard = now
@@ -388,64 +349,6 @@ class Worker:
     def _obey(self):
         while not self._orders.empty():
             self._orders.get()()
-
-    def _emit(self, future, message):
-        if self._ended:
-            self._settle(future, NotAccepted("stopped", "the worker has ended"))
-        else:
-            self._events.append((future, message))
-
-    def _send_events(self):
-        while self._registered and self._words and self._send(self._words[0]):
-            self._words.popleft()
-        while self._registered and self._events:
-            future, message = self._events[0]
-            if not self._send({**message, "ref": self._ref + 1}):
-                return
-            self._ref += 1
-            self._emitted[self._ref] = self._events.popleft()
-
-    @staticmethod
-    def _settle(future, outcome):
-        if future.set_running_or_notify_cancel():  # its owner has not given it up
-            future.set_exception(outcome) if isinstance(outcome, Exception) else future.set_result(outcome)
-
-    def _subscribe(self, events):
-        if self._ended:
-            return events._end(StopIteration())
-        self._subscriptions[events.name] = events
-        if self._registered:
-            self._words.append(events._subscribe_word())
-
-    def _unsubscribe(self, events):
-        if self._subscriptions.pop(events.name, None) is not None:
-            self._words.append({"message": "unsubscribe", "subscription": events.name})
-            events._end(StopIteration())
-
-    def _tell_taken(self, events, generation):
-        if generation == events._generation and self._registered:
-            self._words.append({"message": "taken", "subscription": events.name, "total": events._taken})
-
-    def _attached(self):
-        """Whatever the connector had is told again: it may be another one, and what was not answered may not be on its disk."""
-        self._events.extendleft(reversed(self._emitted.values()))
-        self._emitted = {}
-        self._words = deque(events._subscribe_word() for events in self._subscriptions.values())
-
-    def _take_events_word(self, word, message):
-        if word in ("accepted", "not_accepted"):
-            future, _ = self._emitted.pop(message["ref"], (None, None))
-            if future is not None:
-                self._settle(future, Accepted(message["epoch"], message["sequence"]) if word == "accepted" else
-                             NotAccepted(message["code"], message["reason"]))
-            return
-        events = self._subscriptions.get(message["subscription"])
-        if events is not None and word == "not_subscribed":
-            del self._subscriptions[events.name]
-            log.error("the connector refused a subscription: %s", message["reason"])
-            events._end(Refused(message["reason"]))
-        elif events is not None and word != "subscribed":
-            events._take(message)
 
     def _send_replies(self):
         waits = not self._send_unsent()
@@ -472,6 +375,10 @@ class Worker:
         if word == "command":
             self._running.add(message["id"])
             self._pool.submit(self._execute, message)
+        elif word == "answer":
+            if message["state"] != "ON_GOING":
+                self._sent.discard(message["ref"])
+            self._tell(message["ref"], message)
         elif word == "registered":
             self._heartbeat = message["heartbeat_ms"] / 1000
             self._has_secrets = message.get("secrets", False)
@@ -479,21 +386,22 @@ class Worker:
                 self._registered = True
                 self._attached()
             log.info("attached to %s", self._path)
+            self._send_asks()
+            if message.get("missing"):
+                log.warning("nothing of this version is offered: its pivot asks for %s, too", ", ".join(message["missing"]))
         elif word == "secret":
             if answer := self._answers.get(message["id"]):
                 answer.put(message)
-            if message.get("missing"):
-                log.warning("nothing of this version is offered: its pivot asks for %s, too", ", ".join(message["missing"]))
         elif word == "configuration" and self._configure:
             self._running.add(_configuration_key(message))
             self._configurer.submit(self._take_configuration, message)
         elif word in ("stranger", "bye"):  # the connector began anew, or ends: attach again
-            self._registered = self._asked = self._drain_sent = False
+            self._detach()
         elif word == "refused" and self._asked and not self._registered:
             raise Refused(message["reason"])
         elif word == "refused":  # a message, and with it the registration
             log.error("the connector refused a message: %s; registering anew", message["reason"])
-            self._registered = self._asked = self._drain_sent = False
+            self._detach()
         elif word == "drain":
             log.info("a newer version has taken over")
         elif word in ("accepted", "not_accepted", "subscribed", "not_subscribed", "cursor", "event", "gap"):
@@ -501,7 +409,7 @@ class Worker:
         return word == "drained"
 
     def _send(self, message):
-        return self._send_frame(_encoded(message))
+        return self._send_frame(encoded(message))
 
     def _send_frame(self, frame):
         try:
@@ -512,7 +420,7 @@ class Worker:
 
     # In the function's thread, which may change its objects later, and which what cannot be written concerns.
     def _post(self, reply):
-        self._replies.put((reply["id"], reply["state"] != "ON_GOING", _encoded({"message": "reply", **reply})))
+        self._replies.put((reply["id"], reply["state"] != "ON_GOING", encoded({"message": "reply", **reply})))
         self._poke()
 
     def _order(self, order):
@@ -527,17 +435,6 @@ class Worker:
         except BlockingIOError:
             pass  # it is full of them
 
-    @staticmethod
-    def _listen(events, function):
-        try:
-            for event in events:
-                try:
-                    function(event)
-                except Exception:
-                    log.exception("%s failed for %s", function.__name__, event)
-        except Refused:
-            pass  # it was logged
-
     def _take_configuration(self, message):
         answer = {"message": "configured", "version": message["version"]}
         try:
@@ -546,7 +443,7 @@ class Worker:
             log.exception("version %d of the configuration is refused", message["version"])
             reason = str(problem) or type(problem).__name__
             answer = {"message": "not_configured", "version": message["version"], "reason": reason[:MAX_TEXT]}
-        self._replies.put((_configuration_key(message), True, _encoded(answer)))
+        self._replies.put((_configuration_key(message), True, encoded(answer)))
         os.write(self._wake, b".")
 
     def _execute(self, message):

@@ -28,7 +28,9 @@ TEST(Codec, CommandsToWorkersAndTheirRepliesKeepEveryField)
     command.major = 2;
     command.minor = UINT32_MAX;
     command.to = {"sled07", "power-controller", true};
+    command.incarnation = UINT64_MAX;
     const Command decoded = comesBack(command);
+    EXPECT_EQ(decoded.incarnation, UINT64_MAX);
     EXPECT_EQ(std::tie(decoded.name, decoded.type, decoded.major, decoded.minor), std::tie(command.name, command.type, command.major, command.minor));
     EXPECT_EQ(decoded.to, command.to);
     EXPECT_EQ(comesBack(Command{}).to, Target{});
