@@ -1,7 +1,10 @@
 // Commands that connectors ask for.
 #include "aggregator/core/commands.hpp"
 
+#include "aggregator/core/command_deeds.hpp"
 #include "shoset/base/limits.hpp"
+
+#include <utility>
 
 namespace mesh::aggregator {
 
@@ -21,9 +24,7 @@ void Commands::onAsked(const shoset::Address& from, const MessageId& id, shoset:
                        std::optional<Instant> deadline, Now now)
 {
     ++count.asked;
-    if (const auto known = byAsker.find({from, id}); known != byAsker.end()) {
-        ++count.askedAgain;
-        tellAsker(*records.at(known->second), now);
+    if (isAskedAgain({from, id}, command, now)) {
         return;
     }
     if (!deadline || *deadline <= now.mono) {
@@ -40,10 +41,80 @@ void Commands::onAsked(const shoset::Address& from, const MessageId& id, shoset:
     ask.deadline = std::min(*deadline, now.mono + limits::maxRequestDeadline);
     ask.asker = from;
     ask.askerId = id;
-    if (const Result<MessageId> started = start(std::move(ask), now); !started) {
-        count.denied += started.error().code == Code::permissionDenied ? 1 : 0;
-        refuseAsker(from, id, started.error(), now);
+    if (ask.wanted.type.empty()) {
+        ask.wanted.type = ask.to.type;
     }
+    if (const auto targets = targetsOf(ask, now); !targets) {
+        ++count.refused;
+        count.denied += targets.error().code == Code::permissionDenied ? 1 : 0;
+        return refuseAsker(from, id, targets.error(), now);
+    }
+    record(std::move(ask), now);
+}
+
+// Whether it was asked for before, by what is known here. Of what another process of this node was asked for, and of what was
+// forgotten, nobody knows here what became of it.
+bool Commands::isAskedAgain(const AskerKey& key, const shoset::Command& command, Now now)
+{
+    if (const auto known = byAsker.find(key); known != byAsker.end()) {
+        ++count.askedAgain;
+        tellAsker(*records.at(known->second), now);
+        return true;
+    }
+    if (recording.contains(key)) {
+        ++count.askedAgain;
+        return true;
+    }
+    std::erase_if(pastAsks, [&now](const auto& past) { return past.second <= now.mono; });
+    const bool ofAnother = command.incarnation != 0 && command.incarnation != mesh.incarnation();
+    if (ofAnother || pastAsks.contains(key)) {
+        ++count.refused;
+        refuseAsker(key.first, key.second, {Code::outcomeUnknown, "it was asked for before, and what became of that is not known here"}, now);
+        return true;
+    }
+    if (pastAsks.size() >= limits::maxPastAsks) {
+        ++count.refusedFull;
+        refuseAsker(key.first, key.second, {Code::full, "too many commands were asked for; nothing was sent"}, now);
+        return true;
+    }
+    return false;
+}
+
+// Who asks is on disk before anything is sent.
+void Commands::record(CommandAsk ask, Now now)
+{
+    if (trail == nullptr) {
+        return startAsked(std::move(ask), now);
+    }
+    recording.insert({ask.asker, ask.askerId});
+    Deed deed{ask.tenant, ask.asker, "mesh", "POST", commandUri(ask.tenant, ask.to, ask.wanted.command, ask.payload)};
+    trail->begin(std::move(deed), now, [this, ask = std::move(ask)](const Result<AuditToken>& stored, Now then) mutable {
+        recording.erase({ask.asker, ask.askerId});
+        if (!stored) {
+            ++count.refused;
+            return refuseAsker(ask.asker, ask.askerId, {Code::notSent, "it could not be recorded: " + stored.error().message + "; nothing was sent"},
+                               then);
+        }
+        ask.audit = *stored;
+        startAsked(std::move(ask), then);
+    });
+}
+
+void Commands::startAsked(CommandAsk ask, Now now)
+{
+    const shoset::Address asker = ask.asker;
+    const MessageId id = ask.askerId;
+    const AuditToken audit = ask.audit;
+    const Result<MessageId> started = ask.deadline > now.mono
+                                          ? start(std::move(ask), now)
+                                          : Error{Code::deadlineExceeded, "its time ran out before it was recorded; nothing was sent"};
+    if (started) {
+        return;
+    }
+    if (trail != nullptr) {
+        trail->end(audit, statusOf(started.error().code), now);
+    }
+    refuseAsker(asker, id, started.error(), now);
 }
 
 // How it ended; nothing while it goes on. Of one to all it is a summary, without what each has brought where that is too much.

@@ -4,6 +4,7 @@
 #include "aggregator/core/resource_answer.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/core/json_text.hpp"
+#include "shoset/core/outcome.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -28,19 +29,10 @@ json payloadOf(const std::string& text)
     return text;
 }
 
-// "yes", "no", "unknown".
-const char* executed(const CommandPart& part)
-{
-    if (part.state == ReplyState::success || !part.failure.empty()) {
-        return "yes";
-    }
-    return part.state == ReplyState::fail && provesNotExecuted(part.code) ? "no" : "unknown";
-}
-
 json partDocument(const CommandPart& part, bool withPayload)
 {
     json out{{"connector", std::string(shoset::nameOf(part.connector))},
-             {"state", stateName(part.state)},
+             {"state", shoset::stateName(part.state)},
              {"progress", part.progress},
              {"text", part.text}};
     if (part.state == ReplyState::fail) {
@@ -48,7 +40,7 @@ json partDocument(const CommandPart& part, bool withPayload)
         out["failure"] = part.failure;
     }
     if (part.state != ReplyState::onGoing) {
-        out["executed"] = executed(part);
+        out["executed"] = shoset::executedWord(part.state, part.code, !part.failure.empty());
     }
     if (withPayload && !part.payload.empty()) {
         out["payload"] = payloadOf(part.payload);
@@ -77,31 +69,6 @@ ReplyState CommandRecord::state() const
     return std::all_of(parts.begin(), parts.end(), is(ReplyState::success)) ? ReplyState::success : ReplyState::fail;
 }
 
-bool provesNotExecuted(Code code)
-{
-    switch (code) {
-        case Code::notSent:
-        case Code::notFound:
-        case Code::unsupported:
-        case Code::invalidArgument:
-        case Code::permissionDenied:
-        case Code::tooLarge:
-        case Code::full:
-        case Code::deadlineExceeded: return true;
-        default: return false;
-    }
-}
-
-const char* stateName(ReplyState state)
-{
-    switch (state) {
-        case ReplyState::onGoing: return "ON_GOING";
-        case ReplyState::success: return "SUCCESS";
-        case ReplyState::fail: return "FAIL";
-    }
-    return "FAIL";
-}
-
 std::string commandDocument(const CommandRecord& record, bool withPayloads)
 {
     json replies = json::array();
@@ -115,7 +82,7 @@ std::string commandDocument(const CommandRecord& record, bool withPayloads)
              {"command", record.wanted.command},
              {"target", target(record.to)},
              {"user", record.user},
-             {"state", stateName(record.state())},
+             {"state", shoset::stateName(record.state())},
              {"revision", record.revision},
              {"begun", dateTime(record.begun)},
              {"ended", record.ended ? json(dateTime(*record.ended)) : json(nullptr)},

@@ -42,10 +42,6 @@ struct CommandRecord {
     shoset::ReplyState state() const;
 };
 
-// Whether a failure with this code, that no worker reported, proves that the command was not executed.
-bool provesNotExecuted(Code code);
-// "SUCCESS", "FAIL", "ON_GOING".
-const char* stateName(shoset::ReplyState state);
 // The record as JSON text. What a worker wrote stands in it as JSON where it is some, no deeper than limits::maxPayloadDepth,
 // else as a text.
 std::string commandDocument(const CommandRecord& record, bool withPayloads = true);

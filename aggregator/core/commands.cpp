@@ -1,7 +1,11 @@
 #include "aggregator/core/commands.hpp"
 
+#include "aggregator/core/command_deeds.hpp"
+#include "aggregator/core/redfish_rules.hpp"
 #include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/core/outcome.hpp"
+#include "shoset/core/redfish_command.hpp"
 
 #include <algorithm>
 
@@ -52,6 +56,11 @@ Result<void> checkAsk(const CommandAsk& ask)
     }
     if (ask.payload.size() > limits::maxPayloadBytes) {
         return Error{Code::tooLarge, "a payload has at most " + std::to_string(limits::maxPayloadBytes) + " bytes"};
+    }
+    if (shoset::isRedfishCommand(ask.wanted.command)) {
+        if (const auto needed = requirementOfRedfish(ask.wanted.command, ask.payload); !needed) {
+            return needed.error();
+        }
     }
     return {};
 }
@@ -169,14 +178,20 @@ Result<Admission> Commands::makeRoom(const CommandAsk& ask, std::size_t parts, N
     return quotas == nullptr ? Admission{} : quotas->admit(ask.tenant, ask.payload.size() * parts, now, parts);
 }
 
+// Those that would get it now, or why nobody does.
+Result<std::vector<shoset::Address>> Commands::targetsOf(const CommandAsk& ask, Now now) const
+{
+    Result<void> admitted = checkAsk(ask);
+    admitted = admitted ? mayOrder(now) : admitted;
+    return admitted ? resolve(ask) : Result<std::vector<shoset::Address>>(admitted.error());
+}
+
 Result<MessageId> Commands::start(CommandAsk ask, Now now)
 {
     if (ask.wanted.type.empty()) {
         ask.wanted.type = ask.to.type;
     }
-    Result<void> admitted = checkAsk(ask);
-    admitted = admitted ? mayOrder(now) : admitted;
-    const auto targets = admitted ? resolve(ask) : Result<std::vector<shoset::Address>>(admitted.error());
+    const auto targets = targetsOf(ask, now);
     const std::size_t parts = !targets ? 0 : anyOf(ask.to) ? 1 : targets->size();
     Result<Admission> room = targets ? makeRoom(ask, parts, now) : Result<Admission>(targets.error());
     if (!room) {
@@ -193,6 +208,7 @@ Result<MessageId> Commands::start(CommandAsk ask, Now now)
     entry.admission = std::move(*room);
     entry.asker = std::move(ask.asker);
     entry.askerId = ask.askerId;
+    entry.audit = ask.audit;
     records.emplace(id, std::move(owned));
     ++underWay[entry.record.tenant];
     if (!entry.asker.empty()) {
@@ -281,7 +297,7 @@ void Commands::settle(Ticket ticket, Reply reply, std::string payload, Now now)
         runningBytes += payload.size();
         part.payload = std::move(payload);
     }
-    const bool unknown = failed && part.failure.empty() && !provesNotExecuted(part.code);
+    const bool unknown = failed && part.failure.empty() && !shoset::provesNotExecuted(part.code);
     ++(unknown ? count.unknown : failed ? count.failed : count.succeeded);
     if (--entry.underWay == 0) {
         finish(entry, now);
@@ -334,6 +350,9 @@ void Commands::finish(Entry& entry, Now now)
             askedBy.erase(asks);
         }
         tellAsker(entry, now);
+    }
+    if (trail != nullptr && entry.audit != 0) {
+        trail->end(std::exchange(entry.audit, 0), statusOf(record), now);
     }
     Share& share = shares[record.tenant];
     share.ended.push_back(record.id);
@@ -432,7 +451,9 @@ void Commands::forget(const MessageId& id)
         shares.erase(share);
     }
     std::erase_if(byEnd, [&id](const auto& ended) { return ended.second == id; });
-    byAsker.erase({entry.asker, entry.askerId});
+    if (byAsker.erase({entry.asker, entry.askerId}) > 0) {
+        pastAsks.emplace(AskerKey{entry.asker, entry.askerId}, entry.deadline);
+    }
     records.erase(found);
 }
 

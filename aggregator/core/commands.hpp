@@ -1,5 +1,6 @@
 #pragma once
 
+#include "aggregator/core/audit_trail.hpp"
 #include "aggregator/core/broker.hpp"
 #include "aggregator/core/command_record.hpp"
 #include "aggregator/core/mesh.hpp"
@@ -14,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -30,6 +32,7 @@ struct CommandAsk {
     Instant deadline = never;
     shoset::Address asker = {};  // a connector that asks, under
     MessageId askerId = {};      // this id; else who asks is told by record()
+    AuditToken audit = 0;        // of its intent, which is on disk
 };
 
 // What is said where nobody fits, and where the tenant is none of the asker's.
@@ -54,11 +57,14 @@ public:
 
     // What the tenants allow; without it, everything. Set once before the first command.
     void setQuotas(TenantQuotas& ofTenants) { quotas = &ofTenants; }
+    // Where it is recorded what connectors ask for; without it, nowhere. Set once before the first command.
+    void setAudit(AuditTrail& deeds) { trail = &deeds; }
 
     // The error is why nothing was sent: invalidArgument, notFound (target or command), unsupported (version), notSent (no way to
     // whoever could), full, unavailable, tooLarge (more targets than limits::maxFanOut).
     Result<MessageId> start(CommandAsk ask, Now now);
-    // Of a connector; what it asks for more than once under one id is one command.
+    // Of a connector; what it asks for more than once under one id is one command. It is recorded before anything is sent, unless it
+    // may not be asked for at all.
     void onAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
                  std::optional<Instant> deadline, Now now);
     // nullptr: there was none, or it is forgotten. Valid until the next call.
@@ -86,6 +92,7 @@ private:
         std::size_t bytes = 0;     // of what its replies brought
         shoset::Address asker;
         MessageId askerId;
+        AuditToken audit = 0;
         std::vector<std::pair<Instant, std::uint64_t>> waiting;
     };
     struct Place {
@@ -98,6 +105,7 @@ private:
     };
     using AskerKey = std::pair<shoset::Address, MessageId>;
 
+    Result<std::vector<shoset::Address>> targetsOf(const CommandAsk& ask, Now now) const;
     Result<std::vector<shoset::Address>> resolve(const CommandAsk& ask) const;
     Result<std::vector<shoset::Address>> resolveName(const CommandAsk& ask) const;
     Result<std::vector<shoset::Address>> resolveType(const CommandAsk& ask) const;
@@ -109,6 +117,9 @@ private:
     void settle(Ticket ticket, shoset::Reply reply, std::string payload, Now now);
     void finish(Entry& entry, Now now);
     void touch(Entry& entry, Now now);
+    bool isAskedAgain(const AskerKey& key, const shoset::Command& command, Now now);
+    void record(CommandAsk ask, Now now);
+    void startAsked(CommandAsk ask, Now now);
     void tellAsker(const Entry& entry, Now now);
     void refuseAsker(const shoset::Address& asker, const MessageId& id, const Error& error, Now now);
     void forgetOne();
@@ -121,6 +132,7 @@ private:
     const tenants::Policy& policy;
     const MayOrder mayOrder;
     TenantQuotas* quotas = nullptr;
+    AuditTrail* trail = nullptr;
     Rng& rng;
 
     std::unordered_map<MessageId, std::unique_ptr<Entry>> records;
@@ -129,6 +141,8 @@ private:
     std::map<std::string, std::size_t> underWay;  // commands, by tenant
     std::map<shoset::Address, std::size_t> askedBy;
     std::map<AskerKey, MessageId> byAsker;
+    std::set<AskerKey> recording;            // asked for, and not begun before the disk has it
+    std::map<AskerKey, Instant> pastAsks;    // forgotten before this moment, their deadline
     std::map<std::string, Share> shares;
     std::deque<std::pair<Instant, MessageId>> byEnd;
     std::size_t runningBytes = 0;  // of what came back for commands under way

@@ -80,6 +80,8 @@ struct FacadeResources::Route {
     // In place of `allow`, where it depends on what stands for {}.
     std::string_view (*allowOf)(const FacadeResources& all, const Call& call, const std::string& id) = nullptr;
     bool readsRecorded = false;  // as writes are: they hand out what is secret
+    // What stands in the audit trail, where the path does not say enough.
+    void (*describe)(const FacadeResources& all, const Call& call, Deed& deed) = nullptr;
 };
 
 struct FacadeResources::Found {
@@ -165,7 +167,8 @@ std::span<const FacadeResources::Route> FacadeResources::workerRoutes()
         {"mesh/v1/workers", readOnly, [](R& all, const CallPtr& call) { call->answer(all.commands.workers(*call)); }, nullptr,
          {}, About::other, Needs::login},
         {"mesh/v1/commands", createOnly, [](R& all, const CallPtr& call) { all.commands.create(call); }, nullptr,
-         {}, About::other, Needs::componentManager},
+         {}, About::other, Needs::componentManager, nullptr, false,
+         [](const R& all, const Call& call, Deed& deed) { all.commands.describe(call, deed); }},
         {"mesh/v1/commands/{}", readOnly, [](R& all, const CallPtr& call) { all.commands.read(call); }, nullptr,
          {}, About::other, Needs::componentManager},
         {"mesh/v1/events", readOnly, [](R& all, const CallPtr& call) { all.events.read(call); }, nullptr,
@@ -413,16 +416,20 @@ void FacadeResources::handleOnce(OwnRequest request, Now now, Done done)
     } else if ((call->reads() && !found.route->readsRecorded) || trail == nullptr) {
         found.route->handle(*this, call);
     } else {
-        handleRecorded(call, found.route->handle);
+        handleRecorded(call, *found.route);
     }
 }
 
 // The intent before, the result after. Of a login it is known afterwards only who it was, and the session is the result; that
 // somebody has failed to log in is not recorded, or strangers could push everything else out.
-void FacadeResources::handleRecorded(const CallPtr& call, void (*carryOut)(FacadeResources&, const CallPtr&))
+void FacadeResources::handleRecorded(const CallPtr& call, const Route& route)
 {
+    const auto carryOut = route.handle;
     Deed deed{call->tenant(), call->who == nullptr ? std::string() : call->who->user, call->request.remote, call->request.head.method,
               call->request.path};
+    if (route.describe != nullptr) {
+        route.describe(*this, *call, deed);
+    }
     if (call->who == nullptr) {
         call->done = [this, done = std::move(call->done), weak = std::weak_ptr(call), deed = std::move(deed)](Answer answer, Now now) mutable {
             const CallPtr ended = weak.lock();

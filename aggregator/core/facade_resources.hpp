@@ -34,7 +34,7 @@ public:
     FacadeResources& operator=(const FacadeResources&) = delete;
 
     // What carries commands to workers, and what these offer; both outlive this. Set once before the first request.
-    void setCommands(Commands& carrier, const OfferBook& book) { commands.set(carrier, book); }
+    void setCommands(Commands& carrier, const OfferBook& book, CommandLookup* others = nullptr) { commands.set(carrier, book, others); }
     // How far connectors have come with their configuration. Set once before the first request.
     void setConfigurations(const Configurations& layers) { configurations.set(layers); }
     // Counts what they refuse, and shows how they are used. Set once before the first request.
@@ -49,10 +49,10 @@ public:
     std::vector<std::string> ownMembers(const std::string& collection, const Principal& who) const override;
 
 private:
-    void handleOnce(OwnRequest request, Now now, Done done);
-    void handleRecorded(const CallPtr& call, void (*carryOut)(FacadeResources&, const CallPtr&));
     struct Route;
     struct Found;
+    void handleOnce(OwnRequest request, Now now, Done done);
+    void handleRecorded(const CallPtr& call, const Route& route);
     static std::span<const Route> routes();
     static std::span<const Route> workerRoutes();
     static std::span<const Route> adminRoutes();

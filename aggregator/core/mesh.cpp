@@ -399,6 +399,8 @@ void Mesh::deliver(LinkId id, const shoset::Record& record, Now now)
         events.onConfigured(from, std::move(*told));
     } else if (auto* command = std::get_if<shoset::Command>(&message->content); command != nullptr && shoset::isConnector(from) && last) {
         events.onCommandAsked(from, message->id, std::move(*command), record.body, links.at(id)->deadlineOf(record.prelude, now), now);
+    } else if (command != nullptr && !shoset::isConnector(from) && last) {
+        count.notAllowed += events.onPeerAsked(from, message->id, *command, record.body, now) ? 0 : 1;
     } else if (const auto* offer = std::get_if<shoset::KeyOffer>(&message->content);
                offer != nullptr && shoset::isConnector(from) && from == links.at(id)->peer()) {
         events.onKeyOffer(from, keys[id], *offer, now);

@@ -39,6 +39,8 @@ public:
     // A connector asks for a command. `deadline` on our clock; nullopt: it cannot be told.
     virtual void onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
                                 std::optional<Instant> deadline, Now now) = 0;
+    // Another aggregator does; false: it asks for nothing that is known here.
+    virtual bool onPeerAsked(const shoset::Address&, const MessageId&, const shoset::Command&, std::string_view, Now) { return false; }
     // A record of events, over the direct link to `peer`; from a connector it bears its own name.
     virtual void onEventRecord(const shoset::Address& peer, shoset::Message message, std::string_view body, Now now);
     // What it sent was dropped: "malformed", "not_allowed" (its kind is not the sender's) or "wrong_source".
@@ -89,6 +91,7 @@ public:
     using KeyStatusOf = std::function<std::optional<shoset::KeyStatus>(const shoset::Address& connector)>;
     void tellKey(const shoset::Address& connector, const shoset::KeyStatus& status, Now now);
     void tellKeys(const KeyStatusOf& statusOf, Now now);
+    std::uint64_t incarnation() const { return self.incarnation; }
     bool tellEvents(const shoset::Address& to, const shoset::Address& source, shoset::Content content, std::string_view body,
                     Now now) override;
     bool takesEvents(const shoset::Address& peer) const override;

@@ -22,6 +22,17 @@ void addPartMetrics(const KeyRotationCounters& k, const PeerReports& reports, co
     out.push_back({"bmcmesh_keys_change_repeated_total", "Attempts at that which led to nothing yet", k.repeated, false});
 }
 
+void addLoginMetrics(const CredentialCounters& c, std::vector<Counter>& out)
+{
+    out.push_back({"bmcmesh_caught_up_total", "Sessions that were known only after asking the primary", c.caughtUp, false});
+    out.push_back({"bmcmesh_logins_remembered_total", "Logins by a remembered credential", c.remembered, false});
+    out.push_back({"bmcmesh_logins_checked_total", "Passwords checked", c.checked, false});
+    out.push_back({"bmcmesh_logins_wrong_total", "Wrong passwords", c.wrong, false});
+    out.push_back({"bmcmesh_logins_lockouts_total", "Accounts locked after too many wrong passwords", c.lockouts, false});
+    out.push_back({"bmcmesh_logins_flooded_total", "Logins refused because too many waited", c.flooded, false});
+    out.push_back({"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false});
+}
+
 template <class... Parts>
 void addMetricsOf(std::vector<Counter>& out, const Parts&... parts)
 {
@@ -70,7 +81,7 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
       resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
       carried(links, requests, machines, offered, grants, [this](Now now) { return front.orders().mayWrite(now); }, rng),
-      sealed(links, engine, rng),
+      elsewhere(links, engine, carried, rng), sealed(links, engine, rng),
       keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng),
       rotations(links, engine, rng),
       layers(links, engine,
@@ -87,7 +98,7 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
 {
     grants = policyOf(engine.state());
     front.setBroker(requests);
-    resources.setCommands(carried, offered);
+    resources.setCommands(carried, offered, &elsewhere);
     resources.setConfigurations(layers);
     front.setQuotas(quotas);
     resources.setQuotas(quotas);
@@ -95,6 +106,7 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
     strangers.setQuotas(quotas);
     front.setAudit(deeds);
     resources.setAudit(deeds);
+    carried.setAudit(deeds);
     resources.setEvents(eventFlow);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
 }
@@ -153,6 +165,7 @@ void Node::onTimer(Now now)
     front.onTimer(now);
     requests.onTimer(now);
     carried.onTimer(now);
+    elsewhere.onTimer(now);
     deeds.onTimer(now);
     eventFlow.onTimer(now);
     keeper.onTimer(now);
@@ -168,16 +181,18 @@ Instant Node::nextDeadline() const
     if (aggregatorsChanged) {
         return Instant{};
     }
-    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), carried.nextDeadline(), deeds.nextDeadline(),
-                     eventFlow.nextDeadline(), keeper.nextDeadline(), rotations.nextDeadline(), layers.nextDeadline(),
-                     logins.sessions().nextDeadline(), hosted.nextDeadline(),
+    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), carried.nextDeadline(), elsewhere.nextDeadline(),
+                     deeds.nextDeadline(), eventFlow.nextDeadline(), keeper.nextDeadline(), rotations.nextDeadline(),
+                     layers.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline(),
                      reports.nextDeadline()});
 }
 
 void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
                    Instant sent, Now now)
 {
-    requests.onReply(from, id, std::move(reply), body, last, sent, now);
+    if (!elsewhere.onReply(from, id, reply, body, now)) {
+        requests.onReply(from, id, std::move(reply), body, last, sent, now);
+    }
 }
 
 void Node::onChunk(const shoset::Address& from, const MessageId& id, const shoset::Chunk& chunk, std::string_view body,
@@ -231,6 +246,12 @@ void Node::onCommandAsked(const shoset::Address& from, const MessageId& id, shos
     }
 }
 
+bool Node::onPeerAsked(const shoset::Address& from, const MessageId& id, const shoset::Command& command, std::string_view payload,
+                       Now now)
+{
+    return elsewhere.onAsked(from, id, command, payload, now);
+}
+
 // Once and for life; the state machine answers a second request for the same connector with the first prefix.
 void Node::assignPrefix(const tenants::Connector& connector, const std::string& uuid, Now now)
 {
@@ -259,8 +280,11 @@ void Node::onStateChange(const cluster::Change& change)
     if (change.kind == cluster::ChangeKind::service || change.kind == cluster::ChangeKind::everything) {
         onServiceChange();
     }
-    if (change.kind == cluster::ChangeKind::document || change.kind == cluster::ChangeKind::everything) {
+    const bool ofDocuments = change.kind == cluster::ChangeKind::document || change.kind == cluster::ChangeKind::everything;
+    if (ofDocuments || change.kind == cluster::ChangeKind::tenant) {
         grants = policyOf(engine.state());
+    }
+    if (ofDocuments) {
         layers.onChange(change.key);
     }
     if (settings.registryInCluster &&
@@ -395,7 +419,6 @@ std::vector<Counter> Node::metrics() const
     const BrokerCounters& b = requests.counters();
     const FacadeCounters& f = front.counters();
     const GatherCounters& g = front.gatherCounters();
-    const CredentialCounters& c = logins.counters();
     const EnrolmentCounters& e = strangers.counters();
     std::vector<Counter> out{
         {"bmcmesh_links_up", "Links to connectors and peers", links.linksUp(), true},
@@ -444,14 +467,8 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_hosted_connectors", "Connectors of BMCs without an agent that this node runs", hosted.running(), true},
         {"bmcmesh_host_assignments_total", "Orders of this node as the primary that another one fronts a BMC", hosted.assigned(), false},
         {"bmcmesh_requests_overtaken_total", "Requests that ended as unknown because their connector went to another node", b.overtaken, false},
-        {"bmcmesh_caught_up_total", "Sessions that were known only after asking the primary", c.caughtUp, false},
-        {"bmcmesh_logins_remembered_total", "Logins by a remembered credential", c.remembered, false},
-        {"bmcmesh_logins_checked_total", "Passwords checked", c.checked, false},
-        {"bmcmesh_logins_wrong_total", "Wrong passwords", c.wrong, false},
-        {"bmcmesh_logins_lockouts_total", "Accounts locked after too many wrong passwords", c.lockouts, false},
-        {"bmcmesh_logins_flooded_total", "Logins refused because too many waited", c.flooded, false},
-        {"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false},
     };
+    addLoginMetrics(logins.counters(), out);
     addPartMetrics(rotations.counters(), reports, catchUp, out);
     addMetricsOf(out, deeds, quotas, sealed, layers, eventFlow);
     addCommandMetrics(carried, offered, out);

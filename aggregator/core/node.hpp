@@ -3,6 +3,7 @@
 #include "aggregator/core/audit_trail.hpp"
 #include "aggregator/core/broker.hpp"
 #include "aggregator/core/cluster_keeper.hpp"
+#include "aggregator/core/command_lookup.hpp"
 #include "aggregator/core/commands.hpp"
 #include "aggregator/core/configurations.hpp"
 #include "aggregator/core/credentials.hpp"
@@ -99,6 +100,8 @@ public:
     void onConfigured(const shoset::Address& from, shoset::Configured told) override;
     void onCommandAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
                         std::optional<Instant> deadline, Now now) override;
+    bool onPeerAsked(const shoset::Address& from, const MessageId& id, const shoset::Command& command, std::string_view payload,
+                     Now now) override;
     void onEventRecord(const shoset::Address& peer, shoset::Message message, std::string_view body, Now now) override;
     void onConnectorDown(const shoset::Address& connector, Now now) override;
     void onRefusedRecord(const shoset::Address& peer, std::string_view why, Now now) override;
@@ -142,6 +145,7 @@ private:
     OfferBook offered;
     tenants::Policy grants;  // what connectors may ask each other for
     Commands carried;
+    CommandLookup elsewhere;
     SecretAsks sealed;
     ClusterKeeper keeper;
     Enrolment strangers;

@@ -1,10 +1,13 @@
 #include "aggregator/core/resource_commands.hpp"
 
+#include "aggregator/core/command_deeds.hpp"
+#include "aggregator/core/redfish_rules.hpp"
 #include "aggregator/core/resource_answer.hpp"
 #include "aggregator/core/resource_body.hpp"
 #include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/core/json_text.hpp"
+#include "shoset/core/redfish_command.hpp"
 #include "tenants/policy.hpp"
 
 #include <nlohmann/json.hpp>
@@ -113,8 +116,9 @@ json offerDocument(const shoset::Address& connector, const Satellite* satellite,
 
 }  // namespace
 
-void CommandResources::set(Commands& carrier, const OfferBook& book)
+void CommandResources::set(Commands& carrier, const OfferBook& book, CommandLookup* others)
 {
+    elsewhere = others;
     commands = &carrier;
     offers = &book;
 }
@@ -174,6 +178,24 @@ Result<CommandAsk> CommandResources::askOf(const Call& call, const RequestBody& 
     return ask;
 }
 
+// What cannot be read, or names what is not the asker's, stands in his own trail as the path it was sent to.
+void CommandResources::describe(const Call& call, Deed& deed) const
+{
+    const auto read = readBody(call.request, commandRules);
+    const RequestBody* body = std::get_if<RequestBody>(&read);
+    const Result<CommandAsk> ask = body == nullptr ? Result<CommandAsk>(Error{}) : askOf(call, *body);
+    if (!ask || !tenants::mayReach(call.tenant(), ask->tenant)) {
+        return;
+    }
+    for (const std::string* name : {&ask->tenant, &ask->to.name, &ask->to.type, &ask->wanted.command}) {
+        if (!name->empty() && !isValidName(*name)) {
+            return;
+        }
+    }
+    deed.tenant = ask->tenant;
+    deed.uri = commandUri(ask->tenant, ask->to, ask->wanted.command, ask->payload);
+}
+
 void CommandResources::create(const CallPtr& call) const
 {
     auto read = readBody(call->request, commandRules);
@@ -191,6 +213,12 @@ void CommandResources::create(const CallPtr& call) const
     }
     if (!tenants::mayReach(call->tenant(), ask->tenant)) {
         return call->answer(refusalOf(noSuchTarget(*ask)));
+    }
+    if (shoset::isRedfishCommand(ask->wanted.command)) {
+        const auto needed = requirementOfRedfish(ask->wanted.command, ask->payload);
+        if (needed && !tenants::allows(call->who->privileges, *needed)) {
+            return call->answer(forbidden());
+        }
     }
     const Result<MessageId> started = commands->start(std::move(*ask), call->now);
     if (!started) {
@@ -212,10 +240,33 @@ void CommandResources::answerAtEnd(const CallPtr& call, const MessageId& id, Ins
     }
 }
 
+// Whose it is stands in the document.
+void CommandResources::readElsewhere(const CallPtr& call, const MessageId& id) const
+{
+    const auto given = std::chrono::seconds(numberOf(call->request.query, "wait").value_or(0));
+    elsewhere->ask(id, numberOf(call->request.query, "seen"), std::min<Duration>(given, limits::maxCommandWait),
+                   [call](Result<std::string> document, Now then) {
+                       call->now = then;
+                       if (!document) {
+                           return call->answer(document.error().code == Code::notFound
+                                                   ? errorAnswer(404, {"ResourceMissingAtURI", {call->request.path}, {}}, document.error().message)
+                                                   : temporarilyUnavailable(document.error().message));
+                       }
+                       const auto known = nlohmann::json::parse(*document, nullptr, false);
+                       const auto tenant = known.is_object() ? known.value("tenant", nlohmann::json()) : nlohmann::json();
+                       const bool reached = tenant.is_string() && tenants::mayReach(call->tenant(), tenant.get<std::string>());
+                       call->answer(reached ? documentAnswer(200, "application/json", std::move(*document)) : notFound(call->request.path));
+                   },
+                   call->now);
+}
+
 void CommandResources::read(const CallPtr& call) const
 {
     const Result<MessageId> id = MessageId::fromHex(call->id);
     const CommandRecord* record = id ? commands->record(*id) : nullptr;
+    if (record == nullptr && id && elsewhere != nullptr) {
+        return readElsewhere(call, *id);
+    }
     if (record == nullptr || !tenants::mayReach(call->tenant(), record->tenant)) {
         return call->answer(notFound(call->request.path));
     }

@@ -45,7 +45,8 @@ SecretAsks::SecretAsks(Mesh& links, cluster::StateEngine& stateEngine, Rng& rand
 
 bool SecretAsks::concerns(const shoset::Command& command)
 {
-    return command.name == shoset::secretGet || command.name == shoset::secretList || command.name == shoset::secretSeal;
+    const bool ofSecrets = command.name == shoset::secretGet || command.name == shoset::secretList || command.name == shoset::secretSeal;
+    return ofSecrets && command.to.name.empty() && command.to.type.empty();
 }
 
 void SecretAsks::onAsked(const shoset::Address& from, const MessageId& id, const shoset::Command& command, std::string_view payload,

@@ -27,6 +27,7 @@ class SecretAsks {
 public:
     SecretAsks(Mesh& mesh, cluster::StateEngine& engine, Rng& rng);
 
+    // What is addressed to others is none of these: a worker may have sent that, and of its connector's secrets it decides nothing.
     static bool concerns(const shoset::Command& command);
     // `from`: a connector, proved.
     void onAsked(const shoset::Address& from, const MessageId& id, const shoset::Command& command, std::string_view payload, Now now);

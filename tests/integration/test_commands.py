@@ -34,7 +34,8 @@ class Commands(MeshTest):
         return played
 
     def offering(self, client):
-        return [entry["connector"] for entry in client.get(WORKERS).json()["workers"] if entry["linked"]]
+        workers = client.get(WORKERS).json()["workers"]
+        return [entry["connector"] for entry in workers if entry["linked"] and entry["type"] != "redfish"]
 
     def linked(self, client, name):
         satellites = client.get("/mesh/v1/status").json()["satellites"]

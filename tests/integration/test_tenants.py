@@ -201,7 +201,7 @@ class PlayedTest(MeshTest):
 
     def linked(self, name, client=None):
         workers = (client or self.admin).get(WORKERS).json()["workers"]
-        return any(entry["connector"] == name and entry["linked"] for entry in workers)
+        return any(entry["connector"] == name and entry["linked"] and entry["type"] != "redfish" for entry in workers)
 
     def order(self, name, tenant="local", payload=None, client=None):
         return (client or self.admin).post(COMMANDS, {"command": "power.cycle", "target": name, "tenant": tenant, "timeout": 60,

@@ -33,7 +33,7 @@ class WorkersInAMesh(MeshTest):
             eventually(lambda: self.offering(client) == {"one", "two"}, "both offer it", 20)
 
     def offering(self, client):
-        return {entry["connector"] for entry in client.get("/mesh/v1/workers").json()["workers"] if entry["linked"]}
+        return {entry["connector"] for entry in client.get("/mesh/v1/workers").json()["workers"] if entry["linked"] and entry["type"] == "chassis"}
 
     def send(self, *arguments, at=0):
         status, out, error = run_program(

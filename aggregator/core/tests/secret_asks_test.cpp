@@ -114,6 +114,19 @@ TEST_F(SecretAsksTest, WhatIsForOthersOrOfAnotherTenantOrNotThereIsDeniedInTheSa
     }
 }
 
+TEST_F(SecretAsksTest, WhatAWorkerSendsToOthersIsNoneWhateverItIsCalled)
+{
+    for (const std::string_view name : {shoset::secretGet, shoset::secretList, shoset::secretSeal}) {
+        shoset::Command said;
+        said.name = name;
+        EXPECT_TRUE(SecretAsks::concerns(said));
+        said.to.name = "s2";
+        EXPECT_FALSE(SecretAsks::concerns(said));
+        said.to = {{}, "chassis", true};
+        EXPECT_FALSE(SecretAsks::concerns(said));
+    }
+}
+
 TEST_F(SecretAsksTest, AConnectorIsToldWhatIsGrantedToIt)
 {
     const nlohmann::json list = nlohmann::json::parse(ask(1, shoset::secretList, "{}").body);

@@ -401,6 +401,10 @@ TEST_F(SecretsInConnectorTest, ItTellsItsKeyAsksWhoKnowsSecretsAndAnswersItsWork
     ASSERT_EQ(port.words.size(), 1U);
     EXPECT_NE(port.words[0].find(R"("id":"q2")"), std::string::npos);
     EXPECT_NE(port.words[0].find(sealing::toBase64("the value")), std::string::npos);
+    EXPECT_EQ(sealed.workersAsks().counters().unknownReply, 0U) << "it is an answer to the secrets, and to no command of a worker";
+    hear(0, {asked[0].id, "agg-a", "acme/s1", reply}, "{}");
+    EXPECT_EQ(sealed.workersAsks().counters().unknownReply, 1U) << "twice is nobody's";
+    EXPECT_EQ(port.words.size(), 1U);
 }
 
 TEST_F(SecretsInConnectorTest, WithoutAnAggregatorThatKnowsSecretsTheWorkerIsToldAtOnce)
