@@ -11,8 +11,6 @@ namespace mesh::history {
 
 namespace {
 
-constexpr auto start = WallTime(std::chrono::hours(24 * 365 * 50));
-
 EventRecord happening(std::uint64_t sequence, const std::string& payload = "{}", const std::string& connector = "sled07",
                       const std::string& topic = "power")
 {

@@ -5,10 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
 namespace mesh::history {
+
+constexpr auto start = WallTime(std::chrono::hours(24 * 365 * 50));
 
 // A store over a file of the test's own, and one over a database of a server that the tests share.
 class HistoryDatabases : public testing::TestWithParam<const char*> {

@@ -15,8 +15,6 @@ namespace mesh::history {
 
 namespace {
 
-constexpr auto start = WallTime(std::chrono::hours(24 * 365 * 50));
-
 AuditRecord deed(int minute, const std::string& tenant = "acme", const std::string& uri = "/redfish/v1/Systems/A_1",
                  const std::string& node = "agg-a")
 {
