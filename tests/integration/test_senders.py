@@ -170,7 +170,7 @@ class Senders(SendersTest):
                     with self.mesh.client(member) as each:
                         found += each.get(f"{AUDIT}?resource={quote(resource, safe='')}").json()["records"]
                 return found
-            mine = eventually(lambda: [one for one in records(f"{COMMANDS}/local/two/test.echo") if one["status"] == 200], "its end", 10)
+            mine = eventually(lambda: [one for one in records(f"{COMMANDS}/local/two/test.echo") if one.get("status") == 200], "its end", 10)
             self.assertEqual({one["account"] for one in mine}, {"local/one"})
             by_people = eventually(lambda: records(f"{COMMANDS}/local/one/test.relay"), "what was POSTed", 10)
             self.assertEqual({(one["account"], one["method"]) for one in by_people}, {(USER, "POST")})
