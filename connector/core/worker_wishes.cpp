@@ -3,6 +3,7 @@
 
 #include "shoset/base/limits.hpp"
 #include "shoset/core/json_text.hpp"
+#include "shoset/core/redfish_command.hpp"
 
 #include <utility>
 
@@ -23,7 +24,9 @@ void Workers::takeSecretAsk(WorkerId id, WorkerSecretAsk ask, Now now)
 void Workers::takeSend(WorkerId id, WorkerSend send, Now now)
 {
     const LocalPeer& peer = workers.at(id).peer;
-    if (!send.wrong && !rules.maySend(peer, send.command)) {
+    if (!send.wrong && isReservedCommand(send.command) && !shoset::isRedfishCommand(send.command)) {
+        send.wrong = Error{Code::permissionDenied, send.command + " is between the mesh's own programs"};
+    } else if (!send.wrong && !rules.maySend(peer, send.command)) {
         send.wrong = Error{Code::permissionDenied, "the connector's configuration (send of workers.allow) does not let user id " +
                                                        std::to_string(peer.uid) + " send " + send.command};
     } else if (!send.wrong) {

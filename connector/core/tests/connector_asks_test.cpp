@@ -21,7 +21,8 @@ struct ConnectorAsksTest : ConnectorTest {
     Connector sender{{"s1", {}, LocalPolicy{}, {aggregator("agg-a", '0'), aggregator("agg-b", '1')}, 0,
                       WorkerRules({{{1000}, {}, {"fan.*"}, {}, {}, {}, {"power.*", "fan.speed"}},
                                    {{1001}, {}, {}, {}, {}, {}, {"power.cycle"}},
-                                   {{1002}, {}, {"fan.*"}}})},
+                                   {{1002}, {}, {"fan.*"}},
+                                   {{1003}, {}, {}, {}, {}, {}, {"*"}}})},
                      socket, bmc, journal, state, rng};
 
     void SetUp() override
@@ -161,6 +162,21 @@ TEST_F(ConnectorAsksTest, WhatTheRulesDoNotLetItSendStays)
     link(0);
     sends(R"("target":{"name":"s2"})", "fan.state");
     EXPECT_EQ(refusal(), "permission_denied: the connector's configuration (send of workers.allow) does not let user id 1000 send fan.state");
+}
+
+TEST_F(ConnectorAsksTest, WhatTheProgramsOfTheMeshAskEachOtherIsNotForWorkers)
+{
+    link(0);
+    const auto said = [this](const std::string& command) {
+        says(R"({"message":"register","protocol":1,"worker":"all","type":"t","version":"1.0","commands":[]})", 1003, 9);
+        says(R"({"message":"send","ref":1,"target":{"name":"s2"},"payload":{"uri":"/redfish/v1"},"command":")" + command + ""}", 1003, 9);
+        return socket.words.back().value("code", "") + socket.words.back().value("message", "");
+    };
+    EXPECT_EQ(said("mesh.secret"), "permission_deniedanswer");
+    EXPECT_EQ(said("mesh.command"), "permission_deniedanswer");
+    EXPECT_EQ(said("redfish.request"), "permission_deniedanswer");
+    EXPECT_EQ(said("redfish.get"), "sent");
+    EXPECT_EQ(asked().size(), 1U);
 }
 
 TEST_F(ConnectorAsksTest, APayloadAgainstASchemaThatIsKnownHereStays)
