@@ -169,7 +169,7 @@ TEST_F(ConnectorAsksTest, WhatTheProgramsOfTheMeshAskEachOtherIsNotForWorkers)
     link(0);
     const auto said = [this](const std::string& command) {
         says(R"({"message":"register","protocol":1,"worker":"all","type":"t","version":"1.0","commands":[]})", 1003, 9);
-        says(R"({"message":"send","ref":1,"target":{"name":"s2"},"payload":{"uri":"/redfish/v1"},"command":")" + command + ""}", 1003, 9);
+        says(R"({"message":"send","ref":1,"target":{"name":"s2"},"payload":{"uri":"/redfish/v1"},"command":")" + command + "\"}", 1003, 9);
         return socket.words.back().value("code", "") + socket.words.back().value("message", "");
     };
     EXPECT_EQ(said("mesh.secret"), "permission_deniedanswer");
