@@ -131,7 +131,7 @@ class Run:
             path = self.files.own_state(satellite) / "worker.sock"
             if len(bytes(path)) <= _LONGEST_SOCKET_PATH:
                 self.worker_socket_of[satellite.name] = path
-                satellite.extra = {"workers": {"socket": str(path), "allow": [{"uid": os.getuid(), "commands": ["*"], "events": ["*"],
+                satellite.extra = {"workers": {"socket": str(path), "allow": [{"uid": os.getuid(), "commands": ["*"], "send": ["*"], "events": ["*"],
                                                                                       "subscribe": ["*"]}]}}
 
     def _check_ports(self):
