@@ -17,18 +17,18 @@ struct CommandLookupTest : FacadeRig {
     {
         FacadeRig::SetUp();
         change(cluster::RaiseFeatureLevel{cluster::clusterFeatureLevel});
-        put(1, "agg");
-        put(2, "agg-b");
-        put(3, "agg-c");
+        put("agg", 'a');
+        put("agg-b", 'b');
+        put("agg-c", 'c');
         link("agg-b", peer);
         book.onOffers(name(2), {5, 1, {{"power-controller", 1, 3, {{"power.cycle", ""}}}}});
     }
-    void put(std::uint64_t id, const std::string& node)
+    void put(const std::string& node, char key)
     {
         cluster::Node record;
-        record.id = id;
         record.name = node;
-        record.key = std::string(39, 'k') + std::to_string(id);
+        record.key = std::string(39, '0') + key;
+        record.featureLevel = cluster::clusterFeatureLevel;
         change(cluster::PutNode{record});
     }
     void change(cluster::Operation operation)
@@ -36,6 +36,7 @@ struct CommandLookupTest : FacadeRig {
         engine.propose({MessageId::make(now.wall, rng), now.wall, std::move(operation)}, now.mono + 10s, [](const Result<cluster::Applied>& applied) {
             ASSERT_TRUE(applied.ok() && applied->ok()) << (applied ? applied->error.message : applied.error().message);
         });
+        engine.pump(now.mono);
     }
     void link(const shoset::Address& node, shoset::LinkId at)
     {
