@@ -75,32 +75,47 @@ void Configurations::onConfigured(const shoset::Address& connector, shoset::Conf
     if (find(connector) == nullptr) {
         return;
     }
-    shoset::Configured& last = heard[connector];
-    if (last.incarnation == told.incarnation && told.sequence <= last.sequence) {
+    Heard& entry = heard[connector];
+    if (!turnsTo(entry, told.incarnation) || told.sequence <= entry.word.sequence) {
         ++overtaken;
         return;
     }
-    last = std::move(told);
+    entry.word = std::move(told);
+}
+
+// False: that process was replaced before.
+bool Configurations::turnsTo(Heard& entry, std::uint64_t incarnation)
+{
+    if (incarnation == entry.word.incarnation) {
+        return true;
+    }
+    if (entry.former != 0 && incarnation == entry.former) {
+        return false;
+    }
+    entry.former = entry.word.incarnation;
+    entry.word = {};
+    entry.word.incarnation = incarnation;
+    return true;
 }
 
 void Configurations::onIncarnation(const shoset::Address& connector, std::uint64_t incarnation)
 {
     const auto found = heard.find(connector);
-    if (found != heard.end() && incarnation != 0 && found->second.incarnation != incarnation) {
-        heard.erase(found);
+    if (found != heard.end() && incarnation != 0) {
+        turnsTo(found->second, incarnation);
     }
 }
 
 const shoset::Configured* Configurations::of(const shoset::Address& connector) const
 {
     const auto found = heard.find(connector);
-    return found == heard.end() ? nullptr : &found->second;
+    return found == heard.end() || found->second.word.sequence == 0 ? nullptr : &found->second.word;
 }
 
 void Configurations::addMetrics(std::vector<Counter>& out) const
 {
     const auto refused = std::count_if(heard.begin(), heard.end(), [](const auto& entry) {
-        return entry.second.state == shoset::ConfiguredState::refused;
+        return entry.second.word.state == shoset::ConfiguredState::refused;
     });
     out.push_back({"bmcmesh_configurations_refused", "Connectors that have refused their configuration", static_cast<std::uint64_t>(refused), true});
     out.push_back({"bmcmesh_configurations_told_total", "Times that a connector was told its configuration", toldCount, false});

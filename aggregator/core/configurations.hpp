@@ -39,6 +39,11 @@ public:
     void addMetrics(std::vector<Counter>& out) const;
 
 private:
+    struct Heard {
+        shoset::Configured word;   // sequence 0: that process has not told yet
+        std::uint64_t former = 0;  // incarnation of which nothing is taken any more
+    };
+    bool turnsTo(Heard& entry, std::uint64_t incarnation);
     void tell(const shoset::Address& connector, Now now);
 
     Mesh& mesh;
@@ -46,7 +51,7 @@ private:
     const Find find;
     std::set<std::string> changed;  // tenants; "": all
     std::set<shoset::Address> changedConnectors;
-    std::map<shoset::Address, shoset::Configured> heard;
+    std::map<shoset::Address, Heard> heard;
     std::uint64_t toldCount = 0;
     std::uint64_t overtaken = 0;
 };

@@ -145,6 +145,10 @@ TEST_F(ConfigurationsTest, ItsWordIsKeptInItsOrderAndUnderItsName)
     EXPECT_EQ(layers.of("beta/sled1"), nullptr) << "nobody speaks for another one";
     layers.onIncarnation("acme/sled1", 8);
     EXPECT_EQ(layers.of("acme/sled1"), nullptr) << "the process that said so is gone";
+    hears(1, "acme/sled1", Configured{7, 9, 1, 9, ConfiguredState::applied, ""});
+    EXPECT_EQ(layers.of("acme/sled1"), nullptr) << "and what of it comes late does not count";
+    hears(1, "acme/sled1", Configured{8, 1, 1, 9, ConfiguredState::applied, ""});
+    EXPECT_NE(layers.of("acme/sled1"), nullptr);
     layers.onConfigured("acme/unknown", {1, 1, 1, 1, ConfiguredState::applied, ""});
     EXPECT_EQ(layers.of("acme/unknown"), nullptr);
 }
