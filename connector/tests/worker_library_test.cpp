@@ -177,6 +177,34 @@ TEST_F(WorkerLibraryTest, AnAnswerThatCannotBePassedOnFailsItsCommandAndNoOther)
     EXPECT_EQ(lost, 0);
 }
 
+TEST_F(WorkerLibraryTest, ConfigurationsComeInTheirOrderAndAreAnswered)
+{
+    std::vector<std::string> taken;  // of the library's thread until `over`
+    played.serve("test.echo", "", [](const std::string& payload, worker::Call&) { return worker::Outcome::done(payload); });
+    played.configuration([&taken](const std::string& values, const std::string&) -> Result<void> {
+        taken.push_back(values);
+        return values.find("9") == std::string::npos ? Result<void>() : Error{Code::refused, "too fast"};
+    });
+    WorkerConfiguration wanted;
+    wanted.type = "bench";
+    wanted.version = wanted.document = 1;
+    wanted.values = R"({"speed":1})";
+    workers.configure(wanted, host::systemNow());
+    start();
+    const auto is = [this](Workers::ConfiguredBy::Who who) { return [this, who] { return workers.configured().workers == who; }; };
+    ASSERT_TRUE(runUntil(loop, is(Workers::ConfiguredBy::all)));
+    wanted.version = wanted.document = 2;
+    wanted.values = R"({"speed":9})";
+    workers.configure(wanted, host::systemNow());
+    EXPECT_EQ(workers.configured().workers, Workers::ConfiguredBy::waiting);
+    ASSERT_TRUE(runUntil(loop, is(Workers::ConfiguredBy::refused)));
+    EXPECT_EQ(workers.configured().reason, "worker played 1.0: too fast");
+    EXPECT_EQ(resultOf("test.echo", "7").back().payload, "7") << "it goes on all the same";
+    played.stop();
+    ASSERT_TRUE(runUntil(loop, [this] { return over.load(); }));
+    EXPECT_EQ(taken, (std::vector<std::string>{R"({"speed":1})", R"({"speed":9})"}));
+}
+
 TEST_F(WorkerLibraryTest, OneOfWhichAMessageIsRefusedRegistersAnew)
 {
     played.serve("test.echo", "", [](const std::string& payload, worker::Call&) { return worker::Outcome::done(payload); });
