@@ -105,7 +105,7 @@ class Configuration(MeshTest):
         self.apply(COMPONENT % ("rack1", 50))
         self.assertEqual(self.version(), first, "nothing has changed")
         self.apply(COMPONENT % ("rack2", 50), at=1)
-        self.assertEqual(self.version(), first + 1)
+        eventually(lambda: self.version() == first + 1, "the other node has it", 5 * SLOW)
         self.await_state("applied", first + 1)
         self.assertEqual([entry["place"] for entry in told()], ["rack1", "rack2"], "each version once")
         shown = self.ctl("config", "get", self.files / "file.yaml")
