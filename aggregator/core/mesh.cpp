@@ -406,7 +406,7 @@ void Mesh::deliver(LinkId id, const shoset::Record& record, Now now)
         events.onKeyOffer(from, keys[id], *offer, now);
     } else if (const auto* learned = std::get_if<shoset::Routes>(&message->content)) {
         advertise(routes.learn(id, learned->routes), now);
-    } else if (isOfEvents(record.prelude.kind) && last) {
+    } else if (isOfEvents(record.prelude.kind) && (last || record.prelude.kind != Kind::event)) {
         events.onEventRecord(links.at(id)->peer(), std::move(*message), record.body, now);
     } else {
         ++count.notAllowed;

@@ -45,6 +45,14 @@ struct Heard final : MeshEvents {
     {
         changed.insert(changed.end(), addresses.begin(), addresses.end());
     }
+    void onEventRecord(const shoset::Address& peer, shoset::Message message, std::string_view, Now) override
+    {
+        eventRecords.push_back(peer + " " + shoset::kindName(shoset::kindOf(message.content)) + " of " + message.source);
+    }
+    void onConnectorDown(const shoset::Address& connector, Now) override { down.push_back(connector); }
+    void onRefusedRecord(const shoset::Address& peer, std::string_view why, Now) override { refused.push_back(peer + " " + std::string(why)); }
+    std::vector<std::string> eventRecords, refused;
+    std::vector<shoset::Address> down;
     std::vector<shoset::Address> replies, announces, changed, offerers, askers;
     std::vector<Instant> sent;  // of the replies
     std::vector<LinkId> lost;
@@ -67,11 +75,12 @@ struct MeshTest : testing::Test {
     Heard heard;
     Mesh mesh{{"agg-b", 1, 0, "test"}, wire, heard};
 
-    static std::string frameOf(const shoset::Message& message, std::uint32_t remaining = shoset::noDeadline, std::uint8_t hops = 3)
+    static std::string frameOf(const shoset::Message& message, std::uint32_t remaining = shoset::noDeadline, std::uint8_t hops = 3,
+                               std::uint8_t flags = shoset::flagLast)
     {
         std::string frame;
         const Now stamp{Instant{} + 1h, {}};
-        shoset::appendRecord(frame, {shoset::kindOf(message.content), shoset::flagLast, hops, remaining, toMicros(stamp.mono)},
+        shoset::appendRecord(frame, {shoset::kindOf(message.content), flags, hops, remaining, toMicros(stamp.mono)},
                              shoset::encodeHeader(message), {});
         return frame;
     }
@@ -347,6 +356,42 @@ TEST_F(MeshTest, NobodyPassesAListOfAggregatorsOnAndNoConnectorMakesOne)
     mesh.flush();
     EXPECT_TRUE(listsIn(wire.sent[1]).empty());
     EXPECT_EQ(mesh.counters().notAllowed, 3U);
+}
+
+TEST_F(MeshTest, AConnectorTellsItsOwnEventsAndAPeerThoseOfOthers)
+{
+    shoset::Event event;
+    event.epoch = event.sequence = 1;
+    event.topic = event.name = "power";
+    greet(1, "acme/s1");
+    greet(2, "agg-a");
+    mesh.onFrame(1, frameOf({{}, "acme/s1", "agg-b", event}), now);
+    mesh.onFrame(1, frameOf({{}, "acme/s1", "agg-b", shoset::Subscribe{1, {"*"}, {}, false, 9}}, shoset::noDeadline, 0, 0), now);
+    mesh.onFrame(2, frameOf({{}, "acme/s1", "agg-b", event}), now);
+    EXPECT_EQ(heard.eventRecords, (std::vector<std::string>{"acme/s1 event of acme/s1", "acme/s1 subscribe of acme/s1", "agg-a event of acme/s1"}));
+    mesh.onFrame(1, frameOf({{}, "beta/s1", "agg-b", event}), now);
+    mesh.onFrame(1, frameOf({{}, "acme/s1", "agg-b", shoset::EventsWanted{"beta/s1", 1, 1, 9, false}}), now);
+    mesh.onFrame(1, frameOf({{}, "acme/s1", "agg-a", event}), now);
+    EXPECT_EQ(heard.eventRecords.size(), 3U);
+    EXPECT_EQ(heard.refused, (std::vector<std::string>{"acme/s1 wrong_source", "acme/s1 not_allowed"}));
+}
+
+TEST_F(MeshTest, EventsGoOverADirectLinkToWhoKnowsThem)
+{
+    shoset::EventsStored stored{1, 5};
+    greet(1, "acme/s1", 5, shoset::capabilityEvents);
+    greet(2, "acme/s2");
+    EXPECT_TRUE(mesh.takesEvents("acme/s1"));
+    EXPECT_TRUE(mesh.tellEvents("acme/s1", {}, stored, {}, now));
+    EXPECT_FALSE(mesh.tellEvents("acme/s2", {}, stored, {}, now)) << "an older one";
+    EXPECT_FALSE(mesh.tellEvents("acme/s3", {}, stored, {}, now));
+    EXPECT_EQ(framesTo(1), 1U);
+    EXPECT_EQ(framesTo(2), 0U);
+    greet(3, "acme/s1", 6, shoset::capabilityEvents);
+    EXPECT_EQ(heard.down, std::vector<shoset::Address>{"acme/s1"}) << "before it is up anew";
+    mesh.removeLink(3, now);
+    EXPECT_EQ(heard.down.size(), 2U);
+    EXPECT_FALSE(mesh.takesEvents("acme/s1"));
 }
 
 TEST_F(MeshTest, AManyRoutesAreToldInSeveralRecords)
