@@ -19,7 +19,7 @@ PYTHON = "/usr/bin/python3"
 SHORT_WALK_MOCKUP = "dmtf-public-bladed"
 SANITIZER_SLOWNESS = 4.0
 SANITIZED_SIMULATIONS = "2"  # runs of random seeds; without sanitizers there are more
-FUZZ_SECONDS_EACH, FUZZERS_AT_ONCE = 60, 3
+FUZZ_SECONDS_EACH, FUZZERS_AT_ONCE = 40, 4
 TAKEOVER_ROUNDS, SOAK_SECONDS = 5, 60
 # One suite that hangs must not cost the others their turn.
 GRACE = 3.0
@@ -120,14 +120,16 @@ def run_all(chosen):
     return outcomes
 
 
-def build(preset, purposes, targets=(), unity=False):
-    """Packages and build; their failure is an outcome like any other. `unity`: from nothing, several files as one."""
+def build(preset, purposes, targets=(), unity=False, gently=False):
+    """Packages and build; their failure is an outcome like any other. `unity`: from nothing, several files as one. `gently`: with
+    what nothing else on the machine wants."""
     begun = time.monotonic()
     suite = Suite(f"build {preset}", [], [], 0, strict=False)
     for command in (["deploy/install-packages", *purposes], ["deploy/build", preset, *targets]):
         print(f"{' '.join(command)} ...", flush=True)
         environment = {**os.environ, "BMCMESH_UNITY": "ON"} if unity else None
-        if subprocess.run([CHECKOUT / command[0], *command[1:]], stdin=subprocess.DEVNULL, env=environment).returncode != 0:
+        words = [*(["nice", "-n", "19"] if gently else []), CHECKOUT / command[0], *command[1:]]
+        if subprocess.run(words, stdin=subprocess.DEVNULL, env=environment).returncode != 0:
             return Outcome(suite, False, time.monotonic() - begun, f"{command[0]} failed")
     return Outcome(suite, True, time.monotonic() - begun)
 
@@ -162,21 +164,15 @@ def fuzz():
         return [built, *pool.map(one, targets)]
 
 
-def instrumented(soak):
-    """The same tests under AddressSanitizer and UBSan; beside the build the soak, which mostly waits."""
-    with ThreadPoolExecutor(1) as beside:
-        soaking = beside.submit(run_and_show, soak)
-        outcomes = [build("asan", ["tests", "sanitizers"])]
-        outcomes.append(soaking.result())
-    if not outcomes[0].passed:
-        return outcomes
+def instrumented():
+    """The same tests under AddressSanitizer and UBSan."""
     chosen = suites("asan", SANITIZER_SLOWNESS, strict=False)
     for suite in chosen.values():
         suite.name += " (asan)"
     # That the checkers find deliberate faults within a minute is shown without sanitizers.
     chosen["simulation"].command = [*chosen["simulation"].command, "--gtest_filter=-*Deliberate*"]
     chosen["simulation"].environment = {**chosen["simulation"].environment, "BMCMESH_SIM_RUNS": SANITIZED_SIMULATIONS}
-    return outcomes + run_all({name: chosen[name] for name in ("unit", "integration", "simulation", "walk")})
+    return run_all({name: chosen[name] for name in ("unit", "integration", "simulation", "walk")})
 
 
 def further_suites(soak_seconds):
@@ -193,14 +189,26 @@ def further_suites(soak_seconds):
     return {suite.name: suite for suite in listed}
 
 
-def table(outcomes):
+def continuous_integration(listed, further):
+    """Everything. The tests of the plain build leave half of two cores free, in which the sanitized one is made."""
+    outcomes = [build("dev", ["tests", "sanitizers"], unity=True)]
+    if not outcomes[0].passed:
+        return outcomes
+    with ThreadPoolExecutor(1) as beside:
+        building = beside.submit(build, "asan", ["tests", "sanitizers"], gently=True)
+        outcomes += run_all(listed) + [run_and_show(suite) for name, suite in further.items() if name not in listed]
+        outcomes.append(building.result())
+    return outcomes + (instrumented() if outcomes[-1].passed else []) + fuzz()
+
+
+def table(outcomes, seconds):
     width = max(len(outcome.suite.name) for outcome in outcomes)
     print(f"\n{'suite':{width}}  {'seconds':>8}  {'budget':>7}")
     for outcome in outcomes:
         budget = f"{outcome.suite.seconds:.0f}" if outcome.suite.seconds and outcome.suite.strict else "-"
         print(f"{outcome.suite.name:{width}}  {outcome.seconds:8.1f}  {budget:>7}  "
               f"{'passed' if outcome.passed else 'FAILED: ' + outcome.note}")
-    print(f"{'total':{width}}  {sum(outcome.seconds for outcome in outcomes):8.1f}")
+    print(f"{'in all':{width}}  {seconds:8.1f}")  # some of them ran at the same time
 
 
 def main():
@@ -220,17 +228,16 @@ def main():
         parser.error(f"no such suite: {', '.join(unknown)}; there are {names}")
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that what runs is ended too
-    outcomes = [build("dev", ["tests"], unity=given.ci)]
-    if outcomes[0].passed:
+    begun = time.monotonic()
+    listed = {name: {**known, **further}[name] for name in given.suites or known}
+    if given.ci:
         for suite in known.values():
-            suite.strict = not given.ci  # a busy machine is no reason to refuse a change
-        outcomes += run_all({name: {**known, **further}[name] for name in given.suites or known})
-        if given.ci:
-            soak = further.pop("soak")
-            outcomes += [run_and_show(suite) for name, suite in further.items() if name not in given.suites]
-            outcomes += instrumented(soak)
-            outcomes += fuzz()
-    table(outcomes)
+            suite.strict = False  # a busy machine is no reason to refuse a change
+        outcomes = continuous_integration(listed, further)
+    else:
+        outcomes = [build("dev", ["tests"])]
+        outcomes += run_all(listed) if outcomes[0].passed else []
+    table(outcomes, time.monotonic() - begun)
     failed = sum(not outcome.passed for outcome in outcomes)
     print(f"{len(outcomes) - failed} passed, {failed} failed")
     return 1 if failed else 0
