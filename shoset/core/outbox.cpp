@@ -117,14 +117,15 @@ void Outbox::trim(std::uint64_t sequence)
     }
 }
 
-// The last file stays: it says where the sequence goes on. A gap that is on disk stands in a file behind those of what was lost.
+// The last file that is on disk stays: it says where the sequence goes on. A gap that is on disk stands in a file behind those of what was lost.
 void Outbox::removeFiles()
 {
     std::uint64_t unneeded = durableTo;
     if (!entries.empty() && entries.front().durable) {
         unneeded = entries.front().event.lostTo != 0 ? entries.front().event.lostTo : entries.front().event.sequence - 1;
     }
-    while (files.size() > 1 && files.front().last <= unneeded) {
+    const std::size_t needed = writing != Writing::nothing && writingFresh ? 2 : 1;
+    while (files.size() > needed && files.front().last <= unneeded) {
         port.removeOutbox(files.front().number);
         files.pop_front();
     }
@@ -228,9 +229,14 @@ void Outbox::startWrite(Now now)
     }
 }
 
+// Before they are written, so that what is written says it.
+void Outbox::spend(std::size_t bytes, bool fresh)
+{
+    spent += flashBytes(bytes) + (fresh ? flashBytes(0) : 0);
+}
+
 void Outbox::write(std::string bytes, bool fresh, Now now)
 {
-    spent += flashBytes(bytes.size()) + (fresh ? flashBytes(0) : 0);
     ++counted.writes;
     counted.bytesWritten += bytes.size();
     writeAt = now.mono + pause();
@@ -247,20 +253,27 @@ void Outbox::writeBatch(Now now)
 {
     writing = Writing::batch;
     const bool fresh = fileClosed || files.back().bytes >= limits::outboxSegmentBytes;
-    std::string out;
-    if (fresh) {
-        appendOutboxHeader(out, {ownEpoch, durableTo + 1, spent, toMillis(now.wall)});
-    }
-    if (!entries.empty() && entries.front().event.lostTo != 0 && !entries.front().durable) {
-        appendOutboxItem(out, entries.front().event, {}, durableTo, spent);
-    }
+    const bool gapFirst = !entries.empty() && entries.front().event.lostTo != 0 && !entries.front().durable;
+    const std::size_t before = entries.size();
+    std::size_t bytes = 0;
     std::uint64_t sequence = durableTo;
-    while (!waiting.empty() && out.size() + waiting.front().bytes <= limits::outboxBatchBytes) {
+    while (!waiting.empty() && (bytes == 0 || bytes + waiting.front().bytes <= limits::outboxBatchBytes)) {
         Entry& entry = entries.emplace_back(std::move(waiting.front()));
         waiting.pop_front();
         entry.event.epoch = ownEpoch;
         entry.event.sequence = ++sequence;
-        appendOutboxItem(out, entry.event, entry.payload, durableTo, spent);
+        bytes += entry.bytes;
+    }
+    spend(bytes, fresh);
+    std::string out;
+    if (fresh) {
+        appendOutboxHeader(out, {ownEpoch, durableTo + 1, spent, toMillis(now.wall)});
+    }
+    if (gapFirst) {
+        appendOutboxItem(out, entries.front().event, {}, durableTo, spent);
+    }
+    for (std::size_t at = before; at < entries.size(); ++at) {
+        appendOutboxItem(out, entries[at].event, entries[at].payload, durableTo, spent);
     }
     write(std::move(out), fresh, now);
     files.back().last = sequence;
@@ -273,6 +286,7 @@ void Outbox::writeAll(Now now)
     const bool renames = renewTo != 0;
     std::uint64_t sequence = renames || entries.empty() ? 0 : entries.front().event.sequence - 1;
     sequence = !renames && entries.empty() ? durableTo : sequence;
+    spend(count.bytes, true);
     std::string out;
     appendOutboxHeader(out, {renames ? renewTo : ownEpoch, sequence + 1, spent, toMillis(now.wall)});
     for (const Entry& entry : entries) {

@@ -132,6 +132,7 @@ private:
     void startWrite(Now now);
     void writeBatch(Now now);
     void writeAll(Now now);
+    void spend(std::size_t bytes, bool fresh);
     void write(std::string bytes, bool fresh, Now now);
     void batchWritten(bool done, const std::string& why, Now now);
     void allWritten();

@@ -44,13 +44,11 @@ struct EventSenderTest : testing::Test, EventLinks, shoset::OutboxPort, shoset::
     }
     void settle()
     {
-        while (std::exchange(ordered, false)) {
+        for (sender.pump(now); std::exchange(ordered, false); sender.pump(now)) {
             outbox.onWritten({}, now);
-            sender.pump(now);
             now.mono += 20ms;
             outbox.onTimer(now);
         }
-        sender.pump(now);
     }
     void emit(std::size_t count, std::size_t bytes = 2)
     {

@@ -60,7 +60,8 @@ TEST(WorkerRules, TheMeshsOwnNamesAreReserved)
 
 TEST(WorkerRules, EventsAreEmittedAndHeardByThoseWhomAGrantNames)
 {
-    const WorkerRules rules({{{1000}, {}, {}, {"sensor.*", "door"}, {"sensor.fan*", "mesh.bmc"}}, {{1001}, {}, {}, {}, {"*"}}});
+    const WorkerRules rules({{.uids = {1000}, .gid = {}, .commands = {}, .events = {"sensor.*", "door"}, .subscribe = {"sensor.fan*", "mesh.bmc"}},
+                             {.uids = {1001}, .gid = {}, .commands = {}, .subscribe = {"*"}}});
     const LocalPeer peer{1000, 1000, 7};
     const LocalPeer all{1001, 1000, 8};
     EXPECT_TRUE(rules.mayAttach(peer));

@@ -65,8 +65,24 @@ TEST_F(OutboxFilesTest, FilesOfWhichAMajorityHasAllAreRemovedAndTheLastOneStays)
     EXPECT_EQ(disk.files.size(), 1U);
 }
 
+TEST_F(OutboxFilesTest, TheLastFileStaysUntilTheNextOneIsOnDisk)
+{
+    fillFile();
+    ASSERT_TRUE(restarted().ok());
+    const std::uint64_t epoch = outbox->epoch();
+    const std::uint64_t last = outbox->last();
+    later(1s);
+    emit("t", "next");
+    ASSERT_TRUE(disk.write && disk.write->fresh);
+    outbox->trim(last);
+    ASSERT_TRUE(restarted().ok()) << "it never came to the disk";
+    EXPECT_EQ(outbox->epoch(), epoch);
+    EXPECT_EQ(outbox->last(), last);
+}
+
 TEST_F(OutboxFilesTest, ATornTailIsPassedOverWhereverItIsTorn)
 {
+    later(1s);
     for (const char* payload : {"1", "2", "3"}) {
         emit("t", payload);
     }

@@ -87,6 +87,7 @@ TEST_F(OutboxTest, TheDailyBytesStretchThePausesFirstAndThenRefuseUntilSomeAreEa
     settings.dailyBytes = 1024 * 1024;
     restart();
     begin();
+    later(1s);
     int before = 0;
     while (outbox->nextDeadline() == never) {
         emit();
