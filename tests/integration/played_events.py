@@ -4,7 +4,7 @@ from played_aggregator import KNOWS_OFFERS, PlayedAggregator, repeated
 from raw_peer import HELLO, field, fields, header, record
 
 EVENT, EVENTS_STORED, SUBSCRIBE, EVENTS_TAKEN = 19, 20, 21, 22
-KNOWS_EVENTS = 64
+KNOWS_EVENTS = 128
 CONTENT = {EVENT: 21, EVENTS_STORED: 22, SUBSCRIBE: 23, EVENTS_TAKEN: 24}  # fields of the header
 
 
