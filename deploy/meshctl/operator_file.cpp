@@ -31,6 +31,9 @@ std::string operatorFilePath(const std::string& given)
     if (!given.empty()) {
         return given;
     }
+    if (const char* named = std::getenv("BMCMESH_OPERATOR"); named != nullptr && *named != '\0') {
+        return named;
+    }
     const char* config = std::getenv("XDG_CONFIG_HOME");
     const char* home = std::getenv("HOME");
     return (config != nullptr ? std::string(config) : std::string(home != nullptr ? home : "") + "/.config") + "/bmcmesh/operator.key";

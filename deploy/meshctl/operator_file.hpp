@@ -12,7 +12,7 @@ namespace mesh::ctl {
 // An operator's key for secrets: FILE, mode 0600, and beside it FILE.seen, what he has seen so far, so that no aggregator can
 // show him another key in a connector's place, or an older secret in the place of a newer one.
 
-// `given`, or operator.key in ~/.config/bmcmesh.
+// `given`, or what the environment says in BMCMESH_OPERATOR, or operator.key in ~/.config/bmcmesh.
 std::string operatorFilePath(const std::string& given);
 // A new file; the key that connectors have to trust. An existing one is never overwritten (Code::alreadyExists).
 Result<std::string> makeOperatorFile(const std::string& path);

@@ -17,8 +17,8 @@ void addSecretCommands(CLI::App& app, Arguments& args, Actions& actions)
         return command;
     };
     const auto withKey = [&](CLI::App* command) {
-        command->add_option("--operator", options.operatorFile, "Your key file; default: operator.key in ~/.config/bmcmesh")
-            ->envname("BMCMESH_OPERATOR");
+        command->add_option("--operator", options.operatorFile,
+                            "Your key file; default: $BMCMESH_OPERATOR, or operator.key in ~/.config/bmcmesh");
         return command;
     };
     const auto withValue = [&](CLI::App* command) {

@@ -123,7 +123,8 @@ class SecretsTest(EnrolmentTest):
         address = f"{self.tenants[connector]}/{connector}"
         _, out, err = self.ctl_of(self.mesh, "send", address, "test.digest", "--payload", json.dumps({"name": name}), "--json",
                                   member=member)
-        self.assertTrue(out, err)
+        if not out:
+            return None, err  # nobody offers it just now
         reply = json.loads(out)["replies"][0]
         return reply.get("payload", {}).get("sha256"), reply.get("failure", "")
 
