@@ -374,9 +374,13 @@ void Daemon::logSecrets()
         lastSealingKey = key;
     }
     const SecretUse& use = secrets.counters();
-    if (const std::uint64_t told = use.given + use.failed; told != lastSecretsTold) {
-        log::info("secrets", {{"given", use.given}, {"not_given", use.failed}, {"older", use.older}});
-        lastSecretsTold = told;
+    if (use.failed != lastSecretsFailed) {  // those that are given would fill the log of a worker that asks each time
+        log::warning("secret_not_given", {{"not_given", use.failed}, {"of_an_older_version", use.older}, {"given", use.given}});
+        lastSecretsFailed = use.failed;
+    }
+    if (use.resealed != lastResealed) {
+        log::info("secrets_resealed", {{"count", use.resealed}, {"keys", secrets.keys()}});
+        lastResealed = use.resealed;
     }
 }
 

@@ -90,7 +90,8 @@ private:
     std::size_t lastLinksUp = 0;
     std::size_t lastAttached = 0;
     std::string lastSealingKey;
-    std::uint64_t lastSecretsTold = 0;
+    std::uint64_t lastSecretsFailed = 0;
+    std::uint64_t lastResealed = 0;
     bool outboxFailing = false;
     std::uint64_t lastRefused = 0;  // events
     Instant refusalsLoggedAt{};

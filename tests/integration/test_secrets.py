@@ -97,14 +97,14 @@ class SecretsTest(EnrolmentTest):
             workers = client.get("/mesh/v1/workers").json()["workers"]
             return any(entry["connector"] == name and entry["type"] != "redfish" for entry in workers)
 
-    def secret(self, *arguments, value=None, status=0, member=None):
+    def secret(self, *arguments, value=None, status=0, member=None, operator=None):
         """What meshctl says; on stderr where it is to fail."""
         more = {} if value is None else {"input": value.decode()}
         if value is not None and value not in self.values:
             self.values.append(value)
         ended, out, err = run_program("meshctl", "secret", *arguments, "--url", (member or self.mesh.aggregators[0]).facade, "--user",
                                       USER, "--password-file", self.mesh.state / "admin.password", "--cacert", self.mesh.ca,
-                                      seconds=30, env={**os.environ, "BMCMESH_OPERATOR": str(self.operator)}, **more)
+                                      seconds=30, env={**os.environ, "BMCMESH_OPERATOR": str(operator or self.operator)}, **more)
         self.assertEqual(ended, status, out + err)
         return out if status == 0 else err
 
@@ -147,6 +147,7 @@ class SecretsTest(EnrolmentTest):
             planted.write_bytes(b"x" + spelling + b"x")
             self.assertEqual(files_with(self.mesh.state, self.values), [planted], "the search finds what is there")
             planted.unlink()
+        self.assertIsNot(is_in_memory(os.getpid(), self.values), False, "the search finds what is there")
         for member in self.mesh.aggregators:
             self.assertFalse(is_in_memory(self.mesh.process[member.name].pid, self.values), f"in the memory of {member.name}")
 
@@ -212,11 +213,13 @@ class Secrets(SecretsTest):
     def test_only_a_trusted_operator_is_believed_and_only_its_maker_changes_it(self):
         value, stranger = self.value(), self.mesh.state / "stranger.key"
         self.ctl("secret", "keygen", "--operator", stranger)
-        self.secret("put", "acme/open.forged", "--to", "one", "--operator", stranger, value=value)
+        self.secret("put", "acme/open.forged", "--to", "one", operator=stranger, value=value)
         self.assertReadsNot("one", "open.forged", "permission_denied")
         self.assertIn("another operator", self.secret("grant", "acme/open.forged", "--to", "two", status=1))
         self.assertIn("is there already", self.secret("keygen", status=1))
-        self.assertIn("is there already", self.secret("put", "acme/open.forged", "--operator", stranger, status=1, value=value))
+        self.assertIn("is there already", self.secret("put", "acme/open.forged", operator=stranger, status=1, value=value))
+        self.assertEqual(self.secret("get", "acme/open.forged", "--operator", stranger).encode(), value, "whatever the environment says")
+        self.assertNowhereInTheClear()
 
     def test_with_another_key_the_connector_seals_its_own_anew(self):
         value, satellite = self.value(), self.mesh.satellite("two")
