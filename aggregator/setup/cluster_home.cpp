@@ -59,7 +59,7 @@ Result<ClusterHome> loadClusterHome(const std::string& directory)
     if (!std::filesystem::exists(path, ignored)) {
         return Error{Code::notFound, path + " does not exist"};
     }
-    const Result<std::string> text = host::readSecretFile(path, limits::maxConfigBytes);
+    const Result<std::string> text = host::readSecretFile(path, limits::maxConfigBytes, host::SecretOwner::usOrFolders);
     if (!text) {
         return text.error();
     }

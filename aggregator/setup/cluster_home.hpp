@@ -29,7 +29,7 @@ struct ClusterHome {
     bool operator==(const ClusterHome&) const = default;
 };
 
-// DIRECTORY/member.json, 0600. notFound before the first start; corrupt for anything that is not such a file.
+// DIRECTORY/member.json, 0600, of the directory's owner where root asks. notFound before the first start; corrupt for anything that is not such a file.
 Result<ClusterHome> loadClusterHome(const std::string& directory);
 // Replaces it; blocks on the disk. Makes the directory (0700) where it is missing.
 Result<void> saveClusterHome(const std::string& directory, const ClusterHome& home);

@@ -71,8 +71,13 @@ Result<void> giveToOwnerOf(const std::string& parent, const std::string& tree)
         paths.push_back(next->path());
     }
     for (const std::string& path : paths) {
-        if (failed || ::lchown(path.c_str(), owner.st_uid, owner.st_gid) != 0) {
+        struct stat status = {};
+        if (failed || ::lstat(path.c_str(), &status) != 0) {
             return ownerError(path, failed ? failed.value() : errno);
+        }
+        const bool made = S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && status.st_nlink == 1);
+        if (status.st_uid == 0 && made && ::lchown(path.c_str(), owner.st_uid, owner.st_gid) != 0) {
+            return ownerError(path, errno);
         }
     }
     return {};

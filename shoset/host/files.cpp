@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 #include <system_error>
 
 namespace mesh::host {
@@ -54,9 +55,16 @@ std::string directoryOf(const std::string& path)
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<void> checkSecret(const std::string& path, const struct stat& status)
+bool belongsToFolder(const std::string& path, const struct stat& status)
 {
-    if (status.st_uid != ::geteuid()) {
+    struct stat folder = {};
+    return ::stat(directoryOf(path).c_str(), &folder) == 0 && folder.st_uid == status.st_uid;
+}
+
+Result<void> checkSecret(const std::string& path, const struct stat& status, SecretOwner owner)
+{
+    const bool rootBeside = owner == SecretOwner::usOrFolders && ::geteuid() == 0;
+    if (status.st_uid != ::geteuid() && !(rootBeside && belongsToFolder(path, status))) {
         return Error{Code::permissionDenied, path + ": belongs to another user; run: chown " +
                                                  std::to_string(::geteuid()) + " " + path};
     }
@@ -67,7 +75,7 @@ Result<void> checkSecret(const std::string& path, const struct stat& status)
 }
 
 // O_NONBLOCK: opening a FIFO must not hang; it has no effect on a regular file.
-Result<std::string> readRegular(const std::string& path, std::size_t maxBytes, bool secret)
+Result<std::string> readRegular(const std::string& path, std::size_t maxBytes, std::optional<SecretOwner> secret)
 {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status = {};
@@ -78,7 +86,7 @@ Result<std::string> readRegular(const std::string& path, std::size_t maxBytes, b
         return Error{Code::invalidArgument, path + ": not a regular file"};
     }
     if (secret) {
-        if (auto checked = checkSecret(path, status); !checked) {
+        if (auto checked = checkSecret(path, status, *secret); !checked) {
             return checked.error();
         }
     }
@@ -126,12 +134,12 @@ bool writeAll(int fd, std::string_view data)
 
 Result<std::string> readFile(const std::string& path, std::size_t maxBytes)
 {
-    return readRegular(path, maxBytes, false);
+    return readRegular(path, maxBytes, std::nullopt);
 }
 
-Result<std::string> readSecretFile(const std::string& path, std::size_t maxBytes)
+Result<std::string> readSecretFile(const std::string& path, std::size_t maxBytes, SecretOwner owner)
 {
-    return readRegular(path, maxBytes, true);
+    return readRegular(path, maxBytes, owner);
 }
 
 Result<void> writeFileAtomic(const std::string& path, std::string_view data, mode_t mode)

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,7 +17,9 @@ Result<std::string> readFile(const std::string& path, std::size_t maxBytes);
 
 // As readFile, for keys, passwords and tokens: also Code::permissionDenied, with the command that mends it, unless the
 // file belongs to the effective user and nobody else may read or write it (mode 0600 or stricter).
-Result<std::string> readSecretFile(const std::string& path, std::size_t maxBytes);
+// `usOrFolders`: root also reads one of the user whose folder it stands in, as it works beside a daemon with a user of its own.
+enum class SecretOwner : std::uint8_t { us, usOrFolders };
+Result<std::string> readSecretFile(const std::string& path, std::size_t maxBytes, SecretOwner owner = SecretOwner::us);
 
 // Replaces `path` by `data` so that after a crash either the old or the new content is there whole: a temporary file
 // beside it, fsync, rename, fsync of the directory. `mode` is exact, whatever the umask.

@@ -122,9 +122,24 @@ TEST_F(Files, SecretsOfAnotherUserAreRefused)
     if (::chown(path("key").c_str(), ::geteuid() + 1, static_cast<gid_t>(-1)) != 0) {
         GTEST_SKIP() << "only root can give files away";
     }
-    const auto read = readSecretFile(path("key"), 100);
-    ASSERT_FALSE(read);
-    EXPECT_NE(read.error().message.find("chown"), std::string::npos);
+    for (const SecretOwner owner : {SecretOwner::us, SecretOwner::usOrFolders}) {
+        const auto read = readSecretFile(path("key"), 100, owner);
+        ASSERT_FALSE(read);
+        EXPECT_NE(read.error().message.find("chown"), std::string::npos);
+    }
+}
+
+TEST_F(Files, RootReadsASecretOfTheUserWhoseFolderItIs)
+{
+    std::filesystem::create_directory(path("state"));
+    ASSERT_TRUE(writeFileAtomic(path("state/key"), "secret", 0600));
+    for (const char* name : {"state", "state/key"}) {
+        if (::chown(path(name).c_str(), ::geteuid() + 1, static_cast<gid_t>(-1)) != 0) {
+            GTEST_SKIP() << "only root can give files away";
+        }
+    }
+    EXPECT_FALSE(readSecretFile(path("state/key"), 100));
+    EXPECT_EQ(*readSecretFile(path("state/key"), 100, SecretOwner::usOrFolders), "secret");
 }
 
 }  // namespace
