@@ -35,7 +35,9 @@ void mesh_raft_on_closed(struct raft *raft)
 {
     struct mesh_raft *m = raft->data;
     raft_uv_close(&m->io);
-    close_own_handles(m);
+    uv_close((uv_handle_t *)&m->wake, on_last_closed);
+    uv_close((uv_handle_t *)&m->turn, on_last_closed);
+    uv_unref((uv_handle_t *)&m->ending); /* it goes on until nothing of raft's is left in the loop */
 }
 
 /* Raft has ways to wait for ever while it closes (a write that fails then; two segments that wait behind a truncation), and
@@ -257,6 +259,10 @@ void mesh_raft_free(struct mesh_raft *m)
     if (m->abandoned) {
         m->older = atomic_exchange(&abandoned, m);
         return;
+    }
+    if (!uv_is_closing((uv_handle_t *)&m->ending)) {
+        uv_close((uv_handle_t *)&m->ending, on_last_closed);
+        uv_run(&m->loop, UV_RUN_DEFAULT);
     }
     uv_loop_close(&m->loop);
     free(m);
