@@ -1,6 +1,7 @@
 #include "deploy/meshctl/command_line.hpp"
 
 #include <cctype>
+#include <cstdint>
 
 namespace mesh::ctl {
 
@@ -143,11 +144,14 @@ void addTenant(CLI::App& app, Arguments& args, Actions& actions)
     }
     for (CLI::App* command : {add, quota}) {
         QuotaOptions& given = args.registry.quota;
-        command->add_option("--messages-per-second", given.messagesPerSecond, "To its connectors, at each node; 0: no quota, as below");
+        const CLI::Range notNegative(std::uint64_t{0}, static_cast<std::uint64_t>(INT64_MAX));
+        command->add_option("--messages-per-second", given.messagesPerSecond, "To its connectors, at each node; 0: no quota, as below")
+            ->check(notNegative);
         command->add_option("--bytes-in-flight", given.bytesInFlight, "Of what they were asked and have not answered, at each node")
-            ->transform(CLI::AsSizeValue(false));
-        command->add_option("--stored-events", given.storedEvents, "That the history keeps of it");
-        command->add_option("--connectors", given.connectors, "That it may have");
+            ->transform(CLI::AsSizeValue(false))
+            ->check(notNegative);
+        command->add_option("--stored-events", given.storedEvents, "That the history keeps of it")->check(notNegative);
+        command->add_option("--connectors", given.connectors, "That it may have")->check(notNegative);
     }
     remove->add_flag("--force", args.registry.force, "Its connectors go with it, linked or not; with accounts it stays");
     actions[quota] = [&args] { return tenantQuota(args.connection, args.registry); };
