@@ -257,5 +257,6 @@ private:
 };
 
 using Texts = std::vector<std::string>;
+inline const std::string sled = "acme/sled07";
 
 }  // namespace mesh::aggregator

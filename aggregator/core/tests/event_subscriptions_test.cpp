@@ -3,7 +3,7 @@
 namespace mesh::aggregator {
 namespace {
 
-const std::string reader = "acme/sled08";
+const std::string listener = "acme/sled08";
 
 struct EventSubscriptionsTest : EventsTest {
     EventSubscriptionsTest()
@@ -25,7 +25,7 @@ struct EventSubscriptionsTest : EventsTest {
     }
     void taken(std::uint64_t total)
     {
-        say(reader, reader, shoset::EventsTaken{1, total});
+        say(listener, listener, shoset::EventsTaken{1, total});
         run();
     }
     static Texts each(const std::string& source, std::uint64_t from, std::uint64_t to)
@@ -57,74 +57,74 @@ struct EventSubscriptionsTest : EventsTest {
 TEST_F(EventSubscriptionsTest, WhatIsStoredComesAndThenWhatIsStoredAnew)
 {
     emitNow(sled, 1, 3);
-    subscribe(reader);
-    EXPECT_EQ(delivered(reader), each(sled, 1, 3));
+    subscribe(listener);
+    EXPECT_EQ(delivered(listener), each(sled, 1, 3));
     emitNow(sled, 4, 5);
-    EXPECT_EQ(delivered(reader), each(sled, 4, 5));
+    EXPECT_EQ(delivered(listener), each(sled, 4, 5));
     emitNow("acme/sled09", 1, 1);
-    EXPECT_EQ(delivered(reader), each("acme/sled09", 1, 1));
+    EXPECT_EQ(delivered(listener), each("acme/sled09", 1, 1));
     EXPECT_EQ(metric("events_delivered_total"), 6U);
 }
 
 TEST_F(EventSubscriptionsTest, NothingComesBeforeItIsOnDisk)
 {
-    subscribe(reader);
+    subscribe(listener);
     emit(sled, 1, 1);
     flow.onTimer(now);
-    EXPECT_EQ(delivered(reader), Texts{});
+    EXPECT_EQ(delivered(listener), Texts{});
     run();
-    EXPECT_EQ(delivered(reader), each(sled, 1, 1));
+    EXPECT_EQ(delivered(listener), each(sled, 1, 1));
 }
 
 TEST_F(EventSubscriptionsTest, NobodyGetsHisOwnNorAnotherTenants)
 {
-    emitNow(reader, 1, 2);
+    emitNow(listener, 1, 2);
     emitNow("beta/sled07", 1, 2);
     flow.note("acme", "mesh.error", "wrong_source", "{}", now);
-    subscribe(reader);
-    emitNow(reader, 3, 3);
+    subscribe(listener);
+    emitNow(listener, 3, 3);
     emitNow("beta/sled07", 3, 3);
     flow.note("acme", "mesh.error", "wrong_source", "{}", now);
     run();
-    EXPECT_EQ(delivered(reader), Texts{});
+    EXPECT_EQ(delivered(listener), Texts{});
     EXPECT_EQ(delivered("beta/sled07"), Texts{});
 }
 
 TEST_F(EventSubscriptionsTest, APlaceInAnotherTenantsEventsOpensNothing)
 {
     emitNow("beta/sled07", 1, 3);
-    subscribe(reader, {1, {"*"}, {{"beta/sled07", 1, 1}, {reader, 1, 1}, {"acme/@agg-a", 1, 1}}, false, 1000});
+    subscribe(listener, {1, {"*"}, {{"beta/sled07", 1, 1}, {listener, 1, 1}, {"acme/@agg-a", 1, 1}}, false, 1000});
     emitNow("beta/sled07", 4, 4);
-    EXPECT_EQ(delivered(reader), Texts{});
+    EXPECT_EQ(delivered(listener), Texts{});
     EXPECT_EQ(metric("subscriptions_foreign_total"), 3U);
 }
 
 TEST_F(EventSubscriptionsTest, TopicsAreChosen)
 {
-    subscribe(reader, {1, {"power.supply", "thermal.*"}, {}, false, 1000});
+    subscribe(listener, {1, {"power.supply", "thermal.*"}, {}, false, 1000});
     emitNow(sled, 1, 1, "power");
     emitNow(sled, 2, 2, "power.supply");
     emitNow(sled, 3, 3, "power.supply.1");
     emitNow(sled, 4, 4, "thermal.fan");
     emitNow(sled, 5, 5, "thermal");
-    EXPECT_EQ(delivered(reader), (Texts{"acme/sled07 1:2", "acme/sled07 1:4"}));
+    EXPECT_EQ(delivered(listener), (Texts{"acme/sled07 1:2", "acme/sled07 1:4"}));
 }
 
 TEST_F(EventSubscriptionsTest, ItGoesOnWhereItWas)
 {
     emitNow(sled, 1, 5);
     emitNow("acme/sled09", 1, 3);
-    subscribe(reader, {1, {"*"}, {{sled, 1, 3}, {"acme/sled09", 1, 3}}, true, 1000});
-    EXPECT_EQ(delivered(reader), each(sled, 4, 5));
+    subscribe(listener, {1, {"*"}, {{sled, 1, 3}, {"acme/sled09", 1, 3}}, true, 1000});
+    EXPECT_EQ(delivered(listener), each(sled, 4, 5));
 }
 
 TEST_F(EventSubscriptionsTest, FromNowOnIsNothingOfBefore)
 {
     emitNow(sled, 1, 3);
-    subscribe(reader, {1, {"*"}, {}, true, 1000});
+    subscribe(listener, {1, {"*"}, {}, true, 1000});
     emitNow(sled, 4, 4);
     emitNow("acme/sled09", 1, 1);
-    EXPECT_EQ(delivered(reader), (Texts{"acme/sled07 1:4", "acme/sled09 1:1"}));
+    EXPECT_EQ(delivered(listener), (Texts{"acme/sled07 1:4", "acme/sled09 1:1"}));
 }
 
 TEST_F(EventSubscriptionsTest, OneFromNowOnIsToldWhereItBegins)
@@ -132,12 +132,12 @@ TEST_F(EventSubscriptionsTest, OneFromNowOnIsToldWhereItBegins)
     emitNow(sled, 1, 3);
     emitNow("acme/sled09", 1, 5);
     emitNow("beta/sled07", 1, 5);
-    emitNow(reader, 1, 5);
-    subscribe(reader, {4, {"*"}, {{"acme/sled09", 1, 2}}, true, 1000});
-    EXPECT_EQ(begins(reader), (Texts{"4 acme/sled07 1:3", "4 acme/sled09 1:2"}));
-    EXPECT_EQ(delivered(reader), each("acme/sled09", 3, 5));
-    subscribe(reader);
-    EXPECT_EQ(begins(reader), Texts{});
+    emitNow(listener, 1, 5);
+    subscribe(listener, {4, {"*"}, {{"acme/sled09", 1, 2}}, true, 1000});
+    EXPECT_EQ(begins(listener), (Texts{"4 acme/sled07 1:3", "4 acme/sled09 1:2"}));
+    EXPECT_EQ(delivered(listener), each("acme/sled09", 3, 5));
+    subscribe(listener);
+    EXPECT_EQ(begins(listener), Texts{});
     subscribe("beta/sled07", {7, {"*"}, {}, true, 1000});
     EXPECT_EQ(begins("beta/sled07"), Texts{"7"}) << "also where there is nothing yet";
 }
@@ -145,16 +145,16 @@ TEST_F(EventSubscriptionsTest, OneFromNowOnIsToldWhereItBegins)
 TEST_F(EventSubscriptionsTest, NoMoreComesThanThereIsCreditFor)
 {
     emitNow(sled, 1, 5);
-    subscribe(reader, {1, {"*"}, {}, false, 2});
-    EXPECT_EQ(delivered(reader), each(sled, 1, 2));
+    subscribe(listener, {1, {"*"}, {}, false, 2});
+    EXPECT_EQ(delivered(listener), each(sled, 1, 2));
     emitNow(sled, 6, 6);
-    EXPECT_EQ(delivered(reader), Texts{});
+    EXPECT_EQ(delivered(listener), Texts{});
     taken(4);
-    EXPECT_EQ(delivered(reader), each(sled, 3, 4));
+    EXPECT_EQ(delivered(listener), each(sled, 3, 4));
     taken(3);
-    EXPECT_EQ(delivered(reader), Texts{}) << "a late word";
+    EXPECT_EQ(delivered(listener), Texts{}) << "a late word";
     taken(100);
-    EXPECT_EQ(delivered(reader), each(sled, 5, 6));
+    EXPECT_EQ(delivered(listener), each(sled, 5, 6));
     EXPECT_EQ(store.sourceReads, 1) << "a page is not read twice";
 }
 
@@ -162,38 +162,38 @@ TEST_F(EventSubscriptionsTest, LargeOnesAreSpread)
 {
     const std::string large(limits::maxEventBytes, 'x');
     const std::size_t fit = limits::subscriptionBytes / large.size();
-    subscribe(reader, {1, {"*"}, {}, false, 1000});
+    subscribe(listener, {1, {"*"}, {}, false, 1000});
     for (std::uint64_t sequence = 1; sequence <= 2 * fit; ++sequence) {
         say(sled, sled, eventAt(sequence), large);
     }
     run();
-    EXPECT_EQ(delivered(reader).size(), fit);
+    EXPECT_EQ(delivered(listener).size(), fit);
     taken(1003);
-    EXPECT_EQ(delivered(reader).size(), 0U);
+    EXPECT_EQ(delivered(listener).size(), 0U);
     after(limits::subscriptionPause);
-    EXPECT_EQ(delivered(reader).size(), fit);
+    EXPECT_EQ(delivered(listener).size(), fit);
     EXPECT_EQ(flow.nextDeadline(), never);
 }
 
 TEST_F(EventSubscriptionsTest, WhatIsRememberedIsNotReadAgain)
 {
     emitNow(sled, 1, 1);
-    subscribe(reader, {1, {"*"}, {{sled, 1, 1}}, false, 1});
+    subscribe(listener, {1, {"*"}, {{sled, 1, 1}}, false, 1});
     const int before = store.sourceReads;
     emitNow(sled, 2, 500);
     taken(1000);
-    EXPECT_EQ(delivered(reader), each(sled, 2, 500));
+    EXPECT_EQ(delivered(listener), each(sled, 2, 500));
     EXPECT_EQ(store.sourceReads, before);
 }
 
 TEST_F(EventSubscriptionsTest, WhoIsFarBehindIsReadFor)
 {
     emitNow(sled, 1, 600);
-    subscribe(reader, {1, {"*"}, {{sled, 1, 10}}, false, 1});
-    EXPECT_EQ(delivered(reader), each(sled, 11, 11));
+    subscribe(listener, {1, {"*"}, {{sled, 1, 10}}, false, 1});
+    EXPECT_EQ(delivered(listener), each(sled, 11, 11));
     fillMemory();
     taken(10000);
-    EXPECT_EQ(delivered(reader), each(sled, 12, 600));
+    EXPECT_EQ(delivered(listener), each(sled, 12, 600));
     EXPECT_GE(metric("events_pages_read_total"), 2U);
 }
 
@@ -202,15 +202,15 @@ TEST_F(EventSubscriptionsTest, WhatRetentionRemovedIsToldAsLost)
     emitNow(sled, 1, 10);
     fillMemory();
     remove(6);
-    subscribe(reader, {1, {"*"}, {{sled, 1, 3}}, false, 1000});
-    EXPECT_EQ(delivered(reader), (Texts{"acme/sled07 1:4-6", "acme/sled07 1:7", "acme/sled07 1:8", "acme/sled07 1:9", "acme/sled07 1:10"}));
-    subscribe(reader);
-    EXPECT_EQ(delivered(reader), each(sled, 7, 10)) << "who had nothing misses nothing";
+    subscribe(listener, {1, {"*"}, {{sled, 1, 3}}, false, 1000});
+    EXPECT_EQ(delivered(listener), (Texts{"acme/sled07 1:4-6", "acme/sled07 1:7", "acme/sled07 1:8", "acme/sled07 1:9", "acme/sled07 1:10"}));
+    subscribe(listener);
+    EXPECT_EQ(delivered(listener), each(sled, 7, 10)) << "who had nothing misses nothing";
     remove(10);
-    subscribe(reader, {1, {"*"}, {{sled, 1, 3}}, false, 1000});
-    EXPECT_EQ(delivered(reader), Texts{"acme/sled07 1:4-10"});
+    subscribe(listener, {1, {"*"}, {{sled, 1, 3}}, false, 1000});
+    EXPECT_EQ(delivered(listener), Texts{"acme/sled07 1:4-10"});
     emitNow(sled, 11, 11);
-    EXPECT_EQ(delivered(reader), each(sled, 11, 11));
+    EXPECT_EQ(delivered(listener), each(sled, 11, 11));
 }
 
 TEST_F(EventSubscriptionsTest, ALossIsToldWhateverTheTopicsAndWithoutCredit)
@@ -222,10 +222,10 @@ TEST_F(EventSubscriptionsTest, ALossIsToldWhateverTheTopicsAndWithoutCredit)
     loss.lostTo = 9;
     say(sled, sled, loss);
     emitNow(sled, 10, 11);
-    subscribe(reader, {1, {"power"}, {{sled, 1, 5}}, false, 1});
-    EXPECT_EQ(delivered(reader), (Texts{"acme/sled07 1:6-9", "acme/sled07 1:10"})) << "from where it was";
-    subscribe(reader, {1, {"thermal"}, {{sled, 1, 2}}, false, 1});
-    EXPECT_EQ(delivered(reader), Texts{"acme/sled07 1:3-9"});
+    subscribe(listener, {1, {"power"}, {{sled, 1, 5}}, false, 1});
+    EXPECT_EQ(delivered(listener), (Texts{"acme/sled07 1:6-9", "acme/sled07 1:10"})) << "from where it was";
+    subscribe(listener, {1, {"thermal"}, {{sled, 1, 2}}, false, 1});
+    EXPECT_EQ(delivered(listener), Texts{"acme/sled07 1:3-9"});
 }
 
 TEST_F(EventSubscriptionsTest, ALossIsToldOnceWhileThereIsNoCredit)
@@ -233,10 +233,10 @@ TEST_F(EventSubscriptionsTest, ALossIsToldOnceWhileThereIsNoCredit)
     emitNow(sled, 1, 10);
     fillMemory();
     remove(5);
-    subscribe(reader, {1, {"*"}, {{sled, 1, 3}}, false, 1});
-    EXPECT_EQ(delivered(reader), (Texts{"acme/sled07 1:4-5", "acme/sled07 1:6"}));
+    subscribe(listener, {1, {"*"}, {{sled, 1, 3}}, false, 1});
+    EXPECT_EQ(delivered(listener), (Texts{"acme/sled07 1:4-5", "acme/sled07 1:6"}));
     emitNow(sled, 11, 11);
-    EXPECT_EQ(delivered(reader), Texts{});
+    EXPECT_EQ(delivered(listener), Texts{});
 }
 
 TEST_F(EventSubscriptionsTest, AnotherEpochFollowsTheOneBefore)
@@ -244,8 +244,8 @@ TEST_F(EventSubscriptionsTest, AnotherEpochFollowsTheOneBefore)
     emitNow(sled, 1, 2);
     emit(sled, 1, 2, 8);
     run();
-    subscribe(reader, {1, {"*"}, {{sled, 1, 1}}, false, 1000});
-    EXPECT_EQ(delivered(reader), (Texts{"acme/sled07 1:2", "acme/sled07 8:1", "acme/sled07 8:2"}));
+    subscribe(listener, {1, {"*"}, {{sled, 1, 1}}, false, 1000});
+    EXPECT_EQ(delivered(listener), (Texts{"acme/sled07 1:2", "acme/sled07 8:1", "acme/sled07 8:2"}));
 }
 
 TEST_F(EventSubscriptionsTest, ManySourcesHaveTheirTurns)
@@ -253,48 +253,48 @@ TEST_F(EventSubscriptionsTest, ManySourcesHaveTheirTurns)
     emitNow(sled, 1, 1000);
     emitNow("acme/sled09", 1, 3);
     fillMemory();
-    subscribe(reader, {1, {"*"}, {}, false, limits::eventPage + 3});
-    const Texts had = delivered(reader);
+    subscribe(listener, {1, {"*"}, {}, false, limits::eventPage + 3});
+    const Texts had = delivered(listener);
     ASSERT_EQ(had.size(), limits::eventPage + 3);
     EXPECT_EQ(std::count(had.begin(), had.end(), "acme/sled09 1:3"), 1);
 }
 
 TEST_F(EventSubscriptionsTest, ItEndsWithItsLinkAndWhenItIsToldTo)
 {
-    subscribe(reader);
-    subscribe(reader, {2, {"power"}, {}, false, 1000});
+    subscribe(listener);
+    subscribe(listener, {2, {"power"}, {}, false, 1000});
     EXPECT_EQ(metric("subscriptions"), 2U);
-    subscribe(reader, {1, {}, {}, false, 0});
+    subscribe(listener, {1, {}, {}, false, 0});
     EXPECT_EQ(metric("subscriptions"), 1U);
-    unlink(reader);
+    unlink(listener);
     EXPECT_EQ(metric("subscriptions"), 0U);
     emitNow(sled, 1, 1);
-    EXPECT_EQ(delivered(reader), Texts{});
+    EXPECT_EQ(delivered(listener), Texts{});
 }
 
 TEST_F(EventSubscriptionsTest, AnotherOneUnderItsNumberReplacesIt)
 {
     emitNow(sled, 1, 3);
-    subscribe(reader, {1, {"*"}, {}, false, 1});
-    subscribe(reader, {1, {"*"}, {{sled, 1, 2}}, false, 5});
-    EXPECT_EQ(delivered(reader), (Texts{"acme/sled07 1:1", "acme/sled07 1:3"}));
+    subscribe(listener, {1, {"*"}, {}, false, 1});
+    subscribe(listener, {1, {"*"}, {{sled, 1, 2}}, false, 5});
+    EXPECT_EQ(delivered(listener), (Texts{"acme/sled07 1:1", "acme/sled07 1:3"}));
     EXPECT_EQ(metric("subscriptions"), 1U);
 }
 
 TEST_F(EventSubscriptionsTest, APageForOneThatWasReplacedIsNotItsSuccessors)
 {
     emitNow(sled, 1, 3);
-    say(reader, reader, shoset::Subscribe{1, {"*"}, {}, false, 1000});
+    say(listener, listener, shoset::Subscribe{1, {"*"}, {}, false, 1000});
     flow.onTimer(now);
-    say(reader, reader, shoset::Subscribe{1, {"*"}, {{sled, 1, 2}}, false, 1000});
+    say(listener, listener, shoset::Subscribe{1, {"*"}, {{sled, 1, 2}}, false, 1000});
     run();
-    EXPECT_EQ(delivered(reader), each(sled, 3, 3));
+    EXPECT_EQ(delivered(listener), each(sled, 3, 3));
 }
 
 TEST_F(EventSubscriptionsTest, ThereAreOnlySoMany)
 {
     for (std::uint64_t number = 1; number <= limits::maxSubscriptionsPerConnector + 2; ++number) {
-        subscribe(reader, {number, {"*"}, {}, false, 1000});
+        subscribe(listener, {number, {"*"}, {}, false, 1000});
     }
     EXPECT_EQ(metric("subscriptions"), limits::maxSubscriptionsPerConnector);
     EXPECT_EQ(metric("subscriptions_refused_total"), 2U);
@@ -304,11 +304,11 @@ TEST_F(EventSubscriptionsTest, AStoreThatFailsIsAskedAgain)
 {
     emitNow(sled, 1, 3);
     store.failing = true;
-    subscribe(reader);
-    EXPECT_EQ(delivered(reader), Texts{});
+    subscribe(listener);
+    EXPECT_EQ(delivered(listener), Texts{});
     store.failing = false;
     after(limits::eventReadRetry);
-    EXPECT_EQ(delivered(reader), each(sled, 1, 3));
+    EXPECT_EQ(delivered(listener), each(sled, 1, 3));
     EXPECT_EQ(metric("events_page_failures_total"), 1U);
 }
 
@@ -316,16 +316,16 @@ TEST_F(EventSubscriptionsTest, OneThatCameEarlyBeginsWhenTheStoreHasTold)
 {
     emitNow(sled, 1, 3);
     FakeEventLinks otherLinks;
-    otherLinks.up = {reader};
+    otherLinks.up = {listener};
     EventFlow other({"agg-b", [](const shoset::Address&) { return true; }, [] { return std::vector<shoset::Address>{}; }}, &store, otherLinks);
-    other.onConnectorUp(reader, now);
-    other.onRecord(reader, {{}, reader, "agg-b", shoset::Subscribe{1, {"*"}, {}, false, 1000}}, {}, now);
+    other.onConnectorUp(listener, now);
+    other.onRecord(listener, {{}, listener, "agg-b", shoset::Subscribe{1, {"*"}, {}, false, 1000}}, {}, now);
     while (other.nextDeadline() <= now.mono || !store.jobs.empty()) {
         other.onTimer(now);
         store.finish(now);
     }
     std::swap(links.told, otherLinks.told);
-    EXPECT_EQ(delivered(reader), each(sled, 1, 3));
+    EXPECT_EQ(delivered(listener), each(sled, 1, 3));
 }
 
 }  // namespace mesh::aggregator
