@@ -106,7 +106,7 @@ TEST_F(EventFillingTest, WhatNobodyHasIsStoredAsALossAfterAWhile)
     run();
     after(limits::eventFillPause);
     EXPECT_EQ(store.rows[sled].at({1, 1}).lostTo, 5U);
-    EXPECT_EQ(stored(sled).back(), "1:5");
+    EXPECT_EQ(stored(sled).back(), "1:6");
     EXPECT_EQ(metric("events_fills_given_up_total"), 1U);
 }
 
@@ -184,12 +184,12 @@ TEST_F(EventFillingTest, WhatAnEpochEndedWithIsLookedForBeforeTheNextOne)
     run();
     emit(sled, 1, 2, 7);
     run();
-    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:3-end"});
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:3-258"});
     EXPECT_EQ(store.rows[sled].size(), 2U);
     answer("agg-b", 3, 4);
-    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:5-end"});
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:5-260"});
     nothing("agg-b");
-    EXPECT_EQ(wanted("agg-c"), Texts{"acme/sled07 1:5-end"});
+    EXPECT_EQ(wanted("agg-c"), Texts{"acme/sled07 1:5-260"});
     nothing("agg-c");
     EXPECT_EQ(stored(sled).back(), "1:4");
     emit(sled, 1, 2, 7);

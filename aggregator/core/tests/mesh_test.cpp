@@ -388,9 +388,9 @@ TEST_F(MeshTest, EventsGoOverADirectLinkToWhoKnowsThem)
     EXPECT_EQ(framesTo(1), 1U);
     EXPECT_EQ(framesTo(2), 0U);
     greet(3, "acme/s1", 6, shoset::capabilityEvents);
-    EXPECT_EQ(heard.down, std::vector<shoset::Address>{"acme/s1"}) << "before it is up anew";
+    EXPECT_TRUE(heard.down.empty()) << "it has another one";
     mesh.removeLink(3, now);
-    EXPECT_EQ(heard.down.size(), 2U);
+    EXPECT_EQ(heard.down, std::vector<shoset::Address>{"acme/s1"});
     EXPECT_FALSE(mesh.takesEvents("acme/s1"));
 }
 
