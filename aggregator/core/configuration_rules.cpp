@@ -163,7 +163,8 @@ Json rulesFor(const Json& pivot, const Json& product)
     };
     take(pivot);
     if (product.is_object()) {
-        for (const auto& [name, schema] : product.value("keys", Json::object()).items()) {
+        const Json added = product.value("keys", Json::object());
+        for (const auto& [name, schema] : added.items()) {
             keys[name] = keys.contains(name) ? Json{{"allOf", {keys[name], schema}}} : schema;
         }
         for (const Json& name : product.value("required", Json::array())) {

@@ -17,8 +17,6 @@
 
 namespace mesh::aggregator {
 
-inline const std::string sled = "acme/sled07";
-
 // A database that does what it is asked for when it is told to.
 class FakeEventStore final : public EventStorePort {
 public:
