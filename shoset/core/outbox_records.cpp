@@ -112,7 +112,7 @@ void appendOutboxItem(std::string& out, const Event& event, std::string_view pay
     putNumber(content, synced, 8);
     const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(event.time.time_since_epoch()).count();
     putNumber(content, static_cast<std::uint64_t>(micros), 8);
-    putNumber(content, spent / limits::flashPageBytes, 4);
+    putNumber(content, (spent + limits::flashPageBytes - 1) / limits::flashPageBytes, 4);
     putNumber(content, event.topic.size(), 1);
     putNumber(content, event.name.size(), 1);
     content.append(event.topic).append(event.name).append(payload);
