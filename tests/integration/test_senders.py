@@ -110,12 +110,14 @@ class Senders(SendersTest):
         fifo = self.mesh.state / "hold"
         os.mkfifo(fifo)
         self.addCleanup(fifo.unlink)
-        answers = []
-        thread = threading.Thread(target=lambda: answers.append(self.relay("test.hold", {"fifo": str(fifo)})))
-        thread.start()
-        fifo.write_text("go")
-        thread.join()
-        (told,) = answers
+        payload = json.dumps({"target": "two", "command": "test.hold", "payload": {"fifo": str(fifo)}})
+        command = self.ctl("send", "local/one", "test.relay", "--payload", payload, "--no-wait").strip()
+        with self.mesh.client() as client:
+            def reply():
+                return client.get(f"{COMMANDS}/{command}").json()["replies"][0]
+            eventually(lambda: (reply()["progress"], reply()["text"]) == (50, "holding"), "it is told how far the other one is", 10)
+            fifo.write_text("go")
+            told = eventually(lambda: reply()["state"] == "SUCCESS" and reply()["payload"], "it ends", 10)
         self.assertEqual(told["result"], {"version": "1.0"})
         self.assertIn([50, "holding"], told["progress"])
 

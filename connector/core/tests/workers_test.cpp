@@ -153,7 +153,7 @@ TEST_F(WorkersTest, WhatIsNoMessageIsRefusedWithASentence)
     EXPECT_NE(answerTo(R"({"message":"reply","id":")" + id + R"(","state":"DONE"})").find("'state'"), std::string::npos);
     EXPECT_NE(answerTo(R"({"message":"reply","id":")" + id + R"(","state":"ON_GOING","progress":101})").find("0 to 100"),
               std::string::npos);
-    EXPECT_EQ(workers.counters().malformed, 13U);
+    EXPECT_EQ(workers.counters().malformed, 14U);
 }
 
 TEST_F(WorkersTest, AStrangerIsAskedToRegister)
