@@ -66,8 +66,12 @@ TEST_F(ConfigurationResourcesTest, AForeignTenantSeesAndDoesNothing)
     EXPECT_EQ(get("boss", "/mesh/v1/config/beta:pivot:1.chassis").status, 404);
     EXPECT_EQ(ask("boss", "DELETE", "/mesh/v1/config/beta:pivot:1.chassis").status, 404);
     EXPECT_EQ(get("boss", "/mesh/v1/config/nowhere:pivot:1.chassis").status, 404);
-    EXPECT_EQ(upload("boss", pivot, "beta").text, upload("boss", pivot, "nowhere").text.replace(upload("boss", pivot, "nowhere").text.find("nowhere"), 7, "beta"))
-        << "as if it were not there";
+    const auto refusal = [this](const std::string& tenant) {
+        const Asked refused = upload("boss", pivot, tenant);
+        return std::to_string(refused.status) + " " + refused.body["error"]["message"].get<std::string>();
+    };
+    EXPECT_EQ(refusal("beta"), "404 There is no tenant beta.");
+    EXPECT_EQ(refusal("nowhere"), "404 There is no tenant nowhere.") << "as if it were not there";
     EXPECT_EQ(upload("op", pivot).status, 403);
     EXPECT_EQ(get("reader", "/mesh/v1/config").status, 403);
     upload("boss", pivot);
