@@ -167,7 +167,8 @@ TEST_F(FacadeQuota, WhoIsOverItIsMissingInACollectionThatIsGathered)
     const ExchangeId id = get("/redfish/v1/" + path, "root");
     EXPECT_EQ(commands(1).size() + commands(2).size(), 1U);
     const std::string page = R"({"Members":[]})";
-    reply(commands(1).empty() ? 2 : 1, commands(1).empty() ? take(2) : take(1), 200, page);
+    const shoset::LinkId asked = commands(1).empty() ? 2 : 1;
+    reply(asked, take(asked), 200, page);
     reply(3, take(3), 200, page);
     EXPECT_EQ(given[id].status, 200);
     EXPECT_NE(given[id].body.find("quota of 1 messages a second"), std::string::npos) << given[id].body;

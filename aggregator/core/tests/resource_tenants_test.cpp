@@ -52,7 +52,7 @@ TEST_F(TenantResources, ATenantIsAddedWithItsQuotaOnce)
     EXPECT_EQ(registry().quotaOf("lab"), (tenants::Quota{5, 0, 0, 2}));
     const Asked again = add(R"({"name":"lab","quota":{"messages_per_second":7}})");
     EXPECT_EQ(again.status, 409);
-    EXPECT_NE(again.text.find("there is a tenant lab already"), std::string::npos) << again.text;
+    EXPECT_NE(again.text.find("There is a tenant lab already."), std::string::npos) << again.text;
     EXPECT_EQ(add(R"({"name":"lab"})").status, 201) << "without a quota it is nothing";
     EXPECT_EQ(registry().quotaOf("lab"), (tenants::Quota{5, 0, 0, 2}));
     const nlohmann::json shown = entry("lab");
