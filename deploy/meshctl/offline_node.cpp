@@ -67,8 +67,10 @@ Result<void> giveToOwnerOf(const std::string& parent, const std::string& tree)
     }
     std::vector<std::string> paths{tree};
     std::error_code failed;
-    for (fs::recursive_directory_iterator next(tree, failed), end; !failed && next != end; next.increment(failed)) {
-        paths.push_back(next->path());
+    if (fs::is_directory(fs::symlink_status(tree, failed))) {
+        for (fs::recursive_directory_iterator next(tree, failed), end; !failed && next != end; next.increment(failed)) {
+            paths.push_back(next->path());
+        }
     }
     for (const std::string& path : paths) {
         struct stat status = {};
