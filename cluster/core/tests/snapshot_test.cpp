@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 
 namespace mesh::cluster {
@@ -146,24 +147,29 @@ TEST_F(Snapshots, OfTheNewestFormatThatAreDamagedAreRefusedToo)
     }
 }
 
+// Of this process: what else the machine does is not counted.
+double cpuMillis()
+{
+    return 1000.0 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
 TEST_F(Snapshots, OfALargeClusterStayBelowTheirBound)
 {
     raise();
     fill(limits::maxAccounts, limits::maxSessions, 5000);
     fillTasks();
-    const auto begin = std::chrono::steady_clock::now();
+    const double begin = cpuMillis();
     const std::string bytes = machine.snapshot();
-    const auto middle = std::chrono::steady_clock::now();
+    const double middle = cpuMillis();
     StateMachine copy;
     ASSERT_TRUE(copy.restore(bytes).ok());
-    const auto end = std::chrono::steady_clock::now();
+    const double end = cpuMillis();
     EXPECT_LT(bytes.size(), limits::maxStateBytes);
     const char* slow = std::getenv("MESH_SLOW");  // how much slower an instrumented build is
-    EXPECT_LT(middle - begin, 50ms * (slow == nullptr ? 1.0 : std::atof(slow)));
+    EXPECT_LT(middle - begin, 50 * (slow == nullptr ? 1.0 : std::atof(slow)));
     EXPECT_EQ(copy.hash(), machine.hash());
-    using Millis = std::chrono::duration<double, std::milli>;
     std::cout << "200 accounts, 1000 sessions, 5000 connectors, 2000 tasks: " << bytes.size() << " bytes, encoded in "
-              << Millis(middle - begin).count() << " ms, restored in " << Millis(end - middle).count() << " ms\n";
+              << middle - begin << " ms, restored in " << end - middle << " ms\n";
 }
 
 }  // namespace
