@@ -88,6 +88,9 @@ class Configuration(MeshTest):
             eventually(lambda: self.acknowledged(at)["state"] == state and version in (None, self.acknowledged(at)["version"]),
                        f"node {at} knows that it is {state}", 20 * SLOW)
 
+    def offered(self):
+        return [entry for entry in self.clients[0].get("/mesh/v1/workers").json()["workers"] if entry["type"] == "chassis"]
+
     def version(self):
         found = [entry for entry in json.loads(self.ctl("config", "get", "--json"))["documents"]
                  if (entry["kind"], entry["name"]) == ("component", "one")]
