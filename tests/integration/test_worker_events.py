@@ -77,6 +77,7 @@ class EventsOfWorkers(WorkerTest):
         self.assertEqual((next(first).payload, next(second).payload), ({"number": 1}, {"number": 1}))
         self.connector.signal(signal.SIGTERM)
         self.connector.wait(20)
+        self.aggregator.subscriptions = {}  # of the one that has ended
         self.start_connector()
         self.aggregator.until(lambda: len(self.aggregator.subscriptions) == 2, "both subscribe again")
         self.tell_all(1)
