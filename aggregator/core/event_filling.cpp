@@ -24,13 +24,14 @@ bool EventFilling::onMissing(const shoset::Address& source, const shoset::Event&
     intake.repeat(source, now);
     if (const auto running = fills.find(source); running != fills.end()) {
         running->second.seen = now.mono;
+        running->second.closes = running->second.closes || (tail && running->second.epoch == taken.epoch);
         return false;
     }
     if (fills.size() >= limits::maxEventFills) {
         return false;  // what is missing is noticed again
     }
     Fill fill;
-    fill.tail = tail;
+    fill.tail = fill.closes = tail;
     fill.epoch = tail ? taken.epoch : event.epoch;
     fill.to = tail ? limits::maxEventNumber : event.sequence - 1;
     fill.begunAt = taken;
@@ -39,6 +40,22 @@ bool EventFilling::onMissing(const shoset::Address& source, const shoset::Event&
     fills.emplace(source, std::move(fill));
     ++count.begun;
     return false;
+}
+
+void EventFilling::onConnectorUp(const shoset::Address& source, Now now)
+{
+    const EventPlace taken = intake.taken(source);
+    if (taken.epoch == 0 || fills.size() >= limits::maxEventFills || fills.contains(source)) {
+        return;  // then its next event shows what is missing
+    }
+    Fill fill;
+    fill.tail = true;
+    fill.epoch = taken.epoch;
+    fill.to = limits::maxEventNumber;
+    fill.begunAt = taken;
+    fill.begun = fill.seen = now.mono;
+    fill.actAt = now.mono + limits::eventFillDelay;
+    fills.emplace(source, std::move(fill));
 }
 
 bool EventFilling::isDone(const shoset::Address& source, const Fill& fill) const
@@ -52,7 +69,9 @@ void EventFilling::step(const shoset::Address& source, Fill& fill, Now now)
 {
     if (isDone(source, fill)) {
         count.filled += fill.helped ? 1 : 0;
-        intake.resume(source, now);
+        if (fill.helped || !fill.onlyLooks()) {
+            intake.resume(source, now);
+        }
         ended.insert(source);
         return;
     }
@@ -107,7 +126,7 @@ void EventFilling::askNext(const shoset::Address& source, Fill& fill, Now now)
     }
     const Duration age = now.mono - fill.begun;
     const bool offeredSince = fill.seen >= fill.begun + limits::eventHolePause;
-    if (fill.tail ? allInVain || age >= limits::eventFillPatience
+    if (fill.tail ? allInVain || age >= (fill.onlyLooks() ? limits::eventFillLeast : limits::eventFillPatience)
                   : offeredSince && age >= (allInVain ? limits::eventFillLeast : limits::eventFillPatience)) {
         return giveUp(source, fill, now);
     }
@@ -131,11 +150,11 @@ void EventFilling::ask(const shoset::Address& peer, const shoset::Address& sourc
 
 void EventFilling::giveUp(const shoset::Address& source, const Fill& fill, Now now)
 {
-    ++count.givenUp;
+    count.givenUp += fill.tail ? 0 : 1;
     ended.insert(source);
-    if (fill.tail) {
+    if (fill.tail && fill.closes) {
         intake.closeEpoch(source);
-    } else {
+    } else if (!fill.tail) {
         const EventPlace taken = intake.taken(source);
         shoset::Event loss;
         loss.epoch = fill.epoch;
@@ -143,7 +162,9 @@ void EventFilling::giveUp(const shoset::Address& source, const Fill& fill, Now n
         loss.lostTo = fill.to;
         intake.offer(source, loss, {}, now);
     }
-    intake.resume(source, now);
+    if (fill.helped || !fill.onlyLooks()) {
+        intake.resume(source, now);
+    }
 }
 
 void EventFilling::onEvent(const shoset::Address& peer, const shoset::Address& source, const shoset::Event& event,

@@ -29,6 +29,8 @@ public:
 
     // `event` was offered by its connector, and something is missing before it. True: nothing can be, offer it again.
     bool onMissing(const shoset::Address& source, const shoset::Event& event, Offered outcome, Now now);
+    // It has linked: what others have of it beyond what is here is asked for, as it may have nothing left to tell.
+    void onConnectorUp(const shoset::Address& source, Now now);
     // From another aggregator, whose name is proved.
     void onEvent(const shoset::Address& peer, const shoset::Address& source, const shoset::Event& event, std::string_view payload, Now now);
     void onWanted(const shoset::Address& peer, const shoset::EventsWanted& wanted, Now now);
@@ -42,7 +44,8 @@ private:
     struct Fill {
         std::uint64_t epoch = 0;
         std::uint64_t to = 0;
-        bool tail = false;     // of an epoch that ended, nobody knows where
+        bool tail = false;     // of an epoch, nobody knows where it ended
+        bool closes = false;   // and it did
         EventPlace begunAt;    // as far as it was taken then
         Instant begun{};
         Instant seen{};        // when the connector last offered something behind it
@@ -53,6 +56,7 @@ private:
         bool helped = false;   // somebody had some of it
         shoset::Address asked;             // empty: nobody
         std::set<shoset::Address> inVain;  // those that had nothing more
+        bool onlyLooks() const { return tail && !closes; }
     };
     void answer(const shoset::Address& peer, const shoset::EventsWanted& wanted, Now now);
     void step(const shoset::Address& source, Fill& fill, Now now);

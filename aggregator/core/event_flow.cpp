@@ -70,6 +70,7 @@ void EventFlow::onConnectorUp(const shoset::Address& connector, Now now)
     onConnectorDown(connector);
     if (parts != nullptr && links.takesEvents(connector)) {
         parts->intake.onLinkUp(connector, now);
+        parts->filling.onConnectorUp(connector, now);
     }
 }
 

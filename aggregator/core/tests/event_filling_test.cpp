@@ -198,6 +198,27 @@ TEST_F(EventFillingTest, WhatAnEpochEndedWithIsLookedForBeforeTheNextOne)
     EXPECT_EQ(store.rows[sled].size(), 6U);
 }
 
+TEST_F(EventFillingTest, WhatOthersHaveBeyondIsAskedForWhenAConnectorLinksAgain)
+{
+    link(sled);
+    emit(sled, 1, 2);
+    run();
+    unlink(sled);
+    link(sled);
+    after(limits::eventFillDelay);
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:3-258"}) << "the connector may have nothing left to tell";
+    answer("agg-b", 3, 4);
+    EXPECT_EQ(stored(sled).back(), "1:4");
+    nothing("agg-b");
+    nothing("agg-c");
+    EXPECT_EQ(metric("events_fills"), 0U);
+    EXPECT_EQ(metric("events_fills_given_up_total"), 0U);
+    EXPECT_EQ(metric("events_losses_total"), 0U);
+    emit(sled, 5, 5);
+    run();
+    EXPECT_EQ(stored(sled).back(), "1:5");
+}
+
 TEST_F(EventFillingTest, AnotherNodeGetsWhatIsHere)
 {
     link(sled);
