@@ -72,7 +72,11 @@ void EventFilling::step(const shoset::Address& source, Fill& fill, Now now)
         if (fill.helped || !fill.onlyLooks()) {
             intake.resume(source, now);
         }
-        ended.insert(source);
+        if (fill.tail || !fill.helped) {
+            ended.insert(source);
+        } else {
+            lookFurther(fill, now);
+        }
         return;
     }
     if (!fill.tail) {
@@ -83,6 +87,16 @@ void EventFilling::step(const shoset::Address& source, Fill& fill, Now now)
     } else {
         askNext(source, fill, now);
     }
+}
+
+// The connector may have trimmed meanwhile what it offered then, too, and have nothing left to tell.
+void EventFilling::lookFurther(Fill& fill, Now now)
+{
+    fill.tail = true;
+    fill.to = limits::maxEventNumber;
+    fill.begun = fill.actAt = now.mono;
+    fill.asked.clear();
+    fill.inVain.clear();
 }
 
 void EventFilling::readDatabase(const shoset::Address& source, Fill& fill)

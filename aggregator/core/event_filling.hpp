@@ -60,6 +60,7 @@ private:
     };
     void answer(const shoset::Address& peer, const shoset::EventsWanted& wanted, Now now);
     void step(const shoset::Address& source, Fill& fill, Now now);
+    static void lookFurther(Fill& fill, Now now);
     void readDatabase(const shoset::Address& source, Fill& fill);
     void askNext(const shoset::Address& source, Fill& fill, Now now);
     void ask(const shoset::Address& peer, const shoset::Address& source, Fill& fill, Now now);
