@@ -4,6 +4,7 @@ Programs come from $MESH_BIN (default build/dev/bin). $MESH_SLOW multiplies ever
 Nothing outlives the test process, and every wait is for a condition, with a deadline.
 """
 
+import atexit
 import json
 import os
 import random
@@ -37,7 +38,7 @@ MOCKUPS = Path(os.environ.get("MESH_MOCKUPS", CHECKOUT.parent / "shared/mockups"
 # at the same time take theirs from different slices.
 SLICE = 200
 _SLICES = range(20000, 32000, SLICE)
-_claims, _ports = [], iter(())
+_ports = iter(())
 _DAMAGE = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
 
 
@@ -72,7 +73,7 @@ def claim_slice(slices):
         except OSError:
             claim.close()
             continue
-        _claims.append(claim)
+        atexit.register(claim.close)
         return first
     raise Problem("other tests have all the ports there are")
 
