@@ -4,12 +4,16 @@
 #include "aggregator/core/command_deeds.hpp"
 #include "shoset/base/limits.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace mesh::aggregator {
 
 using shoset::Reply;
 using shoset::ReplyState;
+
+// So that one connector cannot have all others refused.
+static constexpr std::size_t askersShareOfPast = limits::maxPastAsks / 4;
 
 void Commands::refuseAsker(const shoset::Address& asker, const MessageId& id, const Error& error, Now now)
 {
@@ -18,6 +22,22 @@ void Commands::refuseAsker(const shoset::Address& asker, const MessageId& id, co
     reply.code = error.code;
     reply.message = error.message;
     mesh.send(asker, id, std::move(reply), {}, true, never, now);
+}
+
+// Another copy of it may be under way, and its asker may send it anew under another id: this one must not be begun any more.
+void Commands::refuseForGood(const AskerKey& key, const Error& error, Instant until, Now now)
+{
+    pastAsks.emplace(key, PastAsk{std::min(until, now.mono + limits::maxRequestDeadline), error});
+    refuseAsker(key.first, key.second, error, now);
+}
+
+bool Commands::hasRoomForAnother(const shoset::Address& asker) const
+{
+    std::size_t ofAsker = 0;
+    for (auto past = pastAsks.lower_bound({asker, MessageId{}}); past != pastAsks.end() && past->first.first == asker; ++past) {
+        ++ofAsker;
+    }
+    return pastAsks.size() < limits::maxPastAsks && ofAsker < askersShareOfPast;
 }
 
 void Commands::onAsked(const shoset::Address& from, const MessageId& id, shoset::Command command, std::string_view payload,
@@ -29,8 +49,7 @@ void Commands::onAsked(const shoset::Address& from, const MessageId& id, shoset:
     }
     if (!deadline || *deadline <= now.mono) {
         ++count.refused;
-        refuseAsker(from, id, {Code::deadlineExceeded, "it could not be shown to be in time; not executed"}, now);
-        return;
+        return refuseForGood({from, id}, {Code::deadlineExceeded, "it could not be shown to be in time; not executed"}, never, now);
     }
     CommandAsk ask;
     ask.tenant = shoset::tenantOf(from);
@@ -47,7 +66,7 @@ void Commands::onAsked(const shoset::Address& from, const MessageId& id, shoset:
     if (const auto targets = targetsOf(ask, now); !targets) {
         ++count.refused;
         count.denied += targets.error().code == Code::permissionDenied ? 1 : 0;
-        return refuseAsker(from, id, targets.error(), now);
+        return refuseForGood({from, id}, targets.error(), ask.deadline, now);
     }
     record(std::move(ask), now);
 }
@@ -65,14 +84,15 @@ bool Commands::isAskedAgain(const AskerKey& key, const shoset::Command& command,
         ++count.askedAgain;
         return true;
     }
-    std::erase_if(pastAsks, [&now](const auto& past) { return past.second <= now.mono; });
+    std::erase_if(pastAsks, [&now](const auto& past) { return past.second.until <= now.mono; });
     const bool ofAnother = command.incarnation != 0 && command.incarnation != mesh.incarnation();
-    if (ofAnother || pastAsks.contains(key)) {
+    if (const auto past = pastAsks.find(key); ofAnother || past != pastAsks.end()) {
         ++count.refused;
-        refuseAsker(key.first, key.second, {Code::outcomeUnknown, "it was asked for before, and what became of that is not known here"}, now);
+        const Error unknown{Code::outcomeUnknown, "it was asked for before, and what became of that is not known here"};
+        refuseAsker(key.first, key.second, past == pastAsks.end() ? unknown : past->second.refusal.value_or(unknown), now);
         return true;
     }
-    if (pastAsks.size() >= limits::maxPastAsks) {
+    if (!hasRoomForAnother(key.first)) {
         ++count.refusedFull;
         refuseAsker(key.first, key.second, {Code::full, "too many commands were asked for; nothing was sent"}, now);
         return true;
@@ -92,8 +112,8 @@ void Commands::record(CommandAsk ask, Now now)
         recording.erase({ask.asker, ask.askerId});
         if (!stored) {
             ++count.refused;
-            return refuseAsker(ask.asker, ask.askerId, {Code::notSent, "it could not be recorded: " + stored.error().message + "; nothing was sent"},
-                               then);
+            return refuseForGood({ask.asker, ask.askerId},
+                                 {Code::notSent, "it could not be recorded: " + stored.error().message + "; nothing was sent"}, ask.deadline, then);
         }
         ask.audit = *stored;
         startAsked(std::move(ask), then);
@@ -105,6 +125,7 @@ void Commands::startAsked(CommandAsk ask, Now now)
     const shoset::Address asker = ask.asker;
     const MessageId id = ask.askerId;
     const AuditToken audit = ask.audit;
+    const Instant deadline = ask.deadline;
     const Result<MessageId> started = ask.deadline > now.mono
                                           ? start(std::move(ask), now)
                                           : Error{Code::deadlineExceeded, "its time ran out before it was recorded; nothing was sent"};
@@ -114,7 +135,7 @@ void Commands::startAsked(CommandAsk ask, Now now)
     if (trail != nullptr) {
         trail->end(audit, statusOf(started.error().code), now);
     }
-    refuseAsker(asker, id, started.error(), now);
+    refuseForGood({asker, id}, started.error(), deadline, now);
 }
 
 // How it ended; nothing while it goes on. Of one to all it is a summary, without what each has brought where that is too much.

@@ -452,7 +452,7 @@ void Commands::forget(const MessageId& id)
     }
     std::erase_if(byEnd, [&id](const auto& ended) { return ended.second == id; });
     if (byAsker.erase({entry.asker, entry.askerId}) > 0) {
-        pastAsks.emplace(AskerKey{entry.asker, entry.askerId}, entry.deadline);
+        pastAsks.emplace(AskerKey{entry.asker, entry.askerId}, PastAsk{entry.deadline, std::nullopt});
     }
     records.erase(found);
 }

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -104,6 +105,11 @@ private:
         std::size_t bytes = 0;
     };
     using AskerKey = std::pair<shoset::Address, MessageId>;
+    // Of what a connector asked for, and is not begun here if it comes again before its deadline.
+    struct PastAsk {
+        Instant until{};
+        std::optional<Error> refusal;  // it was not executed, and its asker was told so; nullopt: forgotten
+    };
 
     Result<std::vector<shoset::Address>> targetsOf(const CommandAsk& ask, Now now) const;
     Result<std::vector<shoset::Address>> resolve(const CommandAsk& ask) const;
@@ -122,6 +128,8 @@ private:
     void startAsked(CommandAsk ask, Now now);
     void tellAsker(const Entry& entry, Now now);
     void refuseAsker(const shoset::Address& asker, const MessageId& id, const Error& error, Now now);
+    void refuseForGood(const AskerKey& key, const Error& error, Instant until, Now now);
+    bool hasRoomForAnother(const shoset::Address& asker) const;
     void forgetOne();
     void forget(const MessageId& id);
 
@@ -142,7 +150,7 @@ private:
     std::map<shoset::Address, std::size_t> askedBy;
     std::map<AskerKey, MessageId> byAsker;
     std::set<AskerKey> recording;            // asked for, and not begun before the disk has it
-    std::map<AskerKey, Instant> pastAsks;    // forgotten before this moment, their deadline
+    std::map<AskerKey, PastAsk> pastAsks;
     std::map<std::string, Share> shares;
     std::deque<std::pair<Instant, MessageId>> byEnd;
     std::size_t runningBytes = 0;  // of what came back for commands under way

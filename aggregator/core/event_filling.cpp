@@ -104,8 +104,11 @@ void EventFilling::readDatabase(const shoset::Address& source, Fill& fill)
     fill.busy = true;
     fill.actAt = never;
     store.readHeads(source, [this, source, owner = std::weak_ptr<int>(alive)](const Result<std::vector<history::EventHead>>& heads, Now now) {
-        const auto found = owner.expired() ? fills.end() : fills.find(source);
-        if (owner.expired() || found == fills.end()) {
+        if (owner.expired()) {
+            return;
+        }
+        const auto found = fills.find(source);
+        if (found == fills.end()) {
             return;
         }
         Fill& running = found->second;
@@ -156,7 +159,7 @@ void EventFilling::ask(const shoset::Address& peer, const shoset::Address& sourc
     const EventPlace taken = intake.taken(source);
     const std::uint64_t from = taken.epoch == fill.epoch ? taken.sequence + 1 : 1;
     fill.asked = peer;
-    fill.progressed = false;
+    fill.progressed = fill.refused = false;
     fill.actAt = now.mono + limits::eventFillAnswer;
     ++count.asked;
     links.tellEvents(peer, {}, shoset::EventsWanted{source, fill.epoch, from, std::min(fill.to, from + limits::eventFillSlice - 1), false}, {}, now);
@@ -191,9 +194,11 @@ void EventFilling::onEvent(const shoset::Address& peer, const shoset::Address& s
     }
     Fill& fill = found->second;
     fill.actAt = now.mono + limits::eventFillAnswer;
-    if (intake.offer(source, event, payload, now) == Offered::taken) {
+    const Offered offered = intake.offer(source, event, payload, now);
+    if (offered == Offered::taken) {
         fill.progressed = fill.helped = true;
     }
+    fill.refused = fill.refused || offered == Offered::refused;
 }
 
 void EventFilling::onWanted(const shoset::Address& peer, const shoset::EventsWanted& wanted, Now now)
@@ -207,7 +212,7 @@ void EventFilling::onWanted(const shoset::Address& peer, const shoset::EventsWan
     }
     Fill& fill = found->second;
     const EventPlace taken = intake.taken(wanted.connector);
-    const bool full = taken != intake.stored(wanted.connector);  // it may just not have been taken
+    const bool full = fill.refused || taken != intake.stored(wanted.connector);  // it may just not have been taken
     if (fill.progressed && !isDone(wanted.connector, fill)) {
         ask(peer, wanted.connector, fill, now);
     } else if (fill.progressed) {

@@ -54,6 +54,7 @@ private:
         bool busy = false;     // with the database
         bool progressed = false;
         bool helped = false;   // somebody had some of it
+        bool refused = false;  // there was no room here for what the one who is asked has
         shoset::Address asked;             // empty: nobody
         std::set<shoset::Address> inVain;  // those that had nothing more
         bool onlyLooks() const { return tail && !closes; }

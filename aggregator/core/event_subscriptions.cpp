@@ -77,7 +77,8 @@ void EventSubscriptions::begin(const Key& key, Subscription& to, Now now)
     to.begun = true;
     for (const shoset::EventCursor& cursor : to.cursors) {
         if (isPassedOn(cursor.source, key.first)) {
-            to.places[cursor.source] = {cursor.epoch, cursor.sequence};
+            // No event is behind the last number there can be: a database would count on from below 0.
+            to.places[cursor.source] = {std::min(cursor.epoch, limits::maxEventNumber), std::min(cursor.sequence, limits::maxEventNumber)};
         } else {
             ++counted.foreign;
         }

@@ -28,6 +28,10 @@ Result<Event> takeEvent(wire::Event& from)
     if (from.epoch() == 0 || from.sequence() == 0 || (isGap && from.lost_to() < from.sequence())) {
         return Error{Code::corrupt, "an event without a place in its connector's sequence"};
     }
+    constexpr std::int64_t lastMicros = std::chrono::duration_cast<std::chrono::microseconds>(WallTime::max().time_since_epoch()).count();
+    if (from.time() > lastMicros || from.time() < -lastMicros) {
+        return Error{Code::corrupt, "an event of a time that there is not"};
+    }
     if (isGap ? !from.topic().empty() || !from.name().empty() : !isTopic(from.topic()) || !isTopic(from.name())) {
         return Error{Code::corrupt, "an event whose topic or name is none"};
     }

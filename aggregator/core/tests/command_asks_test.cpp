@@ -95,6 +95,21 @@ TEST_F(CommandAsksTest, WhatCannotBeRecordedIsNotSent)
     EXPECT_TRUE(commands(2).empty());
 }
 
+TEST_F(CommandAsksTest, WhatWasRefusedIsNotBegunWhenACopyOfItComesLater)
+{
+    const MessageId id = askFor();
+    ASSERT_TRUE(history.fail(now));
+    EXPECT_EQ(repliesTo(id).at(0).code, Code::notSent);
+    pass(1s);
+    askFor("power.cycle", "{}", 0, id);
+    EXPECT_FALSE(history.finish(now)) << "its asker was told that it was not executed, and may have sent it anew";
+    EXPECT_EQ(repliesTo(id).at(0).code, Code::notSent);
+    EXPECT_TRUE(commands(2).empty());
+    askFor();
+    ASSERT_TRUE(history.finish(now));
+    EXPECT_EQ(commands(2).size(), 1U);
+}
+
 TEST_F(CommandAsksTest, WhatMayNotBeAskedForIsNotRecorded)
 {
     const MessageId id = askFor("power.burn");

@@ -80,6 +80,23 @@ TEST_F(EventFillingTest, TheNextOneIsAskedWhereOneHasNothingOrIsSilent)
     EXPECT_EQ(stored(sled).back(), "1:5");
 }
 
+TEST_F(EventFillingTest, ANodeWhoseEventsThereWasNoRoomForIsAskedAgain)
+{
+    others = std::vector<shoset::Address>{"agg-b"};
+    link(sled);
+    emit(sled, 6, 6);
+    after(limits::eventFillDelay);
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:1-5"});
+    quota = 0;
+    answer("agg-b", 1, 5);
+    EXPECT_EQ(stored(sled), Texts{});
+    quota = 100;
+    after(limits::eventFillPause);
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:1-5"}) << "it has them; nothing is lost";
+    answer("agg-b", 1, 5);
+    EXPECT_EQ(stored(sled).back(), "1:5");
+}
+
 TEST_F(EventFillingTest, WhatAnotherNodeSendsUnaskedIsNotTaken)
 {
     link(sled);

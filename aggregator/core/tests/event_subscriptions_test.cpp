@@ -249,6 +249,17 @@ TEST_F(EventSubscriptionsTest, AnotherEpochFollowsTheOneBefore)
     EXPECT_EQ(delivered(listener), (Texts{"acme/sled07 1:2", "acme/sled07 8:1", "acme/sled07 8:2"}));
 }
 
+TEST_F(EventSubscriptionsTest, APlaceBehindTheLastThereCanBeIsTheEndOfItsEpoch)
+{
+    emitNow(sled, 1, 2);
+    emit(sled, 1, 2, 8);
+    run();
+    subscribe(listener, {1, {"*"}, {{sled, 1, UINT64_MAX}}, false, 1000});
+    EXPECT_EQ(delivered(listener), (Texts{"acme/sled07 8:1", "acme/sled07 8:2"}));
+    subscribe(listener, {2, {"*"}, {{sled, UINT64_MAX, UINT64_MAX}}, false, 1000});
+    EXPECT_EQ(delivered(listener), Texts{});
+}
+
 TEST_F(EventSubscriptionsTest, ManySourcesHaveTheirTurns)
 {
     emitNow(sled, 1, 1000);

@@ -40,6 +40,7 @@ TEST(Codec, EventsAndWhatIsSaidOfThemKeepEveryField)
 
 TEST(Codec, AnEventWithoutAPlaceATopicOrANameIsRefused)
 {
+    keepsEveryField(Event{1, 1, "t", "n", WallTime::max() - std::chrono::nanoseconds(WallTime::max().time_since_epoch().count() % 1000), 0, 0});
     std::vector<Event> malformed(8, someEvent());
     malformed[0].epoch = 0;
     malformed[1].sequence = 0;

@@ -62,7 +62,6 @@ struct Check {
     void operator()(const WorkerSubscribe& word) const
     {
         require(isValidName(word.subscription) && !word.topics.empty() && word.topics.size() <= limits::maxSubscriptionTopics);
-        require(word.cursors.size() <= limits::maxEventCursors);
     }
     void operator()(const WorkerUnsubscribe& word) const { require(isValidName(word.subscription)); }
     void operator()(const WorkerTaken& word) const { require(isValidName(word.subscription)); }
