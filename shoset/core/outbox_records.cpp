@@ -2,6 +2,7 @@
 
 #include "shoset/base/limits.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -69,6 +70,13 @@ OutboxHeader headerFrom(std::string_view in)
     return {numberAt(in, 1, 8), numberAt(in, 9, 8), numberAt(in, 17, 8), static_cast<std::int64_t>(numberAt(in, 25, 8))};
 }
 
+// What no clock shows is taken for the nearest that one does.
+WallTime timeFrom(std::uint64_t micros)
+{
+    constexpr std::int64_t last = std::chrono::duration_cast<std::chrono::microseconds>(WallTime::max().time_since_epoch()).count();
+    return WallTime(std::chrono::microseconds(std::clamp(static_cast<std::int64_t>(micros), -last, last)));
+}
+
 // What another program wrote may keep the checksum and be none all the same.
 std::optional<OutboxRecord> itemFrom(std::string_view in)
 {
@@ -76,7 +84,7 @@ std::optional<OutboxRecord> itemFrom(std::string_view in)
     item.event.sequence = numberAt(in, 1, 8);
     item.event.lostTo = numberAt(in, 9, 8);
     item.synced = numberAt(in, 17, 8);
-    item.event.time = WallTime(std::chrono::microseconds(static_cast<std::int64_t>(numberAt(in, 25, 8))));
+    item.event.time = timeFrom(numberAt(in, 25, 8));
     item.spent = numberAt(in, 33, 4) * limits::flashPageBytes;
     const std::size_t topic = numberAt(in, 37, 1);
     const std::size_t name = numberAt(in, 38, 1);
