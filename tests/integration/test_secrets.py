@@ -33,13 +33,16 @@ def files_with(folder, values):
             if path.is_file() and any(spelling in path.read_bytes() for spelling in wanted)]
 
 
+SHADOW = 1 << 30  # bytes; no mapping of ours is so large, and what a sanitizer keeps of each address is terabytes
+
+
 def is_in_memory(pid, values):
     """Whether one of them is in a process's memory; None where that may not be looked at."""
     try:
         with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
             for line in maps:
                 begin, end = (int(part, 16) for part in line.split()[0].split("-"))
-                if not line.split()[1].startswith("rw"):
+                if not line.split()[1].startswith("rw") or end - begin > SHADOW:
                     continue
                 try:
                     memory.seek(begin)
