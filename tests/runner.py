@@ -217,7 +217,7 @@ def main():
     names = ", ".join([*known, *further_suites(SOAK_SECONDS)])
     parser.add_argument("--ci", action="store_true",
                         help="also: takeovers, a soak, a walk over all mockups, everything under ASan and UBSan, fuzzing; "
-                             "up to half an hour")
+                             "half an hour and more")
     parser.add_argument("--soak-seconds", type=int, default=SOAK_SECONDS, metavar="N", help="default: %(default)s")
     parser.add_argument("suites", nargs="*", metavar="SUITE",
                         help=f"there are {names}; default: all but the last {len(further_suites(SOAK_SECONDS))}")

@@ -11,17 +11,15 @@ namespace mesh::history {
 
 namespace {
 
-constexpr auto storedAt = WallTime(std::chrono::hours(24 * 365 * 50));
-
 EventRecord happening(std::uint64_t sequence, const std::string& payload = "{}", const std::string& connector = "sled07",
                       const std::string& topic = "power")
 {
-    return {storedAt, "acme", connector, 3, sequence, topic, "off", payload};
+    return {start, "acme", connector, 3, sequence, topic, "off", payload};
 }
 
 EventRecord loss(std::uint64_t from, std::uint64_t to)
 {
-    return {storedAt, "acme", "sled07", 3, from, "", "", "", to};
+    return {start, "acme", "sled07", 3, from, "", "", "", to};
 }
 
 std::vector<std::uint64_t> numbers(const std::vector<EventRecord>& records)
@@ -62,8 +60,8 @@ TEST_P(Events, AnEventIsStoredOnceWithAnyBytes)
 {
     const std::string bytes("\0\xff\n\xc3", 4);
     const std::vector<EventRecord> events{happening(1), happening(2, bytes), happening(3, "J\xc3\xb6rg")};
-    ASSERT_TRUE(store->append(events, storedAt + 5s));
-    const auto again = store->append({happening(2, "other"), happening(4)}, storedAt + 6s);
+    ASSERT_TRUE(store->append(events, start + 5s));
+    const auto again = store->append({happening(2, "other"), happening(4)}, start + 6s);
     ASSERT_TRUE(again) << again.error().message;
     EventQuery query;
     query.limit = 3;
@@ -72,7 +70,7 @@ TEST_P(Events, AnEventIsStoredOnceWithAnyBytes)
     EXPECT_TRUE(first->more);
     ASSERT_EQ(first->records.size(), 3U);
     EXPECT_EQ(first->records[1].record, events[1]);
-    EXPECT_EQ(first->records[1].stored, storedAt + 5s);
+    EXPECT_EQ(first->records[1].stored, start + 5s);
     query.after = first->end;
     EXPECT_EQ(found(query), std::vector{happening(4)});
     EXPECT_EQ(store->events(query)->more, false);
@@ -80,8 +78,8 @@ TEST_P(Events, AnEventIsStoredOnceWithAnyBytes)
 
 TEST_P(Events, TheyAreFoundByWhatIsAskedFor)
 {
-    ASSERT_TRUE(store->append({happening(1), happening(2, "{}", "sled07", "power.supply"), happening(1, "{}", "sled08", "thermal")}, storedAt));
-    ASSERT_TRUE(store->append({loss(3, 5)}, storedAt + 60s));
+    ASSERT_TRUE(store->append({happening(1), happening(2, "{}", "sled07", "power.supply"), happening(1, "{}", "sled08", "thermal")}, start));
+    ASSERT_TRUE(store->append({loss(3, 5)}, start + 60s));
     EventQuery query;
     query.tenant = "acme";
     query.connector = "sled07";
@@ -93,7 +91,7 @@ TEST_P(Events, TheyAreFoundByWhatIsAskedFor)
     EXPECT_EQ(numbers(found(query)), (std::vector<std::uint64_t>{2, 3}));
     query.topic = "*";
     EXPECT_EQ(found(query).size(), 3U);
-    query.since = storedAt + 1s;
+    query.since = start + 1s;
     EXPECT_EQ(found(query), std::vector{loss(3, 5)});
     query.tenant = "beta";
     EXPECT_TRUE(found(query).empty());
@@ -104,10 +102,10 @@ TEST_P(Events, TheEndIsAPlaceToGoOnFrom)
     EventQuery query;
     query.fromEnd = true;
     EXPECT_EQ(store->events(query)->end, 0U);
-    ASSERT_TRUE(store->append({happening(1), happening(2)}, storedAt));
+    ASSERT_TRUE(store->append({happening(1), happening(2)}, start));
     const auto end = store->events(query);
     EXPECT_TRUE(end->records.empty());
-    ASSERT_TRUE(store->append({happening(3)}, storedAt));
+    ASSERT_TRUE(store->append({happening(3)}, start));
     query.fromEnd = false;
     query.after = end->end;
     EXPECT_EQ(found(query), std::vector{happening(3)});
@@ -115,10 +113,10 @@ TEST_P(Events, TheEndIsAPlaceToGoOnFrom)
 
 TEST_P(Events, OneConnectorIsReadInTheOrderOfItsSequence)
 {
-    ASSERT_TRUE(store->append({happening(9), happening(10), happening(1, "{}", "sled08")}, storedAt));
+    ASSERT_TRUE(store->append({happening(9), happening(10), happening(1, "{}", "sled08")}, start));
     EventRecord next = happening(1);
     next.epoch = 12;
-    ASSERT_TRUE(store->append({happening(11), next}, storedAt));
+    ASSERT_TRUE(store->append({happening(11), next}, start));
     EXPECT_EQ(numbers(after(0)), (std::vector<std::uint64_t>{9, 10, 11, 1}));
     EXPECT_EQ(numbers(after(10)), (std::vector<std::uint64_t>{11, 1}));
     EXPECT_EQ(after(11), std::vector{next});
@@ -134,7 +132,7 @@ TEST_P(Events, OneConnectorIsReadInTheOrderOfItsSequence)
 
 TEST_P(Events, ALossThatBeganBeforeAPlaceIsFound)
 {
-    ASSERT_TRUE(store->append({happening(1), loss(2, 9), happening(10)}, storedAt));
+    ASSERT_TRUE(store->append({happening(1), loss(2, 9), happening(10)}, start));
     EXPECT_EQ(after(5), (std::vector{loss(2, 9), happening(10)}));
     EXPECT_EQ(after(9), std::vector{happening(10)});
     EXPECT_EQ(after(0), (std::vector{happening(1), loss(2, 9), happening(10)}));
@@ -142,14 +140,14 @@ TEST_P(Events, ALossThatBeganBeforeAPlaceIsFound)
 
 TEST_P(Events, TheLastOfEachConnectorIsKnownAlsoWhenItWent)
 {
-    ASSERT_TRUE(store->append({happening(1), loss(2, 9), happening(4, "{}", "sled08")}, storedAt));
+    ASSERT_TRUE(store->append({happening(1), loss(2, 9), happening(4, "{}", "sled08")}, start));
     EXPECT_EQ(*store->eventHeads(), (std::vector<EventHead>{{"acme", "sled07", 3, 9}, {"acme", "sled08", 3, 4}}));
-    ASSERT_TRUE(store->append({happening(5)}, storedAt));
-    EXPECT_EQ(*store->pruneEvents({1s, 0}, storedAt + 1h), 4U);
+    ASSERT_TRUE(store->append({happening(5)}, start));
+    EXPECT_EQ(*store->pruneEvents({1s, 0}, start + 1h), 4U);
     EXPECT_EQ(*store->eventHeads(std::pair("acme", "sled07")), (std::vector<EventHead>{{"acme", "sled07", 3, 9}}));
     EventRecord next = happening(1);
     next.epoch = 12;
-    ASSERT_TRUE(store->append({next}, storedAt));
+    ASSERT_TRUE(store->append({next}, start));
     EXPECT_EQ(*store->eventHeads(std::pair("acme", "sled07")), (std::vector<EventHead>{{"acme", "sled07", 12, 1}}));
     EXPECT_TRUE(store->eventHeads(std::pair("beta", "sled07"))->empty());
 }
@@ -158,19 +156,19 @@ TEST_P(Events, WhatEachTenantHasIsCounted)
 {
     EventRecord other = happening(1);
     other.tenant = "beta";
-    ASSERT_TRUE(store->append({happening(1), happening(2), other}, storedAt));
+    ASSERT_TRUE(store->append({happening(1), happening(2), other}, start));
     EXPECT_EQ(*store->eventTotals(), (std::vector<EventTotal>{{"acme", 2, 2 * storedBytes(happening(1))}, {"beta", 1, storedBytes(other)}}));
 }
 
 TEST_P(Events, TheyGoByAgeAndSize)
 {
     for (std::uint64_t i = 0; i < 50; ++i) {
-        ASSERT_TRUE(store->append({happening(i)}, storedAt + std::chrono::minutes(i)));
+        ASSERT_TRUE(store->append({happening(i)}, start + std::chrono::minutes(i)));
     }
-    EXPECT_EQ(*store->pruneEvents({std::chrono::minutes(10), 0}, storedAt + std::chrono::minutes(15)), 5U);
-    EXPECT_EQ(*store->pruneEvents({std::chrono::minutes(10), 0}, storedAt + std::chrono::minutes(15)), 0U);
+    EXPECT_EQ(*store->pruneEvents({std::chrono::minutes(10), 0}, start + std::chrono::minutes(15)), 5U);
+    EXPECT_EQ(*store->pruneEvents({std::chrono::minutes(10), 0}, start + std::chrono::minutes(15)), 0U);
     const std::uint64_t most = 16 * storedBytes(happening(0));
-    EXPECT_EQ(*store->pruneEvents({Duration::zero(), most}, storedAt), 31U);
+    EXPECT_EQ(*store->pruneEvents({Duration::zero(), most}, start), 31U);
     const auto left = store->events({});
     ASSERT_EQ(left->records.size(), 14U);
     EXPECT_EQ(left->records.back().record.sequence, 49U);
@@ -180,8 +178,8 @@ TEST_P(Events, AConnectorsClockDoesNotMakeThemOld)
 {
     EventRecord first = happening(1);
     first.time = WallTime{};
-    ASSERT_TRUE(store->append({first}, storedAt));
-    EXPECT_EQ(*store->pruneEvents({std::chrono::minutes(10), 0}, storedAt + std::chrono::minutes(1)), 0U);
+    ASSERT_TRUE(store->append({first}, start));
+    EXPECT_EQ(*store->pruneEvents({std::chrono::minutes(10), 0}, start + std::chrono::minutes(1)), 0U);
     EXPECT_EQ(found({}), std::vector{first});
 }
 
@@ -219,7 +217,7 @@ TEST_P(Events, ADatabaseOfTheFirstVersionIsMigrated)
     int version = 0;
     *connect(url)->session << "select max(version) from mesh_schema", soci::into(version);
     EXPECT_EQ(version, newestSchema());
-    ASSERT_TRUE(store->append({loss(3, 9)}, storedAt));
+    ASSERT_TRUE(store->append({loss(3, 9)}, start));
     EXPECT_EQ(numbers(after(0)), (std::vector<std::uint64_t>{1, 2, 3}));
 }
 
