@@ -18,7 +18,7 @@ MOCKUPS = Path(os.environ.get("MESH_MOCKUPS", CHECKOUT.parent / "shared/mockups"
 PYTHON = "/usr/bin/python3"
 SHORT_WALK_MOCKUP = "dmtf-public-bladed"
 SANITIZER_SLOWNESS = 4.0
-SANITIZED_SIMULATIONS = "2"  # runs of random seeds; without sanitizers there are more
+SANITIZED_SIMULATIONS = "1"  # runs of random seeds; without sanitizers there are more
 FUZZ_SECONDS_EACH, FUZZERS_AT_ONCE = 40, 4
 TAKEOVER_ROUNDS, SOAK_SECONDS = 5, 60
 # One suite that hangs must not cost the others their turn.
@@ -57,7 +57,7 @@ def suites(preset="dev", slow=1.0, strict=True):
     programs = [build / "bin" / name for name in ("mesh-aggregatord", "mesh-connectord", "meshctl")]
     mockup = ["--mockup", SHORT_WALK_MOCKUP] if (MOCKUPS / SHORT_WALK_MOCKUP).is_dir() else []
     listed = [
-        Suite("unit", ["ctest", "--test-dir", str(build), "--exclude-regex", "^simulation_test$", "--output-on-failure", "-j2",
+        Suite("unit", ["ctest", "--test-dir", str(build), "--exclude-regex", "^simulation_test$", "--output-on-failure", "-j3",
                        "--no-tests=error", "--timeout", str(int(100 * slow))], [build / "CTestTestfile.cmake"], 60 * slow),
         Suite("architecture", python(tests / "architecture/check.py", "--build", build), [], 20),
         Suite("bmcsim", python(tests / "bmcsim/selftest.py"), [tests / "bmcsim/selftest.py"], 30),
@@ -141,20 +141,20 @@ def fuzzers():
 
 
 def fuzz():
-    """Every fuzz target for a bounded time. Seeds are in corpus/ beside the target, where there are any."""
+    """Builds every fuzz target and runs it for a bounded time, gently. Seeds are in corpus/ beside the target, where there are any."""
     targets = fuzzers()
     if not targets:
         return [Outcome(Suite("fuzz", [], [], 0, strict=False), False, 0.0, "there is no fuzz target below tests/fuzz")]
-    built = build("fuzz", ["sanitizers"], targets)
+    built = build("fuzz", ["sanitizers"], targets, gently=True)
     if not built.passed:
         return [built]
 
     def one(name):
         with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as log:
             seeds = targets[name] / "corpus"
-            command = [BUILD / "fuzz/bin" / name, f"-max_total_time={FUZZ_SECONDS_EACH}", "-rss_limit_mb=1024", "-timeout=10",
+            command = ["nice", "-n", "19", BUILD / "fuzz/bin" / name, f"-max_total_time={FUZZ_SECONDS_EACH}", "-rss_limit_mb=1024", "-timeout=10",
                        f"-artifact_prefix={BUILD}/fuzz/{name}-", scratch, *([seeds] if seeds.is_dir() else [])]
-            suite = Suite(f"fuzz {name}", [str(word) for word in command], [command[0]], FUZZ_SECONDS_EACH * 2 + 30, strict=False)
+            suite = Suite(f"fuzz {name}", [str(word) for word in command], [BUILD / "fuzz/bin" / name], FUZZ_SECONDS_EACH * 2 + 30, strict=False)
             outcome = run(suite, log)
             log.seek(0)
             said = log.read().decode(errors="replace")
@@ -190,15 +190,19 @@ def further_suites(soak_seconds):
 
 
 def continuous_integration(listed, further):
-    """Everything. The tests of the plain build leave half of two cores free, in which the sanitized one is made."""
+    """Everything. The tests leave half of two cores free: in it the sanitized programs are made beside the tests of the plain ones,
+    and the fuzzers beside those of the sanitized ones."""
     outcomes = [build("dev", ["tests", "sanitizers"], unity=True)]
     if not outcomes[0].passed:
         return outcomes
     with ThreadPoolExecutor(1) as beside:
-        building = beside.submit(build, "asan", ["tests", "sanitizers"], gently=True)
+        sanitized = beside.submit(build, "asan", ["tests", "sanitizers"], gently=True)
+        fuzzed = beside.submit(fuzz)
         outcomes += run_all(listed) + [run_and_show(suite) for name, suite in further.items() if name not in listed]
-        outcomes.append(building.result())
-    return outcomes + (instrumented() if outcomes[-1].passed else []) + fuzz()
+        outcomes.append(sanitized.result())
+        if outcomes[-1].passed:
+            outcomes += instrumented()
+        return outcomes + fuzzed.result()
 
 
 def table(outcomes, seconds):

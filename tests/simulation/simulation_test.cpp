@@ -2,6 +2,7 @@
 #include "tests/simulation/scenario.hpp"
 
 #include "shoset/base/limits.hpp"
+#include "shoset/base/tests/effort.hpp"
 
 #include <gtest/gtest.h>
 
@@ -49,11 +50,12 @@ TEST(Simulation, EveryPropertyHoldsUnderCrashesAndPartitions)
 
 TEST(Simulation, ASeedReplaysByteForByte)
 {
-    const RunResult first = run(77, 20s, Fault::none);
-    const RunResult second = run(77, 20s, Fault::none);
+    const std::chrono::seconds length(testRounds(20));
+    const RunResult first = run(77, length, Fault::none);
+    const RunResult second = run(77, length, Fault::none);
     EXPECT_EQ(first.events, second.events);
     EXPECT_EQ(first.trace, second.trace);
-    EXPECT_NE(first.trace, run(78, 20s, Fault::none).trace);
+    EXPECT_NE(first.trace, run(78, length, Fault::none).trace);
 }
 
 TEST(Simulation, EachDeliberateFaultIsFoundWithinAMinute)

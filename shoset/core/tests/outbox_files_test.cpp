@@ -1,5 +1,6 @@
 #include "shoset/core/tests/outbox_fixture.hpp"
 
+#include "shoset/base/tests/effort.hpp"
 #include "shoset/core/outbox_records.hpp"
 
 #include <set>
@@ -186,8 +187,8 @@ TEST_F(OutboxFilesTest, FilesOfAnOlderEpochWereWrittenAnew)
 // Against a list: what was accepted and not trimmed is there after any crash, once and in order, and what was refused is not.
 TEST_F(OutboxFilesTest, WithstandsRandomCrashes)
 {
-    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-        SeededRng rng(seed);
+    for (int seed = 1; seed <= testRounds(60); ++seed) {
+        SeededRng rng(static_cast<std::uint64_t>(seed));
         disk.files.clear();
         accepted.clear();
         refused.clear();

@@ -1,4 +1,5 @@
 // Recorded machines, when they are there: MESH_MOCKUPS, else ../shared/mockups beside the source folder.
+#include "shoset/base/tests/effort.hpp"
 #include "shoset/uri/localiser.hpp"
 #include "shoset/uri/tests/reference.hpp"
 #include "shoset/uri/tests/samples.hpp"
@@ -58,7 +59,7 @@ void check(const fs::path& file, SeededRng& rng, Tally& tally)
     tally.bytes += body.size();
     tally.changed += *there == body ? 0 : 1;
     // The reference is slow; the few files above this size are of the same kinds as the others.
-    if (format != Format::json || body.size() > 100000) {
+    if (format != Format::json || body.size() > static_cast<std::size_t>(testRounds(100'000))) {
         return;
     }
     const auto document = nlohmann::json::parse(body, nullptr, false);

@@ -1,3 +1,4 @@
+#include "shoset/base/tests/effort.hpp"
 #include "shoset/uri/localiser.hpp"
 #include "shoset/uri/tests/reference.hpp"
 #include "shoset/uri/tests/samples.hpp"
@@ -23,7 +24,7 @@ TEST(LocaliserProperty, AgreesWithTheReferenceAndIsUndoneByTheWayBack)
     const UriMap map("P");
     SeededRng rng(1);
     Samples samples(rng, false);
-    for (int i = 0; i < 20000; ++i) {
+    for (int i = 0; i < testRounds(20000); ++i) {
         const Asked& asked = questions[rng.below(questions.size())];
         const std::string body = samples.document();
         SCOPED_TRACE("document " + std::to_string(i) + " for " + asked.facadeUri + ": " + body);
@@ -46,7 +47,7 @@ TEST(LocaliserProperty, AgreesWithTheReferenceOnOwnHosts)
     const UriMap map("P", {"bmc"});
     SeededRng rng(2);
     Samples samples(rng, true);
-    for (int i = 0; i < 20000; ++i) {
+    for (int i = 0; i < testRounds(20000); ++i) {
         const Asked& asked = questions[rng.below(3)];
         const std::string body = samples.document();
         SCOPED_TRACE("document " + std::to_string(i) + " for " + asked.facadeUri + ": " + body);
