@@ -144,11 +144,16 @@ constexpr std::size_t eventWindow = 512;                 // events sent to one a
 constexpr std::size_t eventWindowBytes = 256 * 1024;     // and their bytes
 constexpr Duration eventResendPause = 500ms;             // between two times that events are sent again from the same place
 constexpr Duration eventPatience = 10s;                  // without a confirmation, before they are
+constexpr unsigned epochsAtOnce = 4;                     // begun because an aggregator knew more; each writes all that waits anew
+constexpr Duration epochPause = 1h;                      // after these
 
 // What its workers emit and subscribe to.
 constexpr std::size_t maxWorkerSubscriptions = 16;       // of all workers of one connector
 constexpr std::size_t subscriptionWindow = 64;           // events that its worker has not taken, of one of them
 constexpr std::size_t maxUnansweredEvents = 256;         // that one worker has emitted
+constexpr std::size_t maxBeginningWords = 64;            // that wait for its worker: where one of them begins, 256 sources each
+constexpr std::size_t maxUntoldWords = 64;               // that wait for workers: what was refused
+constexpr Duration subscriptionRetry = 5s;               // after all aggregators have refused one that had begun before
 constexpr Duration workerRetry = 100ms;                  // after a worker's socket was full
 
 // Workers: processes beside a connector that execute commands, and what they are asked and answer.
@@ -379,6 +384,9 @@ constexpr int historySeconds = 5;                        // for a database serve
 
 // Events at an aggregator.
 constexpr std::uint64_t maxEventNumber = INT64_MAX;      // of an epoch, or a sequence: what databases count up to
+// An epoch is when it was begun, in milliseconds since 1970, or one more than another. One that is told may be so far ahead of the
+// own clock, which may stand at 1970, while no other one shows more than 2262; an aggregator takes twice as much from a connector.
+constexpr std::uint64_t maxEpochAhead = 300ull * 366 * 24 * 60 * 60 * 1000;
 constexpr std::size_t maxEventBatch = 1024;              // events that share one transaction
 constexpr std::size_t maxEventBatchBytes = 4 * 1024 * 1024;
 constexpr std::size_t maxWaitingEvents = 16384;          // that wait for a transaction, per node
@@ -399,7 +407,11 @@ constexpr std::size_t maxNotedTenants = 256;
 constexpr std::size_t maxNoteBytes = 4096;
 
 // Events that other aggregators have and this one has not.
-constexpr std::size_t maxEventFills = 16;                // connectors of which they are asked for at a time
+constexpr std::size_t maxEventFills = 16;                // connectors of which they are asked for at a time; and beyond these
+                                                         // one of each tenant, so that none waits for another
+constexpr std::size_t maxTenantEventFills = maxEventFills / 2;
+constexpr std::size_t maxEventLooks = maxEventFills / 2;  // of all of them, where nothing is known to be missing
+constexpr std::size_t maxWaitingLooks = maxConnectors;   // connectors whose look waits for its turn
 constexpr Duration eventFillDelay = 200ms;               // for the connector itself to send what is missing
 constexpr Duration eventFillAnswer = 2s;                 // for another aggregator to say something
 constexpr Duration eventFillPause = 500ms;               // after all that could be asked had nothing
@@ -411,11 +423,17 @@ constexpr std::size_t maxWantedReads = 4;                // of what others ask f
 
 // Those who want events.
 constexpr std::size_t maxSubscriptionsPerConnector = 16;
-constexpr std::size_t maxSubscriptions = 512;            // per node
+constexpr std::size_t maxSubscriptions = 2048;           // per node; and beyond these
+constexpr std::size_t leastTenantSubscriptions = 8;      // so many of each tenant
+constexpr std::size_t maxTenantSubscriptions = 512;
+constexpr std::size_t maxRefusalBytes = 256;             // why one is refused
+constexpr std::size_t subscriptionLosses = 16;           // losses told to one subscription in subscriptionPause
 constexpr std::size_t subscriptionBytes = 1024 * 1024;   // of payloads, sent to one subscription
 constexpr Duration subscriptionPause = 20ms;             // in so long
 constexpr std::size_t eventPage = 256;                   // read for one subscription at a time
 constexpr std::size_t eventPageBytes = 256 * 1024;
+constexpr std::size_t maxHeldPageBytes = 32 * 1024 * 1024;  // of what was read for subscriptions and waits for their credit
+constexpr std::size_t maxHeldTenantPageBytes = maxHeldPageBytes / 4;
 constexpr std::size_t maxEventReads = 2;                 // of all subscriptions, under way
 constexpr Duration eventReadRetry = 1s;
 constexpr std::size_t maxEventWaiters = 64;              // requests over HTTP that wait for events

@@ -37,6 +37,10 @@ struct Now {
 
 constexpr Instant never = Instant::max();
 
+// The last microsecond since 1970 that WallTime holds; the first one is as many before. What comes as a number of microseconds is
+// compared with it before it becomes a time.
+constexpr std::int64_t lastMicros = std::chrono::duration_cast<std::chrono::microseconds>(WallTime::max().time_since_epoch()).count();
+
 constexpr std::int64_t toMicros(Instant t)
 {
     return std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch()).count();

@@ -28,7 +28,6 @@ Result<Event> takeEvent(wire::Event& from)
     if (from.epoch() == 0 || from.sequence() == 0 || (isGap && from.lost_to() < from.sequence())) {
         return Error{Code::corrupt, "an event without a place in its connector's sequence"};
     }
-    constexpr std::int64_t lastMicros = std::chrono::duration_cast<std::chrono::microseconds>(WallTime::max().time_since_epoch()).count();
     if (from.time() > lastMicros || from.time() < -lastMicros) {
         return Error{Code::corrupt, "an event of a time that there is not"};
     }
@@ -68,6 +67,8 @@ void put(wire::Header& to, const Subscribe& from)
     }
     out.set_from_now(from.fromNow);
     out.set_credit(from.credit);
+    out.set_refused(from.refused);
+    out.set_more(from.more);
 }
 
 Result<Subscribe> takeSubscribe(wire::Subscribe& from)
@@ -79,6 +80,9 @@ Result<Subscribe> takeSubscribe(wire::Subscribe& from)
     }
     if (static_cast<std::size_t>(from.cursors_size()) > limits::maxEventCursors) {
         return Error{Code::corrupt, "a subscription that begins at too many places"};
+    }
+    if (from.refused().size() > limits::maxRefusalBytes) {
+        return Error{Code::corrupt, "a subscription that is refused at too great length"};
     }
     Subscribe out;
     out.subscription = from.subscription();
@@ -92,6 +96,8 @@ Result<Subscribe> takeSubscribe(wire::Subscribe& from)
     }
     out.fromNow = from.from_now();
     out.credit = from.credit();
+    out.refused = std::move(*from.mutable_refused());
+    out.more = from.more();
     return out;
 }
 
@@ -114,6 +120,7 @@ void put(wire::Header& to, const EventsWanted& from)
     out.set_from(from.from);
     out.set_to(from.to);
     out.set_done(from.done);
+    out.set_next_epoch(from.nextEpoch);
 }
 
 Result<EventsWanted> takeEventsWanted(wire::EventsWanted& from)
@@ -121,7 +128,7 @@ Result<EventsWanted> takeEventsWanted(wire::EventsWanted& from)
     if (!isConnector(from.connector()) || from.epoch() == 0 || from.from() == 0 || from.to() < from.from()) {
         return Error{Code::corrupt, "events wanted of no connector, or none of them"};
     }
-    return EventsWanted{std::move(*from.mutable_connector()), from.epoch(), from.from(), from.to(), from.done()};
+    return EventsWanted{std::move(*from.mutable_connector()), from.epoch(), from.from(), from.to(), from.done(), from.next_epoch()};
 }
 
 }  // namespace mesh::shoset

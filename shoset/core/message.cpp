@@ -183,6 +183,11 @@ bool isTopic(std::string_view topic)
            std::all_of(topic.begin(), topic.end(), [](char c) { return isTopicLetter(c) || c == '.' || c == '_' || c == '-'; });
 }
 
+bool isCredibleEpoch(std::uint64_t epoch, WallTime now, std::uint64_t times)
+{
+    return epoch <= static_cast<std::uint64_t>(std::max<std::int64_t>(toMillis(now), 0)) + times * limits::maxEpochAhead;
+}
+
 bool isTopicPattern(std::string_view pattern)
 {
     return pattern == "*" || isTopic(pattern.ends_with('*') ? pattern.substr(0, pattern.size() - 1) : pattern);

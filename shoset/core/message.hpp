@@ -65,6 +65,7 @@ enum Capability : std::uint64_t {
     capabilitySecrets = 64,     // of an aggregator: answers secretGet, secretList and secretSeal
     capabilityEvents = 128,     // events: a connector sends and subscribes to them, an aggregator stores and passes them on
     capabilityConfig = 256,     // configuration: an aggregator tells it, a connector how far it has come with it
+    capabilityEventCredit = 2048,  // of both ends: a loss uses credit as an event does, and a refused subscription is told so
 };
 
 struct Hello {
@@ -335,6 +336,8 @@ struct Subscribe {
     std::vector<EventCursor> cursors;
     bool fromNow = false;     // of a source without a cursor: only what is stored from now on. Else all that is stored
     std::uint64_t credit = 0;  // how many events may be sent, counted from here
+    std::string refused = {};  // in the answer: not empty: it is not there, and why
+    bool more = false;         // in the answer: others with more cursors follow
     bool operator==(const Subscribe&) const = default;
 };
 
@@ -352,6 +355,7 @@ struct EventsWanted {
     std::uint64_t from = 0;
     std::uint64_t to = 0;  // the last one
     bool done = false;
+    std::uint64_t nextEpoch = 0;  // in the answer: which one follows there; 0: none, or it is not known yet
     bool operator==(const EventsWanted&) const = default;
 };
 
@@ -391,6 +395,9 @@ Result<void> checkOffers(const std::vector<Offer>& offers);
 
 // A topic or an event's name: 1 to limits::maxTopicBytes of [A-Za-z0-9._-], the first a letter or digit.
 bool isTopic(std::string_view topic);
+// Whether an epoch may be one, by a clock that may be wrong: not further ahead of it than `times` limits::maxEpochAhead. One near the
+// last number there is would leave no higher one for the next.
+bool isCredibleEpoch(std::uint64_t epoch, WallTime now, std::uint64_t times = 1);
 // A topic, or the beginning of topics with "*" behind it; "*" alone is all of them.
 bool isTopicPattern(std::string_view pattern);
 bool topicMatches(std::string_view pattern, std::string_view topic);

@@ -73,8 +73,7 @@ OutboxHeader headerFrom(std::string_view in)
 // What no clock shows is taken for the nearest that one does.
 WallTime timeFrom(std::uint64_t micros)
 {
-    constexpr std::int64_t last = std::chrono::duration_cast<std::chrono::microseconds>(WallTime::max().time_since_epoch()).count();
-    return WallTime(std::chrono::microseconds(std::clamp(static_cast<std::int64_t>(micros), -last, last)));
+    return WallTime(std::chrono::microseconds(std::clamp(static_cast<std::int64_t>(micros), -lastMicros, lastMicros)));
 }
 
 // What another program wrote may keep the checksum and be none all the same.

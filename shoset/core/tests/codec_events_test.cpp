@@ -34,8 +34,9 @@ TEST(Codec, EventsAndWhatIsSaidOfThemKeepEveryField)
     keepsEveryField(EventsStored{7, UINT64_MAX});
     keepsEveryField(Subscribe{3, {"sensor.*", "power", "*"}, {{"acme/sled07", 7, UINT64_MAX}, {"acme/sled08", 0, 0}}, true, UINT64_MAX});
     keepsEveryField(Subscribe{3, {}, {}, false, 0});
+    keepsEveryField(Subscribe{3, {}, {}, false, 0, "too many", true});
     keepsEveryField(EventsTaken{3, UINT64_MAX});
-    keepsEveryField(EventsWanted{"acme/sled07", 7, 1, UINT64_MAX, true});
+    keepsEveryField(EventsWanted{"acme/sled07", 7, 1, UINT64_MAX, true, UINT64_MAX});
 }
 
 TEST(Codec, AnEventWithoutAPlaceATopicOrANameIsRefused)
@@ -73,10 +74,22 @@ TEST(Codec, SubscriptionsAndWishesThatMakeNoSenseAreRefused)
     tooMuch.cursors.push_back(good.cursors.front());
     EXPECT_FALSE(afterTheWire(tooMuch).ok());
     EXPECT_FALSE(afterTheWire(Subscribe{1, {"*"}, {{"agg-a", 1, 1}}, false, 1}).ok());
+    EXPECT_TRUE(afterTheWire(Subscribe{1, {}, {}, false, 0, std::string(limits::maxRefusalBytes, 'x')}).ok());
+    EXPECT_FALSE(afterTheWire(Subscribe{1, {}, {}, false, 0, std::string(limits::maxRefusalBytes + 1, 'x')}).ok());
     for (const EventsWanted& wanted : {EventsWanted{"agg-a", 1, 1, 1, false}, EventsWanted{"acme/sled07", 0, 1, 1, false},
                                        EventsWanted{"acme/sled07", 1, 0, 1, false}, EventsWanted{"acme/sled07", 1, 2, 1, false}}) {
         EXPECT_FALSE(afterTheWire(wanted).ok());
     }
+}
+
+TEST(Epochs, ThatAnyClockMayHaveShownAreCredibleAndThoseNearTheEndAreNot)
+{
+    const auto lastOfAnyClock = static_cast<std::uint64_t>(toMillis(WallTime::max()));
+    EXPECT_TRUE(isCredibleEpoch(lastOfAnyClock, WallTime{}));
+    EXPECT_TRUE(isCredibleEpoch(lastOfAnyClock + limits::maxEpochAhead, WallTime{}, 2)) << "what a connector may have come to";
+    EXPECT_TRUE(isCredibleEpoch(limits::maxEpochAhead, WallTime{} - 24h));
+    EXPECT_FALSE(isCredibleEpoch(limits::maxEpochAhead + 1, WallTime{}));
+    EXPECT_FALSE(isCredibleEpoch(limits::maxEventNumber - 1, WallTime::max(), 2));
 }
 
 TEST(Topics, MatchWholeOrByTheirBeginning)
