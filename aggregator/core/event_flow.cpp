@@ -126,11 +126,14 @@ void EventFlow::addMetrics(std::vector<Counter>& out) const
     out.push_back({"bmcmesh_events_unasked_total", "Events from other nodes that nobody had asked for", f.unasked, false});
     out.push_back({"bmcmesh_subscriptions", "Subscriptions of connectors to events", parts->subscriptions.size(), true});
     out.push_back({"bmcmesh_subscriptions_refused_total", "Those refused because there were too many", s.refused, false});
+    out.push_back({"bmcmesh_subscriptions_refused_tenant_total", "Those refused because their tenant has its share of them", s.refusedTenant, false});
     out.push_back({"bmcmesh_subscriptions_foreign_total", "Places of subscriptions in events that are not for their connector", s.foreign, false});
     out.push_back({"bmcmesh_events_delivered_total", "Events sent to subscriptions", s.delivered, false});
     out.push_back({"bmcmesh_events_delivered_losses_total", "Losses told to subscriptions", s.losses, false});
     out.push_back({"bmcmesh_events_pages_read_total", "Times that events for a subscription were read from the database", s.pages, false});
     out.push_back({"bmcmesh_events_page_failures_total", "Those that failed", s.failedReads, false});
+    out.push_back({"bmcmesh_events_pages_dropped_total", "Those to be read again because too much waits for credit", s.pagesDropped, false});
+    out.push_back({"bmcmesh_events_held_bytes", "What was read and waits for credit", parts->subscriptions.heldBytes(), true});
     out.push_back({"bmcmesh_events_noted_total", "Events of the mesh's own", parts->log.noted(), false});
     out.push_back({"bmcmesh_events_notes_dropped_total", "Those left out because there were too many", parts->log.dropped(), false});
     out.push_back({"bmcmesh_events_http_waiting", "Requests that wait for events", parts->waiters.size(), true});

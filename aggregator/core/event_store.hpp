@@ -55,6 +55,8 @@ public:
     virtual bool tellEvents(const shoset::Address& to, const shoset::Address& source, shoset::Content content, std::string_view body,
                             Now now) = 0;
     virtual bool takesEvents(const shoset::Address& peer) const = 0;
+    // Whether a loss costs its credit, and it is told of a subscription that was refused.
+    virtual bool creditsLosses(const shoset::Address& peer) const = 0;
 };
 
 }  // namespace mesh::aggregator

@@ -14,6 +14,12 @@ bool isPassedOn(const shoset::Address& source, const shoset::Address& subscriber
     return source != subscriber && shoset::tenantOf(source) == shoset::tenantOf(subscriber) && !shoset::nameOf(source).starts_with('@');
 }
 
+// Behind one event of an epoch, which may have more of them. Behind the last number there can be is none.
+bool isInside(EventPlace place)
+{
+    return place.epoch != 0 && place.sequence != 0 && place.sequence < limits::maxEventNumber;
+}
+
 }  // namespace
 
 EventSubscriptions::EventSubscriptions(EventStorePort& eventStore, EventLinks& eventLinks, const EventIntake& eventIntake,
@@ -25,6 +31,22 @@ EventSubscriptions::EventSubscriptions(EventStorePort& eventStore, EventLinks& e
 bool EventSubscriptions::Subscription::hasRoom(Now now) const
 {
     return sent < total && (burst < limits::subscriptionBytes || burstEnd <= now.mono);
+}
+
+bool EventSubscriptions::Subscription::hasRoomForLoss(Now now) const
+{
+    return (!creditsLosses || sent < total) && (burstLosses < limits::subscriptionLosses || burstEnd <= now.mono);
+}
+
+void EventSubscriptions::Subscription::spend(std::size_t bytes, bool isLoss, Now now)
+{
+    if (burstEnd <= now.mono) {
+        burst = burstLosses = 0;
+        burstEnd = now.mono + limits::subscriptionPause;
+    }
+    burst += bytes;
+    burstLosses += isLoss ? 1 : 0;
+    sent += isLoss && !creditsLosses ? 0 : 1;
 }
 
 EventSubscriptions::Subscription* EventSubscriptions::find(const Key& key)
@@ -40,10 +62,44 @@ void EventSubscriptions::erase(const Key& key)
     if (ofOne == all.end()) {
         return;
     }
-    count -= ofOne->second.erase(key.second);
+    if (const auto gone = ofOne->second.find(key.second); gone != ofOne->second.end()) {
+        release(key.first, gone->second);
+        ofOne->second.erase(gone);
+    }
     if (ofOne->second.empty()) {
         all.erase(ofOne);
     }
+}
+
+void EventSubscriptions::release(const shoset::Address& subscriber, const Subscription& gone)
+{
+    --count;
+    held -= gone.heldBytes;
+    const auto share = shares.find(shoset::tenantOf(subscriber));
+    share->second.heldBytes -= gone.heldBytes;
+    if (--share->second.subscriptions == 0) {
+        shares.erase(share);
+    }
+}
+
+std::string EventSubscriptions::whyRefused(const shoset::Address& subscriber)
+{
+    const auto ofOne = all.find(subscriber);
+    const auto share = shares.find(shoset::tenantOf(subscriber));
+    const std::size_t ofTenant = share == shares.end() ? 0 : share->second.subscriptions;
+    if (ofOne != all.end() && ofOne->second.size() >= limits::maxSubscriptionsPerConnector) {
+        ++counted.refused;
+        return "expected at most " + std::to_string(limits::maxSubscriptionsPerConnector) + " subscriptions of one connector";
+    }
+    if (ofTenant >= limits::maxTenantSubscriptions) {
+        ++counted.refusedTenant;
+        return "expected at most " + std::to_string(limits::maxTenantSubscriptions) + " subscriptions of one tenant at one aggregator";
+    }
+    if (count >= limits::maxSubscriptions && ofTenant >= limits::leastTenantSubscriptions) {
+        ++counted.refused;
+        return "the aggregator has too many subscriptions";
+    }
+    return {};
 }
 
 void EventSubscriptions::onSubscribe(const shoset::Address& subscriber, shoset::Subscribe wish, Now now)
@@ -53,17 +109,24 @@ void EventSubscriptions::onSubscribe(const shoset::Address& subscriber, shoset::
     if (wish.topics.empty()) {
         return;
     }
-    const auto ofOne = all.find(subscriber);
-    if (count >= limits::maxSubscriptions || (ofOne != all.end() && ofOne->second.size() >= limits::maxSubscriptionsPerConnector)) {
-        ++counted.refused;
+    const bool isExact = links.creditsLosses(subscriber);
+    if (std::string why = whyRefused(subscriber); !why.empty()) {
+        if (isExact) {
+            shoset::Subscribe refusal;
+            refusal.subscription = key.second;
+            refusal.refused = std::move(why);
+            links.tellEvents(subscriber, {}, std::move(refusal), {}, now);
+        }
         return;
     }
     ++count;
+    ++shares[std::string(shoset::tenantOf(subscriber))].subscriptions;
     Subscription& made = all[subscriber][wish.subscription];
     made.serial = ++lastSerial;
     made.topics = std::move(wish.topics);
     made.cursors = std::move(wish.cursors);
     made.fromNow = wish.fromNow;
+    made.creditsLosses = isExact;
     made.total = wish.credit;
     begin(key, made, now);
 }
@@ -113,6 +176,7 @@ void EventSubscriptions::tellBeginning(const Key& key, const std::vector<shoset:
         for (; at < places.size() && told.cursors.size() < limits::maxEventCursors; ++at) {
             told.cursors.push_back(places[at]);
         }
+        told.more = at < places.size();
         links.tellEvents(key.first, {}, std::move(told), {}, now);
     } while (at < places.size());
 }
@@ -131,7 +195,9 @@ void EventSubscriptions::onTaken(const shoset::Address& subscriber, const shoset
 void EventSubscriptions::onLinkDown(const shoset::Address& subscriber)
 {
     if (const auto found = all.find(subscriber); found != all.end()) {
-        count -= found->second.size();
+        for (const auto& [number, gone] : found->second) {
+            release(subscriber, gone);
+        }
         all.erase(found);
     }
 }
@@ -159,32 +225,76 @@ void EventSubscriptions::onStored(const StoredRun& run, Now now)
 // Until there is no room, nothing more, or a page has to be read.
 void EventSubscriptions::pump(const Key& key, Subscription& to, Now now)
 {
-    while (!to.reading && to.hasRoom(now) && !to.behind.empty()) {
+    bool isBlocked = false;
+    while (!isBlocked && !to.reading && to.hasRoom(now) && !to.behind.empty()) {
         const shoset::Address source = to.behind.front();
         const EventPlace place = to.places[source];
         if (!to.page.empty()) {
-            if (!sendPage(key, to, now)) {
-                break;
+            isBlocked = !sendPage(key, to, now);
+            if (!isBlocked) {
+                to.behind.pop_front();
+                to.behind.push_back(source);  // others have their turn
             }
-            to.behind.pop_front();
-            to.behind.push_back(source);  // others have their turn
         } else if (place >= intake.stored(source)) {
             to.behind.pop_front();
             to.isBehind.erase(source);
-        } else if (const auto known = recent.behind(source, place, limits::eventPage); known && !known->empty()) {
+        } else if (const auto known = recent.behind(source, place, limits::eventPage, limits::eventPageBytes); known && !known->empty()) {
             to.page.assign(known->begin(), known->end());
+            to.pageWasRead = to.restLost = false;
         } else {
-            return readLater(key, to);
+            readLater(key, to);
         }
     }
-    if (!to.behind.empty() && to.sent < to.total && !to.hasRoom(now)) {
-        pacedUntil = std::min(pacedUntil, to.burstEnd);
+    rest(key, to, now);
+}
+
+// Who has credit goes on after a pause; who has none, when there is some. What is remembered is looked for again then: it may
+// be forgotten meanwhile, which makes it the store's.
+void EventSubscriptions::rest(const Key& key, Subscription& to, Now now)
+{
+    if (!to.pageWasRead) {
+        to.page.clear();
     }
+    hold(key.first, to);
+    if (!to.reading && !to.behind.empty() && to.sent < to.total) {
+        pacedUntil = std::min(pacedUntil, to.burstEnd > now.mono ? to.burstEnd : now.mono + limits::subscriptionPause);
+    }
+}
+
+void EventSubscriptions::hold(const shoset::Address& subscriber, Subscription& to)
+{
+    if (to.page.size() == to.heldEvents) {
+        return;
+    }
+    Share& share = shares[std::string(shoset::tenantOf(subscriber))];
+    held -= to.heldBytes;
+    share.heldBytes -= to.heldBytes;
+    std::size_t bytes = 0;
+    for (const EventPtr& record : to.page) {
+        bytes += history::storedBytes(*record);
+    }
+    if (held + bytes > limits::maxHeldPageBytes || share.heldBytes + bytes > limits::maxHeldTenantPageBytes) {
+        to.page.clear();
+        bytes = 0;
+        ++counted.pagesDropped;
+    }
+    to.heldEvents = to.page.size();
+    to.heldBytes = bytes;
+    held += bytes;
+    share.heldBytes += bytes;
 }
 
 bool EventSubscriptions::sendPage(const Key& key, Subscription& to, Now now)
 {
-    EventPlace& place = to.places[to.behind.front()];
+    const shoset::Address& source = to.behind.front();
+    EventPlace& place = to.places[source];
+    if (to.restLost) {
+        if (!tellLoss(key, to, source, {place.epoch, place.sequence + 1}, place.sequence + 1, now)) {
+            return false;
+        }
+        place.sequence = limits::maxEventNumber;
+        to.restLost = false;
+    }
     for (; !to.page.empty(); to.page.pop_front()) {
         const history::EventRecord& record = *to.page.front();
         if (placeBehind(record) > place && !send(key, to, record, place, now)) {
@@ -200,13 +310,13 @@ bool EventSubscriptions::send(const Key& key, Subscription& to, const history::E
     const shoset::Address& source = to.behind.front();
     const std::uint64_t next = record.epoch == place.epoch ? place.sequence + 1 : 1;
     if (place.epoch != 0 && record.sequence > next) {  // retention was there first
-        if (!tellLoss(key, source, record.epoch, next, record.sequence - 1, now)) {
+        if (!tellLoss(key, to, source, {record.epoch, next}, record.sequence - 1, now)) {
             return false;
         }
         place = {record.epoch, record.sequence - 1};
     }
     if (record.lostTo != 0) {
-        return tellLoss(key, source, record.epoch, std::max(record.sequence, next), record.lostTo, now);
+        return tellLoss(key, to, source, {record.epoch, std::max(record.sequence, next)}, record.lostTo, now);
     }
     const bool wanted = std::any_of(to.topics.begin(), to.topics.end(),
                                     [&](const std::string& pattern) { return shoset::topicMatches(pattern, record.topic); });
@@ -216,27 +326,25 @@ bool EventSubscriptions::send(const Key& key, Subscription& to, const history::E
     if (!to.hasRoom(now) || !links.tellEvents(key.first, source, eventOf(record, key.second), record.payload, now)) {
         return false;
     }
-    ++to.sent;
-    if (to.burstEnd <= now.mono) {
-        to.burst = 0;
-        to.burstEnd = now.mono + limits::subscriptionPause;
-    }
-    to.burst += record.payload.size();
+    to.spend(record.payload.size(), false, now);
     ++counted.delivered;
     return true;
 }
 
-// Takes no credit: it is one for each hole.
-bool EventSubscriptions::tellLoss(const Key& key, const shoset::Address& source, std::uint64_t epoch, std::uint64_t from, std::uint64_t last,
-                                  Now now)
+// One for each hole. Costs credit where the subscriber knows that.
+bool EventSubscriptions::tellLoss(const Key& key, Subscription& to, const shoset::Address& source, EventPlace from, std::uint64_t last, Now now)
 {
     shoset::Event loss;
-    loss.epoch = epoch;
-    loss.sequence = from;
+    loss.epoch = from.epoch;
+    loss.sequence = from.sequence;
     loss.lostTo = last;
     loss.subscription = key.second;
+    if (!to.hasRoomForLoss(now) || !links.tellEvents(key.first, source, loss, {}, now)) {
+        return false;
+    }
+    to.spend(0, true, now);
     ++counted.losses;
-    return links.tellEvents(key.first, source, loss, {}, now);
+    return true;
 }
 
 void EventSubscriptions::readLater(const Key& key, Subscription& to)
@@ -258,8 +366,10 @@ void EventSubscriptions::read(Now)
         const EventPlace place = to->places[source];
         ++reading;
         ++counted.pages;
-        store.readSource({std::string(shoset::tenantOf(source)), std::string(shoset::nameOf(source)), place.epoch, place.sequence,
-                          limits::eventPage, limits::eventPageBytes},
+        // With the last one that it had: while that is there, nothing behind it was removed.
+        const std::uint64_t after = isInside(place) ? place.sequence - 1 : place.sequence;
+        store.readSource({std::string(shoset::tenantOf(source)), std::string(shoset::nameOf(source)), place.epoch, after,
+                          limits::eventPage + 1, limits::eventPageBytes},
                          [this, key = key, serial = serial, source, owner = std::weak_ptr<int>(alive)](const Result<history::SourcePage>& page, Now now) {
                              if (!owner.expired()) {
                                  --reading;
@@ -283,26 +393,34 @@ void EventSubscriptions::onPage(const Key& key, std::uint64_t serial, const shos
         return;
     }
     to->reading = false;
+    to->pageWasRead = true;
+    const EventPlace place = to->places[source];
+    to->restLost = isInside(place) && !page->records.empty() && page->records.front().epoch != place.epoch;
     for (const history::EventRecord& record : page->records) {
-        to->page.push_back(std::make_shared<const history::EventRecord>(record));
+        if (placeBehind(record) > place) {
+            to->page.push_back(std::make_shared<const history::EventRecord>(record));
+        }
     }
-    if (page->records.empty()) {
-        passOver(key, source, to->places[source], now);
+    if (to->page.empty() && !passOver(key, *to, source, now)) {
+        return rest(key, *to, now);
     }
     pump(key, *to, now);
 }
 
-// Retention has removed all there was.
-void EventSubscriptions::passOver(const Key& key, const shoset::Address& source, EventPlace& place, Now now)
+// Retention has removed all there was. False: there is no room to say so.
+bool EventSubscriptions::passOver(const Key& key, Subscription& to, const shoset::Address& source, Now now)
 {
+    EventPlace& place = to.places[source];
     const EventPlace head = intake.stored(source);
     if (head <= place) {
-        return;
+        return true;
     }
     const std::uint64_t next = head.epoch == place.epoch ? place.sequence + 1 : 1;
-    if (place.epoch == 0 || tellLoss(key, source, head.epoch, next, head.sequence, now)) {
-        place = head;
+    if (place.epoch != 0 && !tellLoss(key, to, source, {head.epoch, next}, head.sequence, now)) {
+        return false;
     }
+    place = head;
+    return true;
 }
 
 void EventSubscriptions::onTimer(Now now)

@@ -216,6 +216,12 @@ bool Mesh::takesEvents(const shoset::Address& peer) const
     return linkOfEvents(peer) != nullptr;
 }
 
+bool Mesh::creditsLosses(const shoset::Address& peer) const
+{
+    const Link* link = linkOfEvents(peer);
+    return link != nullptr && (link->peerCapabilities() & shoset::capabilityEventCredit) != 0;
+}
+
 bool Mesh::tellConfiguration(const shoset::Address& connector, const shoset::Configure& what, std::string_view body, Now now)
 {
     bool told = false;

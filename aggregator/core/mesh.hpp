@@ -95,6 +95,7 @@ public:
     bool tellEvents(const shoset::Address& to, const shoset::Address& source, shoset::Content content, std::string_view body,
                     Now now) override;
     bool takesEvents(const shoset::Address& peer) const override;
+    bool creditsLosses(const shoset::Address& peer) const override;
     // What a connector is to be configured as, over each of its own links, if it knows such records. False: nobody was told.
     bool tellConfiguration(const shoset::Address& connector, const shoset::Configure& what, std::string_view body, Now now);
     std::vector<shoset::Address> linkedConnectors() const;

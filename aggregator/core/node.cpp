@@ -69,7 +69,7 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
       links({settings.name, rng.next(),
              shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityCalm | shoset::capabilityOffers |
                  shoset::capabilitySecrets | shoset::capabilityConfig |
-                 (history.events() != nullptr ? std::uint64_t{shoset::capabilityEvents} : 0),
+                 (history.events() != nullptr ? std::uint64_t{shoset::capabilityEvents | shoset::capabilityEventCredit} : 0),
               settings.software},
             frames,
             *this),

@@ -23,6 +23,7 @@ public:
     void appendEvents(EventBatch events, Stored done) override
     {
         batches.push_back(events->size());
+        lastBatch = events;
         jobs.push_back([this, events, done](Now now) {
             if (failing) {
                 return done(Error{Code::ioError, "the disk is full"}, now);
@@ -95,6 +96,7 @@ public:
     bool failing = false;
     std::deque<std::function<void(Now)>> jobs;
     std::vector<std::size_t> batches;
+    EventBatch lastBatch;
     std::map<shoset::Address, std::map<EventPlace, history::EventRecord>> rows;
     std::map<shoset::Address, EventPlace> heads;
     int sourceReads = 0;
@@ -120,8 +122,10 @@ public:
         return true;
     }
     bool takesEvents(const shoset::Address& peer) const override { return up.contains(peer); }
+    bool creditsLosses(const shoset::Address& peer) const override { return newer.contains(peer); }
 
     std::set<shoset::Address> up;
+    std::set<shoset::Address> newer;  // that count losses, and are told of refusals
     std::vector<Told> told;
 };
 
@@ -206,7 +210,8 @@ struct EventsTest : testing::Test {
     {
         return take<shoset::EventsWanted>(of, [](const Told&, const shoset::EventsWanted& it) {
             return it.connector + " " + std::to_string(it.epoch) + ":" + std::to_string(it.from) + "-" +
-                   (it.to == limits::maxEventNumber ? "end" : std::to_string(it.to)) + (it.done ? " done" : "");
+                   (it.to == limits::maxEventNumber ? "end" : std::to_string(it.to)) + (it.done ? " done" : "") +
+                   (it.nextEpoch == 0 ? "" : ", then " + std::to_string(it.nextEpoch));
         });
     }
     // "SUBSCRIPTION CONNECTOR EPOCH:SEQUENCE" of each place where one begins.

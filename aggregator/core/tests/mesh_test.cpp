@@ -385,6 +385,9 @@ TEST_F(MeshTest, EventsGoOverADirectLinkToWhoKnowsThem)
     EXPECT_TRUE(mesh.tellEvents("acme/s1", {}, stored, {}, now));
     EXPECT_FALSE(mesh.tellEvents("acme/s2", {}, stored, {}, now)) << "an older one";
     EXPECT_FALSE(mesh.tellEvents("acme/s3", {}, stored, {}, now));
+    EXPECT_FALSE(mesh.creditsLosses("acme/s1"));
+    greet(4, "acme/s4", 7, shoset::capabilityEvents | shoset::capabilityEventCredit);
+    EXPECT_TRUE(mesh.creditsLosses("acme/s4"));
     EXPECT_EQ(framesTo(1), 1U);
     EXPECT_EQ(framesTo(2), 0U);
     greet(3, "acme/s1", 6, shoset::capabilityEvents);
