@@ -24,16 +24,19 @@ bool EventFilling::onMissing(const shoset::Address& source, const shoset::Event&
     intake.repeat(source, now);
     if (const auto running = fills.find(source); running != fills.end()) {
         running->second.seen = now.mono;
-        running->second.closes = running->second.closes || (tail && running->second.epoch == taken.epoch);
+        running->second.offered = event.epoch;
+        running->second.closes = running->second.closes || (tail && running->second.epoch >= taken.epoch);
         return false;
     }
-    if (fills.size() >= limits::maxEventFills) {
+    if (!hasSlot(source, false)) {
+        ++count.noSlot;
         return false;  // what is missing is noticed again
     }
     Fill fill;
     fill.tail = fill.closes = tail;
     fill.epoch = tail ? taken.epoch : event.epoch;
     fill.to = tail ? limits::maxEventNumber : event.sequence - 1;
+    fill.offered = event.epoch;
     fill.begunAt = taken;
     fill.begun = fill.seen = now.mono;
     fill.actAt = now.mono + (tail ? Duration::zero() : limits::eventFillDelay);
@@ -44,18 +47,64 @@ bool EventFilling::onMissing(const shoset::Address& source, const shoset::Event&
 
 void EventFilling::onConnectorUp(const shoset::Address& source, Now now)
 {
-    const EventPlace taken = intake.taken(source);
-    if (taken.epoch == 0 || fills.size() >= limits::maxEventFills || fills.contains(source)) {
+    if (toLook.size() >= limits::maxWaitingLooks && !toLook.contains(source)) {
+        ++count.looksForgotten;
         return;  // then its next event shows what is missing
     }
-    Fill fill;
-    fill.tail = true;
-    fill.epoch = taken.epoch;
-    fill.to = limits::maxEventNumber;
-    fill.begunAt = taken;
-    fill.begun = fill.seen = now.mono;
-    fill.actAt = now.mono + limits::eventFillDelay;
-    fills.emplace(source, std::move(fill));
+    toLook[source] = now.mono + limits::eventFillDelay;
+    looksWait = !intake.isReady();
+    startLooks(now);
+}
+
+bool EventFilling::hasSlot(const shoset::Address& source, bool onlyLooks) const
+{
+    const std::string prefix = std::string(shoset::tenantOf(source)) + "/";
+    std::size_t ofTenant = 0;
+    for (auto at = fills.lower_bound(prefix); at != fills.end() && at->first.starts_with(prefix); ++at) {
+        ++ofTenant;
+    }
+    if (onlyLooks) {
+        return ofTenant < limits::maxTenantEventFills / 2;
+    }
+    return ofTenant == 0 || (fills.size() < limits::maxEventFills && ofTenant < limits::maxTenantEventFills);
+}
+
+bool EventFilling::mayLook() const
+{
+    const auto looks = std::count_if(fills.begin(), fills.end(), [](const auto& entry) { return entry.second.onlyLooks(); });
+    return intake.isReady() && fills.size() < limits::maxEventFills && static_cast<std::size_t>(looks) < limits::maxEventLooks;
+}
+
+// One of each tenant in turn.
+void EventFilling::startLooks(Now now)
+{
+    std::string fullOne;  // the first tenant in this round that gets no slot
+    while (!toLook.empty() && mayLook()) {
+        auto next = toLook.lower_bound(lookedFor + "0");  // which is behind all that begin with lookedFor + "/"
+        next = next == toLook.end() ? toLook.begin() : next;
+        const shoset::Address source = next->first;
+        lookedFor = shoset::tenantOf(source);
+        const EventPlace taken = intake.taken(source);
+        if (taken.epoch == 0 || fills.contains(source)) {
+            toLook.erase(next);
+            fullOne.clear();
+        } else if (hasSlot(source, true)) {
+            Fill fill;
+            fill.tail = true;
+            fill.epoch = taken.epoch;
+            fill.to = limits::maxEventNumber;
+            fill.begunAt = taken;
+            fill.begun = fill.seen = now.mono;
+            fill.actAt = std::max(now.mono, next->second);
+            fills.emplace(source, std::move(fill));
+            toLook.erase(next);
+            fullOne.clear();
+        } else if (lookedFor == fullOne) {
+            return;
+        } else if (fullOne.empty()) {
+            fullOne = lookedFor;
+        }
+    }
 }
 
 bool EventFilling::isDone(const shoset::Address& source, const Fill& fill) const
@@ -75,7 +124,7 @@ void EventFilling::step(const shoset::Address& source, Fill& fill, Now now)
         if (fill.tail || !fill.helped) {
             ended.insert(source);
         } else {
-            lookFurther(fill, now);
+            lookFurther(source, fill, now);
         }
         return;
     }
@@ -90,10 +139,12 @@ void EventFilling::step(const shoset::Address& source, Fill& fill, Now now)
 }
 
 // The connector may have trimmed meanwhile what it offered then, too, and have nothing left to tell.
-void EventFilling::lookFurther(Fill& fill, Now now)
+void EventFilling::lookFurther(const shoset::Address& source, Fill& fill, Now now)
 {
     fill.tail = true;
     fill.to = limits::maxEventNumber;
+    fill.beyond = 0;
+    fill.begunAt = intake.taken(source);
     fill.begun = fill.actAt = now.mono;
     fill.asked.clear();
     fill.inVain.clear();
@@ -145,7 +196,7 @@ void EventFilling::askNext(const shoset::Address& source, Fill& fill, Now now)
     const bool offeredSince = fill.seen >= fill.begun + limits::eventHolePause;
     if (fill.tail ? allInVain || age >= (fill.onlyLooks() ? limits::eventFillLeast : limits::eventFillPatience)
                   : offeredSince && age >= (allInVain ? limits::eventFillLeast : limits::eventFillPatience)) {
-        return giveUp(source, fill, now);
+        return giveUp(source, fill, allInVain, now);
     }
     if (age >= limits::eventFillPatience) {
         ended.insert(source);
@@ -156,8 +207,7 @@ void EventFilling::askNext(const shoset::Address& source, Fill& fill, Now now)
 
 void EventFilling::ask(const shoset::Address& peer, const shoset::Address& source, Fill& fill, Now now)
 {
-    const EventPlace taken = intake.taken(source);
-    const std::uint64_t from = taken.epoch == fill.epoch ? taken.sequence + 1 : 1;
+    const std::uint64_t from = nextOf(source, fill.epoch);
     fill.asked = peer;
     fill.progressed = fill.refused = false;
     fill.actAt = now.mono + limits::eventFillAnswer;
@@ -165,23 +215,57 @@ void EventFilling::ask(const shoset::Address& peer, const shoset::Address& sourc
     links.tellEvents(peer, {}, shoset::EventsWanted{source, fill.epoch, from, std::min(fill.to, from + limits::eventFillSlice - 1), false}, {}, now);
 }
 
-void EventFilling::giveUp(const shoset::Address& source, const Fill& fill, Now now)
+void EventFilling::giveUp(const shoset::Address& source, Fill& fill, bool allInVain, Now now)
 {
-    count.givenUp += fill.tail ? 0 : 1;
+    if (fill.tail) {
+        return endTail(source, fill, allInVain, now);
+    }
+    ++count.givenUp;
     ended.insert(source);
-    if (fill.tail && fill.closes) {
-        intake.closeEpoch(source);
-    } else if (!fill.tail) {
-        const EventPlace taken = intake.taken(source);
-        shoset::Event loss;
-        loss.epoch = fill.epoch;
-        loss.sequence = taken.epoch == fill.epoch ? taken.sequence + 1 : 1;
-        loss.lostTo = fill.to;
-        intake.offer(source, loss, {}, now);
+    storeLoss(source, fill.epoch, fill.to, now);
+    intake.resume(source, now);
+}
+
+// Nobody has more of this epoch. Before the connector's own one is taken, those between are asked for.
+void EventFilling::endTail(const shoset::Address& source, Fill& fill, bool allInVain, Now now)
+{
+    const std::uint64_t next = nextOf(source, fill.epoch);
+    const bool isHole = fill.beyond > next;
+    const bool mayLackSome = !allInVain || intake.taken(source).epoch < fill.epoch;  // who has it was not asked, or has it no more
+    if (fill.closes && (isHole || mayLackSome) && !storeLoss(source, fill.epoch, isHole ? fill.beyond - 1 : next, now)) {
+        fill.actAt = now.mono + limits::eventFillPause;
+    } else if (fill.closes && isHole) {
+        lookFurther(source, fill, now);
+    } else if (fill.nextEpoch != 0 && (fill.closes || allInVain)) {
+        ++count.epochs;
+        intake.closeEpoch(source, fill.nextEpoch);
+        fill.epoch = std::exchange(fill.nextEpoch, 0);
+        lookFurther(source, fill, now);
+    } else {
+        ended.insert(source);
+        if (fill.closes) {
+            intake.closeEpoch(source);
+        }
+        if (fill.helped || !fill.onlyLooks()) {
+            intake.resume(source, now);
+        }
     }
-    if (fill.helped || !fill.onlyLooks()) {
-        intake.resume(source, now);
-    }
+}
+
+std::uint64_t EventFilling::nextOf(const shoset::Address& source, std::uint64_t epoch) const
+{
+    const EventPlace taken = intake.taken(source);
+    return taken.epoch == epoch ? taken.sequence + 1 : 1;
+}
+
+// False: there is no room for it just now.
+bool EventFilling::storeLoss(const shoset::Address& source, std::uint64_t epoch, std::uint64_t to, Now now)
+{
+    shoset::Event loss;
+    loss.epoch = epoch;
+    loss.sequence = nextOf(source, epoch);
+    loss.lostTo = to;
+    return intake.offer(source, loss, {}, now) == Offered::taken;
 }
 
 void EventFilling::onEvent(const shoset::Address& peer, const shoset::Address& source, const shoset::Event& event,
@@ -198,7 +282,18 @@ void EventFilling::onEvent(const shoset::Address& peer, const shoset::Address& s
     if (offered == Offered::taken) {
         fill.progressed = fill.helped = true;
     }
+    const bool isNearer = fill.beyond <= nextOf(source, fill.epoch) || event.sequence < fill.beyond;
+    fill.beyond = fill.tail && offered == Offered::hole && isNearer ? event.sequence : fill.beyond;
     fill.refused = fill.refused || offered == Offered::refused;
+}
+
+// Of a connector that has begun another epoch none can follow that one; of another it is not known.
+void EventFilling::noteNextEpoch(const shoset::Address& source, Fill& fill, std::uint64_t epoch, Now now)
+{
+    const bool isBetween = epoch > fill.epoch && (fill.offered <= fill.epoch || epoch < fill.offered);
+    if (fill.tail && isBetween && EventIntake::isCredible(source, epoch, now)) {
+        fill.nextEpoch = fill.nextEpoch == 0 ? epoch : std::min(fill.nextEpoch, epoch);
+    }
 }
 
 void EventFilling::onWanted(const shoset::Address& peer, const shoset::EventsWanted& wanted, Now now)
@@ -211,6 +306,7 @@ void EventFilling::onWanted(const shoset::Address& peer, const shoset::EventsWan
         return;
     }
     Fill& fill = found->second;
+    noteNextEpoch(wanted.connector, fill, wanted.nextEpoch, now);
     const EventPlace taken = intake.taken(wanted.connector);
     const bool full = fill.refused || taken != intake.stored(wanted.connector);  // it may just not have been taken
     if (fill.progressed && !isDone(wanted.connector, fill)) {
@@ -243,15 +339,16 @@ void EventFilling::answer(const shoset::Address& peer, const shoset::EventsWante
             ++count.notAnswered;
             return;
         }
+        shoset::EventsWanted done = wanted;
+        done.done = true;
         for (const history::EventRecord& record : page->records) {
             if (record.epoch != wanted.epoch || record.sequence > wanted.to) {
+                done.nextEpoch = record.epoch != wanted.epoch ? record.epoch : 0;
                 break;
             }
             links.tellEvents(peer, wanted.connector, eventOf(record, 0), record.payload, now);
             ++count.answered;
         }
-        shoset::EventsWanted done = wanted;
-        done.done = true;
         links.tellEvents(peer, {}, done, {}, now);
     });
 }
@@ -266,11 +363,13 @@ void EventFilling::onTimer(Now now)
     for (const shoset::Address& source : std::exchange(ended, {})) {
         fills.erase(source);
     }
+    looksWait = looksWait && !intake.isReady();
+    startLooks(now);
 }
 
 Instant EventFilling::nextDeadline() const
 {
-    Instant next = never;
+    Instant next = looksWait && intake.isReady() ? Instant{} : never;
     for (const auto& [source, fill] : fills) {
         next = std::min(next, fill.actAt);
     }

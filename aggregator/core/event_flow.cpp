@@ -121,6 +121,10 @@ void EventFlow::addMetrics(std::vector<Counter>& out) const
     out.push_back({"bmcmesh_events_fills_filled_total", "Those where somebody else had them", f.filled, false});
     out.push_back({"bmcmesh_events_fills_given_up_total", "Those where nobody had them: stored as a loss", f.givenUp, false});
     out.push_back({"bmcmesh_events_fills_asked_total", "Questions to other nodes for them", f.asked, false});
+    out.push_back({"bmcmesh_events_fills_epochs_total", "Whole epochs that another node had and this one had missed", f.epochs, false});
+    out.push_back({"bmcmesh_events_fills_no_slot_total", "Times that there was no room to ask for them", f.noSlot, false});
+    out.push_back({"bmcmesh_events_looks", "Connectors that linked and for which others have yet to be asked", parts->filling.waitingLooks(), true});
+    out.push_back({"bmcmesh_events_looks_forgotten_total", "Those that will not be, as too many wait", f.looksForgotten, false});
     out.push_back({"bmcmesh_events_passed_to_nodes_total", "Events that other nodes asked for", f.answered, false});
     out.push_back({"bmcmesh_events_not_passed_to_nodes_total", "Such questions that were not answered", f.notAnswered, false});
     out.push_back({"bmcmesh_events_unasked_total", "Events from other nodes that nobody had asked for", f.unasked, false});

@@ -57,7 +57,12 @@ void EventIntake::onHeads(const Result<std::vector<history::EventHead>>& heads, 
     reason.clear();
     backoff = limits::eventRetryInitial;
     for (const history::EventHead& head : *heads) {
-        Source& source = sources[shoset::connectorAddress(head.tenant, head.connector)];
+        const shoset::Address address = shoset::connectorAddress(head.tenant, head.connector);
+        if (!isCredible(address, head.epoch, now)) {
+            ++count.farEpochs;
+            continue;
+        }
+        Source& source = sources[address];
         source.stored = source.taken = {head.epoch, head.sequence};
     }
     for (auto& [address, source] : sources) {
@@ -141,13 +146,18 @@ Offered EventIntake::offer(const shoset::Address& address, const shoset::Event& 
         ++count.malformed;
         return Offered::refused;
     }
+    if (!isCredible(address, event.epoch, now)) {
+        ++count.farEpochs;
+        return Offered::refused;
+    }
     Source& source = sources[address];
     if (EventPlace{event.epoch, last} <= source.taken) {
         ++count.duplicates;
         return Offered::had;
     }
     const bool begins = event.epoch > source.taken.epoch;
-    if (begins && source.taken.epoch > source.closed) {
+    const bool skips = source.follows > source.taken.epoch && event.epoch > source.follows;
+    if (begins && (source.taken.epoch > source.closed || skips)) {
         ++count.newEpochs;
         return Offered::newEpoch;
     }
@@ -197,10 +207,11 @@ void EventIntake::take(const shoset::Address& address, Source& source, history::
     source.waiting.push_back(std::move(record));
 }
 
-void EventIntake::closeEpoch(const shoset::Address& address)
+void EventIntake::closeEpoch(const shoset::Address& address, std::uint64_t next)
 {
     if (const auto found = sources.find(address); found != sources.end()) {
         found->second.closed = found->second.taken.epoch;
+        found->second.follows = next;
     }
 }
 
@@ -208,6 +219,10 @@ void EventIntake::adopt(const shoset::Address& address, EventPlace head, Now now
 {
     Source& source = sources[address];
     if (head <= source.taken || source.taken != source.stored) {
+        return;
+    }
+    if (!isCredible(address, head.epoch, now)) {
+        ++count.farEpochs;
         return;
     }
     const EventPlace before = source.stored;
@@ -350,6 +365,11 @@ std::string EventIntake::condition() const
     return isReady() ? "recording" : "what is stored is being read";
 }
 
+bool EventIntake::isCredible(const shoset::Address& source, std::uint64_t epoch, Now now)
+{
+    return shoset::nameOf(source).starts_with('@') || shoset::isCredibleEpoch(epoch, now.wall, 2);
+}
+
 EventPlace EventIntake::taken(const shoset::Address& source) const
 {
     const auto found = sources.find(source);
@@ -382,6 +402,7 @@ void EventIntake::addMetrics(std::vector<Counter>& out) const
     out.push_back({"bmcmesh_events_refused_quota_total", "Events not taken because their tenant's quota of messages is used up", count.overQuota, false});
     out.push_back({"bmcmesh_events_refused_topic_total", "Events of topics that are the mesh's own", count.reserved, false});
     out.push_back({"bmcmesh_events_refused_malformed_total", "Events whose place is none", count.malformed, false});
+    out.push_back({"bmcmesh_events_refused_epoch_total", "Events, and what is stored of connectors, of epochs that no clock can have come to", count.farEpochs, false});
     out.push_back({"bmcmesh_events_write_failures_total", "Transactions with events that the database refused", count.failedWrites, false});
     out.push_back({"bmcmesh_events_waiting", "Events that wait to be stored", waiting.events + (underWay == nullptr ? 0 : underWay->size()), true});
     out.push_back({"bmcmesh_events_recording", "1: events are stored; 0: the database fails, or was not read yet", isReady() && reason.empty() ? 1U : 0U, true});

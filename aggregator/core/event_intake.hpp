@@ -25,7 +25,7 @@ struct StoredRun {
 
 struct EventIntakeCounters {
     std::uint64_t stored = 0, lost = 0, duplicates = 0, holes = 0, newEpochs = 0, early = 0, full = 0, overQuota = 0, reserved = 0, malformed = 0,
-                  failedWrites = 0;
+                  farEpochs = 0, failedWrites = 0;
 };
 
 // What became of an event that was offered.
@@ -39,7 +39,8 @@ enum class Offered : std::uint8_t {
 
 // Takes the events of connectors: of each the next one only, into one transaction at a time, each connector with its share
 // of that, and says what is on disk. A store that fails gets the same transaction again later; nothing is acknowledged before,
-// and what waits is bounded, for a node, a tenant and a connector. Until the store has told what it has, nothing is taken.
+// and what waits is bounded, for a node, a tenant and a connector. Until the store has told what it has, nothing is taken. An epoch that
+// no clock of a connector can have come to (isCredible) is nobody's: a higher one could not follow, and its connector would be dumb for good.
 class EventIntake {
 public:
     using OnStored = std::function<void(const StoredRun& run, Now now)>;
@@ -53,8 +54,8 @@ public:
 
     // `source` is proved, and belongs to the mesh, or an own one of this node.
     Offered offer(const shoset::Address& source, const shoset::Event& event, std::string_view payload, Now now);
-    // Nothing more of its epoch will come.
-    void closeEpoch(const shoset::Address& source);
+    // Nothing more of its epoch will come. `next`: then that one has to be taken before a higher one; 0: any.
+    void closeEpoch(const shoset::Address& source, std::uint64_t next = 0);
     // Somebody else has stored this much of it in the same database.
     void adopt(const shoset::Address& source, EventPlace head, Now now);
     // Says to it what is stored, so that it goes on from there: where nothing of it waits, and not twice in limits::eventHolePause.
@@ -68,6 +69,8 @@ public:
     bool isReady() const { return state != State::unread && state != State::reading; }
     // For people: "recording", or why nothing is.
     std::string condition() const;
+    // Not of this node's own source, whose epochs are finer.
+    static bool isCredible(const shoset::Address& source, std::uint64_t epoch, Now now);
     EventPlace taken(const shoset::Address& source) const;
     EventPlace stored(const shoset::Address& source) const;
     // All of a tenant, with what is stored of them.
@@ -90,6 +93,7 @@ private:
         Instant refusedUntil{};       // by its tenant's quota
         bool resumes = false;         // it is told when nothing of it waits
         std::uint64_t closed = 0;     // an epoch of which nothing more will come
+        std::uint64_t follows = 0;    // the one behind it that others have; 0: none is known
         Instant repeatAt{};           // not before
         std::deque<history::EventRecord> waiting;
         Amount amount;

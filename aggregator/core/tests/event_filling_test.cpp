@@ -18,9 +18,19 @@ struct EventFillingTest : EventsTest {
         say(node, node, shoset::EventsWanted{sled, epoch, from, to, true});
         run();
     }
-    void nothing(const shoset::Address& node, std::uint64_t epoch = 1)
+    // Nor more than that another epoch follows there.
+    void nothing(const shoset::Address& node, std::uint64_t epoch = 1, std::uint64_t next = 0)
     {
-        say(node, node, shoset::EventsWanted{sled, epoch, 1, 1, true});
+        say(node, node, shoset::EventsWanted{sled, epoch, 1, 1, true, next});
+        run();
+    }
+    static shoset::Address connectorOf(const std::string& tenant, int number) { return tenant + "/s" + std::to_string(number); }
+    // Linked, with an event behind some that are missing.
+    void lack(const shoset::Address& connector)
+    {
+        members.insert(connector);
+        link(connector);
+        emit(connector, 6, 6);
         run();
     }
 };
@@ -266,6 +276,191 @@ TEST_F(EventFillingTest, QuestionsOfOtherNodesAreBounded)
     run();
     EXPECT_EQ(wanted("agg-b").size(), limits::maxWantedReads);
     EXPECT_EQ(metric("events_not_passed_to_nodes_total"), 3U);
+}
+
+TEST_F(EventFillingTest, AnotherNodeIsToldWhichEpochFollows)
+{
+    others = std::vector<shoset::Address>{};
+    link(sled);
+    emit(sled, 1, 3);
+    emit(sled, 1, 2, 5);
+    run();
+    say("agg-b", "agg-b", shoset::EventsWanted{sled, 1, 1, 2, false});
+    say("agg-b", "agg-b", shoset::EventsWanted{sled, 1, 3, 9, false});
+    say("agg-b", "agg-b", shoset::EventsWanted{sled, 5, 2, 9, false});
+    run();
+    EXPECT_EQ(wanted("agg-b"), (Texts{"acme/sled07 1:1-2 done", "acme/sled07 1:3-9 done, then 5", "acme/sled07 5:2-9 done"}));
+}
+
+TEST_F(EventFillingTest, AWholeEpochThatWasMissedIsAskedForBeforeTheConnectorsOwn)
+{
+    link(sled);
+    link("acme/sled08");
+    say("acme/sled08", "acme/sled08", shoset::Subscribe{1, {"*"}, {}, false, 100});
+    emit(sled, 1, 2);
+    run();
+    emit(sled, 1, 1, 7);
+    run();
+    nothing("agg-b", 1, 4);
+    EXPECT_EQ(wanted("agg-c"), Texts{"acme/sled07 1:3-258"}) << "it may have the end of the first one";
+    nothing("agg-c", 1, 7);
+    wanted("agg-b");
+    emit(sled, 1, 1, 7);
+    run();
+    EXPECT_EQ(store.heads[sled], (EventPlace{1, 2})) << "not yet";
+    answer("agg-b", 1, 3, 4);
+    nothing("agg-b", 4, 7);
+    nothing("agg-c", 4, 7);
+    emit(sled, 1, 1, 7);
+    run();
+    EXPECT_EQ(delivered("acme/sled08"), (Texts{"acme/sled07 1:1", "acme/sled07 1:2", "acme/sled07 4:1", "acme/sled07 4:2", "acme/sled07 4:3",
+                                               "acme/sled07 7:1"}));
+    EXPECT_EQ(metric("events_fills_epochs_total"), 1U);
+    EXPECT_EQ(metric("events_losses_total"), 0U);
+}
+
+TEST_F(EventFillingTest, AnEpochThatSomebodyHadAndHasNoMoreIsALoss)
+{
+    link(sled);
+    emit(sled, 1, 2);
+    run();
+    emit(sled, 1, 1, 7);
+    run();
+    nothing("agg-b", 1, 4);
+    nothing("agg-c");
+    nothing("agg-b", 4, 7);
+    nothing("agg-c", 4);
+    run();
+    EXPECT_EQ(store.rows[sled].at({4, 1}).lostTo, 1U);
+    emit(sled, 1, 1, 7);
+    run();
+    EXPECT_EQ(store.heads[sled], (EventPlace{7, 1}));
+}
+
+TEST_F(EventFillingTest, WhatNobodyHasInTheMiddleOfATailIsALoss)
+{
+    link(sled);
+    emit(sled, 1, 2);
+    run();
+    emit(sled, 1, 1, 7);
+    run();
+    say("agg-b", sled, eventAt(5), "{}");
+    nothing("agg-b");
+    say("agg-c", sled, eventAt(6), "{}");
+    nothing("agg-c");
+    run();
+    EXPECT_EQ(store.rows[sled].at({1, 3}).lostTo, 4U);
+    answer("agg-b", 5, 6);
+    EXPECT_EQ(store.heads[sled], (EventPlace{1, 6}));
+}
+
+TEST_F(EventFillingTest, AnEpochThatFollowsNowhereIsNotAskedFor)
+{
+    link(sled);
+    emit(sled, 1, 2);
+    run();
+    emit(sled, 1, 1, 7);
+    run();
+    nothing("agg-b", 1, 9);
+    nothing("agg-c", 1, 1);
+    emit(sled, 1, 1, 7);
+    run();
+    EXPECT_EQ(store.heads[sled], (EventPlace{7, 1}));
+    unlink(sled);
+    link(sled);
+    after(limits::eventFillDelay);
+    nothing("agg-b", 7, limits::maxEventNumber - 1);
+    nothing("agg-c", 7);
+    EXPECT_EQ(metric("events_fills"), 0U) << "no clock can have come to that";
+    EXPECT_EQ(metric("events_fills_epochs_total"), 0U);
+}
+
+TEST_F(EventFillingTest, AConnectorThatHasNothingLeftOfItsNewEpochIsLookedForThere)
+{
+    link(sled);
+    emit(sled, 1, 2);
+    run();
+    unlink(sled);
+    link(sled);
+    after(limits::eventFillDelay);
+    nothing("agg-b", 1, 4);
+    nothing("agg-c", 1, 4);
+    answer("agg-b", 1, 3, 4);
+    nothing("agg-b", 4);
+    nothing("agg-c", 4);
+    EXPECT_EQ(stored(sled).back(), "4:3");
+    EXPECT_EQ(metric("events_fills"), 0U);
+}
+
+TEST_F(EventFillingTest, WhereANodeCouldNotBeAskedForTheEndOfAnEpochALossSaysSo)
+{
+    links.up.erase("agg-c");
+    link(sled);
+    emit(sled, 1, 2);
+    run();
+    emit(sled, 1, 1, 7);
+    run();
+    nothing("agg-b");
+    for (Duration waited{}; waited <= limits::eventFillPatience; waited += 1s) {
+        after(1s);
+        emit(sled, 1, 1, 7);
+        run();
+    }
+    EXPECT_EQ(store.rows[sled].at({1, 3}).lostTo, 3U);
+    EXPECT_EQ(store.heads[sled], (EventPlace{7, 1}));
+}
+
+TEST_F(EventFillingTest, NoTenantWaitsForAnothersHoles)
+{
+    for (int number = 0; number < static_cast<int>(2 * limits::maxEventFills); ++number) {
+        lack(connectorOf("acme", number));
+    }
+    EXPECT_EQ(metric("events_fills"), limits::maxTenantEventFills);
+    for (const std::string tenant : {"beta", "gamma", "delta"}) {
+        for (int number = 0; number < static_cast<int>(limits::maxEventFills); ++number) {
+            lack(connectorOf(tenant, number));
+        }
+    }
+    EXPECT_EQ(metric("events_fills"), limits::maxEventFills + 2) << "8 of two tenants, and one of each other";
+    EXPECT_GT(metric("events_fills_no_slot_total"), 0U);
+    after(limits::eventFillDelay);
+    const Texts asked = wanted("agg-b");
+    EXPECT_EQ(std::count(asked.begin(), asked.end(), "delta/s0 1:1-5"), 1);
+}
+
+TEST_F(EventFillingTest, EveryConnectorThatLinksIsLookedForInItsTurn)
+{
+    constexpr int count = 3 * limits::maxEventFills;
+    for (const std::string tenant : {"acme", "beta"}) {
+        for (int number = 0; number < count; ++number) {
+            store.put({{}, tenant, "s" + std::to_string(number), 1, 2, "power", "off", "{}"});
+            members.insert(connectorOf(tenant, number));
+        }
+    }
+    for (const shoset::Address& connector : members) {  // before the store has told what it has
+        links.up.insert(connector);
+        flow.onConnectorUp(connector, now);
+    }
+    run();
+    EXPECT_EQ(metric("events_fills"), limits::maxEventLooks) << "the rest is for what is missing";
+    after(limits::eventFillDelay);
+    std::set<std::string> asked;
+    std::size_t ofBeta = 0;
+    for (int round = 0; round < 4 * count; ++round) {
+        for (const shoset::Address node : {"agg-b", "agg-c"}) {
+            for (const std::string& text : wanted(node)) {
+                const shoset::Address connector = text.substr(0, text.find(' '));
+                asked.insert(connector);
+                say(node, node, shoset::EventsWanted{connector, 1, 1, 1, true});
+            }
+        }
+        run();
+        ofBeta = round == 4 ? static_cast<std::size_t>(std::count_if(asked.begin(), asked.end(), [](const std::string& each) { return each.starts_with("beta"); })) : ofBeta;
+    }
+    EXPECT_EQ(asked.size(), static_cast<std::size_t>(2 * count));
+    EXPECT_GT(ofBeta, 1U) << "the tenants take turns";
+    EXPECT_EQ(metric("events_looks"), 0U);
+    EXPECT_EQ(metric("events_fills"), 0U);
 }
 
 }  // namespace mesh::aggregator

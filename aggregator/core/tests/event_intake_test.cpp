@@ -240,6 +240,21 @@ TEST_F(EventIntakeTest, NumbersThatNoDatabaseCountsAreNotTaken)
     EXPECT_TRUE(store.batches.empty());
 }
 
+TEST_F(EventIntakeTest, AnEpochThatNoClockCanHaveComeToEndsNoConnectorsEvents)
+{
+    store.put({{}, "acme", "sled07", limits::maxEventNumber - 1, 7, "power", "off", "{}"});
+    link(sled);
+    EXPECT_EQ(stored(sled), Texts{"0:0"}) << "somebody has spoiled the database";
+    say(sled, sled, eventAt(1, limits::maxEventNumber), "{}");
+    run();
+    EXPECT_EQ(metric("events_refused_epoch_total"), 2U);
+    const auto wall = static_cast<std::uint64_t>(toMillis(now.wall));
+    emit(sled, 1, 2, wall);
+    emit(sled, 1, 1, wall + limits::maxEpochAhead + 1);
+    run();
+    EXPECT_EQ(stored(sled).back(), std::to_string(wall + limits::maxEpochAhead + 1) + ":1") << "what a connector may have been told";
+}
+
 TEST_F(EventIntakeTest, NobodyTellsAnotherOnesEvents)
 {
     link(sled);
