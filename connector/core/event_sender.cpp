@@ -67,6 +67,7 @@ void EventSender::onStored(shoset::LinkId link, const shoset::EventsStored& told
         return;
     }
     Aggregator& aggregator = found->second;
+    count.refusedEpochs += isCredible(told, now) ? 0 : 1;
     const bool again = aggregator.heard && aggregator.told == told;
     const bool less = aggregator.told && aggregator.told->epoch == told.epoch && told.sequence < aggregator.told->sequence;
     aggregator.told = told;
@@ -85,6 +86,24 @@ void EventSender::onStored(shoset::LinkId link, const shoset::EventsStored& told
     confirm(aggregator, confirmedBy(aggregator));
 }
 
+bool EventSender::isCredible(const shoset::EventsStored& told, Now now) const
+{
+    return told.epoch <= outbox.epoch() || shoset::isCredibleEpoch(told.epoch, now.wall);
+}
+
+bool EventSender::mayRenew(Now now)
+{
+    if (renewals == limits::epochsAtOnce) {
+        renewalsAt = now.mono;
+    }
+    for (; renewals < limits::epochsAtOnce && renewalsAt + limits::epochPause <= now.mono; ++renewals) {
+        renewalsAt += limits::epochPause;
+    }
+    renewalWaits = renewals == 0;
+    renewals -= renewalWaits ? 0 : 1;
+    return !renewalWaits;
+}
+
 // An epoch is wanted where there is none yet, and where an aggregator knows of more than ever was on this disk.
 void EventSender::followEpoch(Now now)
 {
@@ -93,14 +112,15 @@ void EventSender::followEpoch(Now now)
         bool knowsMore = false;
         std::uint64_t highest = 0;
         for (const auto& [name, aggregator] : aggregators) {
-            if (aggregator.told) {
+            if (aggregator.told && isCredible(*aggregator.told, now)) {
                 someHeard = true;
                 highest = std::max(highest, aggregator.told->epoch);
                 knowsMore = knowsMore || aggregator.told->epoch > outbox.epoch() ||
                             (aggregator.told->epoch == outbox.epoch() && aggregator.told->sequence > outbox.last());
             }
         }
-        if (someHeard && (knowsMore || outbox.epoch() == 0)) {
+        renewalWaits = false;
+        if (someHeard && (outbox.epoch() == 0 || (knowsMore && mayRenew(now)))) {
             outbox.renew(highest, now);
         }
     }
@@ -115,7 +135,7 @@ void EventSender::followEpoch(Now now)
 
 void EventSender::trim()
 {
-    if (outbox.epoch() == 0 || outbox.isRenewing() || known.empty()) {
+    if (outbox.epoch() == 0 || known.empty()) {
         return;
     }
     std::vector<std::uint64_t> confirmed;
@@ -164,6 +184,7 @@ void EventSender::sendTo(Aggregator& aggregator, Now now)
 
 void EventSender::pump(Now now)
 {
+    trim();  // first: what a majority has must not come again in a new epoch
     followEpoch(now);
     trim();
     for (auto& [name, aggregator] : aggregators) {
@@ -175,7 +196,7 @@ void EventSender::pump(Now now)
 
 Instant EventSender::nextDeadline() const
 {
-    Instant next = never;
+    Instant next = renewalWaits ? renewalsAt + limits::epochPause : never;
     for (const auto& [name, aggregator] : aggregators) {
         if (aggregator.link && !aggregator.underWay.empty()) {
             next = std::min({next, aggregator.resendAt, aggregator.heardAt + limits::eventPatience});

@@ -22,13 +22,16 @@ public:
 };
 
 struct EventSenderCounters {
-    std::uint64_t sent = 0, resent = 0, impatient = 0;
+    std::uint64_t sent = 0, resent = 0, impatient = 0, refusedEpochs = 0;
 };
 
 // Tells every aggregator that knows events all that stands in the outbox, in order: when it has said what it has, from there on;
 // of what it has not confirmed at most limits::eventWindow events and eventWindowBytes. An aggregator that says twice that it
 // has the same while something is under way did not take it, so that it is sent again; so it is after limits::eventPatience
 // without a word. One that lacks what is trimmed gets the first that is left, so that it asks the others. What a majority of all aggregators has is trimmed, also when they are not linked any more.
+//
+// An epoch that is told and not credible (shoset::isCredibleEpoch) is as if nothing had been told of it: it may be a lie that is to end
+// all events. So may be that more is known than was sent, which costs flash: beyond limits::epochsAtOnce it is believed once in epochPause.
 class EventSender {
 public:
     EventSender(shoset::Outbox& outbox, EventLinks& links);
@@ -62,6 +65,8 @@ private:
     std::uint64_t confirmedBy(const Aggregator& aggregator) const;
     void goBack(Aggregator& aggregator);
     void confirm(Aggregator& aggregator, std::uint64_t sequence);
+    bool isCredible(const shoset::EventsStored& told, Now now) const;
+    bool mayRenew(Now now);
     void followEpoch(Now now);
     void trim();
     void sendTo(Aggregator& aggregator, Now now);
@@ -71,6 +76,9 @@ private:
     std::map<shoset::Address, Aggregator> aggregators;  // those that are known, and those that are linked
     std::vector<shoset::Address> known;
     std::uint64_t epoch = 0;  // that `sent` and `underWay` are of
+    unsigned renewals = limits::epochsAtOnce;  // that may be
+    Instant renewalsAt{};     // when the last one was earned
+    bool renewalWaits = false;
     EventSenderCounters count;
 };
 

@@ -1,7 +1,28 @@
 #include "connector/outbox_files.hpp"
 #include "connector/tests/support.hpp"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
 #include <optional>
+
+namespace {
+
+std::atomic<bool> syncFails = false;
+
+}  // namespace
+
+// In the place of the C library's, for all of this program: a disk that fails when it is to be synced.
+extern "C" int fdatasync(int descriptor)
+{
+    if (syncFails) {
+        errno = EIO;
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_fdatasync, descriptor));
+}
 
 namespace mesh::connector {
 namespace {
@@ -57,6 +78,19 @@ TEST_F(OutboxFilesOnDiskTest, WhatIsHalfMadeIsRemovedAndAnotherConnectorsLeftAlo
     EXPECT_EQ(found(), (Found{{2, "a"}}));
     EXPECT_FALSE(std::filesystem::exists(folder / "sled07.outbox-0000000000000001.AbCdEf"));
     EXPECT_TRUE(std::filesystem::exists(folder / "sled08.outbox-0000000000000001"));
+}
+
+TEST_F(OutboxFilesOnDiskTest, WhatCannotBeSyncedIsCutBack)
+{
+    ASSERT_TRUE(isWritten(1, "a", true));
+    ASSERT_TRUE(isWritten(1, "b", false));
+    syncFails = true;
+    EXPECT_FALSE(isWritten(1, "c", false));
+    syncFails = false;
+    EXPECT_NE(answer->error().message.find("Input/output error"), std::string::npos);
+    EXPECT_EQ(found(), (Found{{1, "ab"}}));
+    ASSERT_TRUE(isWritten(1, "d", false));
+    EXPECT_EQ(found(), (Found{{1, "abd"}}));
 }
 
 TEST_F(OutboxFilesOnDiskTest, WhatCannotBeWrittenIsAnErrorThatNamesTheFile)

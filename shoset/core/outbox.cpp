@@ -3,7 +3,6 @@
 #include "shoset/core/outbox_records.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace mesh::shoset {
@@ -106,8 +105,8 @@ void Outbox::dropFront(std::uint64_t to)
 
 void Outbox::trim(std::uint64_t sequence)
 {
-    if (renewTo != 0) {
-        return;  // what is being written has other sequences
+    if (renewTo != 0 && writing == Writing::all) {
+        return;
     }
     const std::size_t before = count.events;
     dropFront(std::min(sequence, durableTo));
@@ -160,7 +159,7 @@ void Outbox::dropOld(Now now)
 
 void Outbox::renew(std::uint64_t told, Now now)
 {
-    if (renewTo != 0 || told == std::numeric_limits<std::uint64_t>::max()) {
+    if (renewTo != 0 || (told > ownEpoch && !isCredibleEpoch(told, now.wall))) {
         return;
     }
     const auto wall = static_cast<std::uint64_t>(std::max<std::int64_t>(toMillis(now.wall), 1));
@@ -190,7 +189,7 @@ Duration Outbox::pause() const
 bool Outbox::isWorkWaiting() const
 {
     const bool gapWaits = !entries.empty() && entries.front().event.lostTo != 0 && !entries.front().durable;
-    return renewTo != 0 || rewriteWanted || !waiting.empty() || gapWaits;
+    return renewTo != 0 || rewriteWanted || tailIsDoubtful || !waiting.empty() || gapWaits;
 }
 
 void Outbox::onTimer(Now now)
@@ -241,6 +240,7 @@ void Outbox::write(std::string bytes, bool fresh, Now now)
     counted.bytesWritten += bytes.size();
     writeAt = now.mono + pause();
     writingFresh = fresh;
+    writingHeader = false;
     if (fresh) {
         files.push_back({nextFile++, durableTo, 0});
         fileClosed = false;
@@ -275,7 +275,9 @@ void Outbox::writeBatch(Now now)
     for (std::size_t at = before; at < entries.size(); ++at) {
         appendOutboxItem(out, entries[at].event, entries[at].payload, durableTo, spent);
     }
+    const bool isHeader = fresh && !gapFirst && entries.size() == before;
     write(std::move(out), fresh, now);
+    writingHeader = isHeader;
     files.back().last = sequence;
 }
 
@@ -311,7 +313,11 @@ void Outbox::onWritten(Result<void> result, Now now)
             port.removeOutbox(files.back().number);
             files.pop_back();
         }
+        if (writingHeader) {  // it is tried again and again, and a disk that fails must not use up what it may be written
+            spent -= std::min(spent, 2 * flashBytes(0));
+        }
     }
+    tailIsDoubtful = result ? tailIsDoubtful && !writingFresh : tailIsDoubtful || was == Writing::batch;
     if (was == Writing::batch) {
         batchWritten(result.ok(), result ? std::string() : result.error().message, now);
     } else if (was == Writing::all && result) {
@@ -333,7 +339,9 @@ void Outbox::batchWritten(bool done, const std::string& why, Now now)
                 durableTo = std::max(durableTo, entry->event.sequence);
             }
         }
-        entries.front().durable = true;  // a gap
+        if (!entries.empty()) {
+            entries.front().durable = true;  // a gap
+        }
         std::reverse(accepted.begin(), accepted.end());
         counted.accepted += accepted.size();
         removeFiles();

@@ -61,6 +61,9 @@ struct OutboxCounters {
 // three quarters of the bytes that may be written on a day are spent they are so far apart that small events can go on for
 // ever; and once all are spent, events are refused until some are earned again (write_budget).
 //
+// What a write that failed brought is refused (not_stored), and nobody knows what of it stands on disk: the next file is begun as soon
+// as it can be, also without an event, as its beginning says from where on nothing before it counts.
+//
 // An epoch is begun when the first aggregator has told what it knows, and another one when an aggregator knows more than
 // stands here, as the flash lost it: higher than any that was told. What still waits gets new sequences then.
 class Outbox {
@@ -97,9 +100,10 @@ public:
     std::uint64_t last() const { return durableTo; }
     // The first event or gap that ends at `sequence` or behind it, if it is on disk. Valid until the next call.
     const Entry* from(std::uint64_t sequence) const;
-    // A majority has all up to this one.
+    // A majority has all up to this one. Not while a new epoch is being written, in which it has another sequence.
     void trim(std::uint64_t sequence);
-    // An aggregator knows this epoch of ours, and no event here may have its like: another epoch is to be begun.
+    // An aggregator knows this epoch of ours, and no event here may have its like: another epoch is to be begun. Nothing is, where
+    // the told one is not credible (isCredibleEpoch): behind the last number there is no other, and nothing could be sent any more.
     void renew(std::uint64_t told, Now now);
     bool isRenewing() const { return renewTo != 0; }
 
@@ -159,8 +163,10 @@ private:
     std::deque<File> files;       // of this epoch, by number; the last one is appended to
     std::uint64_t nextFile = 1;
     bool fileClosed = true;       // the last one is not appended to any more
+    bool tailIsDoubtful = false;  // what stands there at the end may have been refused: the next file, soon, begins before it
     Writing writing = Writing::nothing;
     bool writingFresh = false;
+    bool writingHeader = false;   // alone
     Instant writeAt{};            // not before
     std::uint64_t spent = 0;      // of the daily bytes, less what was earned since
     Instant earnedAt{};

@@ -251,6 +251,92 @@ TEST_F(EventSenderTest, AnAggregatorThatKnowsMoreThanStandsHereMakesANewEpochBeg
     EXPECT_EQ(outbox.size(), 2U);
 }
 
+TEST_F(EventSenderTest, WhatAMajorityHasIsNotSentAgainInANewEpoch)
+{
+    up(0);
+    up(1);
+    emit(5);
+    const std::uint64_t old = outbox.epoch();
+    sent(0);
+    sender.onStored(0, {old, 4}, now);  // all of this within one turn
+    sender.onStored(1, {old, 4}, now);
+    sender.onLinkUp(2, "agg-c");
+    sender.onStored(2, {old, 9}, now);
+    settle();
+    EXPECT_GT(outbox.epoch(), old);
+    EXPECT_EQ(outbox.size(), 1U);
+    EXPECT_EQ(sent(0), from(1, 1));
+}
+
+TEST_F(EventSenderTest, WhatAMajorityConfirmsBeforeTheNewEpochIsWrittenIsNotSentAgain)
+{
+    up(0);
+    up(1);
+    emit(5);
+    const std::uint64_t old = outbox.epoch();
+    sent(0);
+    ASSERT_FALSE(outbox.emit(1, "t", "n", "1", now));  // its write is under way
+    ASSERT_TRUE(ordered);
+    sender.onLinkUp(2, "agg-c");
+    sender.onStored(2, {old, 9}, now);
+    sender.pump(now);
+    ASSERT_TRUE(outbox.isRenewing());
+    sender.onStored(0, {old, 5}, now);
+    sender.onStored(1, {old, 5}, now);
+    settle();
+    EXPECT_GT(outbox.epoch(), old);
+    EXPECT_EQ(outbox.size(), 1U);
+    EXPECT_EQ(sent(0), from(1, 1));
+}
+
+TEST_F(EventSenderTest, AnEpochNearTheLastOneThereIsEndsNoEvents)
+{
+    up(0);
+    emit(2);
+    sent(0);
+    const std::uint64_t own = outbox.epoch();
+    for (const std::uint64_t lie : {limits::maxEventNumber - 1, limits::maxEventNumber, UINT64_MAX - 1, UINT64_MAX}) {
+        up(1, {lie, 1});
+        EXPECT_EQ(outbox.epoch(), own);
+    }
+    EXPECT_EQ(sender.counters().refusedEpochs, 4U);
+    emit(1);
+    EXPECT_EQ(sent(0), from(3, 3));
+    const std::uint64_t ofAWildClock = static_cast<std::uint64_t>(toMillis(WallTime::max()));
+    up(2, {ofAWildClock, 1});
+    EXPECT_EQ(outbox.epoch(), ofAWildClock + 1) << "which this machine once may have had";
+    up(2, {ofAWildClock + 1, 100});
+    EXPECT_EQ(outbox.epoch(), ofAWildClock + 2) << "its own one counts, however high it is";
+}
+
+TEST_F(EventSenderTest, AnEpochThatIsALieIsNotWhatTheFirstOneBeginsWith)
+{
+    emit(1);
+    up(0, {UINT64_MAX - 1, 1});
+    EXPECT_EQ(outbox.epoch(), 0U) << "nobody has told anything yet";
+    up(1);
+    EXPECT_EQ(outbox.epoch(), static_cast<std::uint64_t>(toMillis(now.wall))) << "by the clock";
+}
+
+TEST_F(EventSenderTest, AnAggregatorThatAlwaysKnowsMoreDoesNotWearOutTheFlash)
+{
+    up(0);
+    emit(3);
+    const std::uint64_t first = outbox.counters().epochs;
+    for (int i = 0; i < 20; ++i) {
+        up(1, {outbox.epoch(), outbox.last() + 100});
+    }
+    EXPECT_EQ(outbox.counters().epochs - first, limits::epochsAtOnce);
+    events.clear();
+    emit(1);
+    EXPECT_EQ(sent(0).back(), 4U) << "the others go on getting what there is";
+    EXPECT_LE(sender.nextDeadline(), now.mono + limits::epochPause);
+    later(limits::epochPause);
+    EXPECT_EQ(outbox.counters().epochs - first, limits::epochsAtOnce + 1) << "it may be true";
+    later(10 * limits::epochPause);
+    EXPECT_EQ(outbox.counters().epochs - first, limits::epochsAtOnce + 1) << "nothing more was told";
+}
+
 TEST_F(EventSenderTest, AGapIsToldFromWhereTheAggregatorStands)
 {
     shoset::Outbox aging{{.maxAge = 1h}, *this, *this};

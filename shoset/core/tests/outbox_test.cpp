@@ -131,10 +131,15 @@ TEST_F(OutboxTest, AnEpochBeginsWhenTheFirstAggregatorHasToldAndIsOnDiskBeforeAn
 
 TEST_F(OutboxTest, AnEpochIsHigherThanAnyThatWasToldEvenWhereTheClockIsBehind)
 {
-    begin(std::uint64_t{1} << 60);
-    EXPECT_EQ(outbox->epoch(), (std::uint64_t{1} << 60) + 1);
-    outbox->renew(std::numeric_limits<std::uint64_t>::max(), now);
-    EXPECT_FALSE(outbox->isRenewing()) << "there is none higher";
+    const std::uint64_t far = static_cast<std::uint64_t>(toMillis(now.wall)) + limits::maxEpochAhead;
+    begin(far);
+    EXPECT_EQ(outbox->epoch(), far + 1);
+    for (const std::uint64_t lie : {far + 1 + 1, limits::maxEventNumber, std::numeric_limits<std::uint64_t>::max()}) {
+        outbox->renew(lie, now);
+        EXPECT_FALSE(outbox->isRenewing()) << "in the end there would be none higher";
+    }
+    outbox->renew(far + 1, now);
+    EXPECT_TRUE(outbox->isRenewing()) << "this one is its own";
 }
 
 TEST_F(OutboxTest, WhatWaitsGetsNewSequencesInANewEpochAndNothingIsLostInBetween)
@@ -191,6 +196,54 @@ TEST_F(OutboxTest, WhatCannotBeWrittenIsRefusedAndItsSequenceIsGivenToAnother)
     restart();
     EXPECT_EQ(sent(), (Texts{"1", "3"}));
     EXPECT_EQ(outbox->counters().notStored, 0U);
+}
+
+TEST_F(OutboxTest, WhatWasRefusedAsItCouldNotBeSyncedDoesNotComeAfterARestart)
+{
+    begin();
+    emit("t", "1");
+    settle();
+    later(1s);
+    emit("t", "2");
+    ASSERT_TRUE(disk.write.has_value());
+    disk.reach(disk.write->bytes.size());  // it may be there all the same
+    outbox->onWritten(Error{Code::ioError, "input/output error"}, now);
+    EXPECT_EQ(refused.size(), 1U);
+    EXPECT_EQ(sent(), Texts{"1"});
+    EXPECT_LE(outbox->nextDeadline(), now.mono + limits::outboxRetryPause) << "nobody emits anything, and still the disk has to know";
+    later(limits::outboxRetryPause);
+    ASSERT_TRUE(disk.write.has_value());
+    EXPECT_TRUE(disk.write->fresh);
+    const std::uint64_t before = outbox->counters().bytesWritten;
+    written(false);
+    later(limits::outboxRetryPause);
+    written();
+    EXPECT_GT(outbox->counters().bytesWritten, before);
+    EXPECT_EQ(outbox->nextDeadline(), never) << "once is enough";
+    restart();
+    EXPECT_EQ(sent(), Texts{"1"});
+    emit("t", "3");
+    settle();
+    EXPECT_EQ(accepted.back(), std::make_pair(tickets, std::uint64_t{2}));
+}
+
+TEST_F(OutboxTest, ADiskThatFailsForLongCostsNoBudget)
+{
+    settings.dailyBytes = 20 * limits::flashPageBytes;
+    restart();
+    begin();
+    later(1s);
+    emit("t", "1");
+    written(false);
+    for (int i = 0; i < 100; ++i) {
+        later(limits::outboxRetryPause);
+        if (disk.write) {
+            written(false);
+        }
+    }
+    later(limits::outboxRetryPause);
+    settle();
+    EXPECT_EQ(emit("t", "2"), "");
 }
 
 TEST_F(OutboxTest, NothingIsDroppedByAgeUnlessThatIsConfigured)
