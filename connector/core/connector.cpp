@@ -21,7 +21,7 @@ Connector::Connector(ConnectorSettings given, ConnectorPort& port, BmcPort& bmc,
     : settings(std::move(given)),
       self{settings.name, rng.next(),
            shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityAggregators | shoset::capabilityCalm |
-               shoset::capabilityOffers | shoset::capabilityEvents | shoset::capabilityConfig,
+               shoset::capabilityOffers | shoset::capabilityEvents | shoset::capabilityEventCredit | shoset::capabilityConfig,
            "bmcmesh"},
       shell(port), state(statePort), contacts(settings.aggregators),
       emissions(outbox, port), outbox(settings.outbox, port, emissions), sender(outbox, *this), subscriptions(*this),

@@ -44,7 +44,7 @@ void Connector::eventsUp(LinkId id, Now now)
     const Link& link = *links.at(id);
     if (knowsEvents(link)) {
         sender.onLinkUp(id, link.peer());
-        subscriptions.onLinkUp(id, now);
+        subscriptions.onLinkUp(id, now, (link.peerCapabilities() & shoset::capabilityEventCredit) != 0);
     }
 }
 

@@ -17,7 +17,7 @@ std::uint64_t Subscriptions::Subscription::room() const
 
 std::uint64_t Subscriptions::Subscription::outstanding() const
 {
-    return delivered + waiting.size() - taken;
+    return delivered + waitingEvents - taken;
 }
 
 Subscriptions::Numbered::iterator Subscriptions::find(WorkerId worker, std::string_view name)
@@ -33,10 +33,8 @@ void Subscriptions::add(WorkerId worker, WorkerSubscribe word, Now now)
     }
     if (subscriptions.size() >= limits::maxWorkerSubscriptions) {
         ++count.refused;
-        host.tellWorker(worker, notSubscribedWord(word.subscription, "full",
-                                                  "expected at most " + std::to_string(limits::maxWorkerSubscriptions) +
-                                                      " subscriptions at one connector"));
-        return;
+        return refuse(worker, word.subscription, "full",
+                      "expected at most " + std::to_string(limits::maxWorkerSubscriptions) + " subscriptions at one connector", now);
     }
     Subscription fresh;
     fresh.worker = worker;
@@ -46,9 +44,36 @@ void Subscriptions::add(WorkerId worker, WorkerSubscribe word, Now now)
     for (const shoset::EventCursor& cursor : word.cursors) {
         fresh.had[cursor.source] = {cursor.epoch, cursor.sequence};
     }
-    host.tellWorker(worker, subscribedWord(fresh.name));
     const auto [at, added] = subscriptions.emplace(++lastNumber, std::move(fresh));
+    put(at->second, {subscribedWord(at->second.name), false}, now);
     place(at->first, at->second, now);
+}
+
+void Subscriptions::refuse(WorkerId worker, const std::string& name, std::string_view code, std::string_view reason, Now now)
+{
+    if (untold.size() >= limits::maxUntoldWords) {
+        ++count.wordsLost;
+        return;
+    }
+    untold.emplace_back(worker, notSubscribedWord(name, code, reason));
+    tellUntold(now);
+}
+
+// A worker that is gone waits for nothing.
+void Subscriptions::tellUntold(Now now)
+{
+    std::set<WorkerId> full;
+    std::erase_if(untold, [&](const auto& entry) {
+        const bool isFull = full.contains(entry.first) || host.tellWorker(entry.first, entry.second) == Code::full;
+        if (isFull) {
+            full.insert(entry.first);
+        }
+        return !isFull;
+    });
+    if (!full.empty()) {
+        ++count.workerFull;
+        retryAt = std::min(retryAt, now.mono + limits::workerRetry);
+    }
 }
 
 void Subscriptions::remove(WorkerId worker, const std::string& name, Now now)
@@ -60,6 +85,7 @@ void Subscriptions::remove(WorkerId worker, const std::string& name, Now now)
 
 void Subscriptions::onWorkerEnded(WorkerId worker, Now now)
 {
+    std::erase_if(untold, [worker](const auto& entry) { return entry.first == worker; });
     for (auto at = subscriptions.begin(); at != subscriptions.end();) {
         at = at->second.worker == worker ? end(at, now) : std::next(at);
     }
@@ -74,7 +100,7 @@ Subscriptions::Numbered::iterator Subscriptions::end(Numbered::iterator at, Now 
 void Subscriptions::leave(std::uint64_t number, Subscription& subscription, Now now)
 {
     if (subscription.link) {
-        --links.at(*subscription.link);
+        --links.at(*subscription.link).subscriptions;
         shoset::Subscribe none;
         none.subscription = number;
         host.tellAggregator(*subscription.link, std::move(none), now);
@@ -82,18 +108,25 @@ void Subscriptions::leave(std::uint64_t number, Subscription& subscription, Now 
     }
 }
 
-// The link with the fewest. What was had beyond limits::maxEventCursors sources comes again, and is dropped here.
+// The link with the fewest of those that have not refused it. What was had beyond limits::maxEventCursors sources comes again, and is
+// dropped here; but one that has not begun at all sources yet begins anew at the others, as nobody wants all that is stored there.
 void Subscriptions::place(std::uint64_t number, Subscription& subscription, Now now)
 {
-    const auto least =
-        std::min_element(links.begin(), links.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (subscription.link || least == links.end() || subscription.room() == 0) {
+    auto least = links.end();
+    for (auto way = links.begin(); way != links.end(); ++way) {
+        const bool isFewer = least == links.end() || way->second.subscriptions < least->second.subscriptions;
+        least = isFewer && !subscription.refusedBy.contains(way->first) ? way : least;
+    }
+    if (subscription.link || links.empty() || subscription.room() == 0) {
         return;
+    }
+    if (least == links.end()) {
+        return placeAgain(subscription, now);
     }
     shoset::Subscribe word;
     word.subscription = number;
     word.topics = subscription.topics;
-    word.fromNow = subscription.fromNow && subscription.had.size() <= limits::maxEventCursors;
+    word.fromNow = subscription.fromNow;
     for (const auto& [source, place] : subscription.had) {
         if (word.cursors.size() < limits::maxEventCursors) {
             word.cursors.push_back({source, place.first, place.second});
@@ -102,15 +135,47 @@ void Subscriptions::place(std::uint64_t number, Subscription& subscription, Now 
     word.credit = subscription.room();
     subscription.received = 0;
     subscription.credit = word.credit;
+    subscription.placedAt = now.mono;
     if (host.tellAggregator(least->first, std::move(word), now)) {
         subscription.link = least->first;
-        ++least->second;
+        ++least->second.subscriptions;
+    } else {
+        placeAt = std::min(placeAt, now.mono + limits::subscriptionRetry);
     }
 }
 
-void Subscriptions::onLinkUp(shoset::LinkId link, Now now)
+bool Subscriptions::isRefusedByAll(const Subscription& subscription) const
 {
-    links.emplace(link, 0);
+    return !links.empty() && std::all_of(links.begin(), links.end(), [&](const auto& way) { return subscription.refusedBy.contains(way.first); });
+}
+
+// One that never began ends with the next look.
+void Subscriptions::placeAgain(const Subscription& subscription, Now now)
+{
+    placeAt = std::min(placeAt, subscription.begun ? now.mono + limits::subscriptionRetry : now.mono);
+}
+
+void Subscriptions::placeRefused(Now now)
+{
+    placeAt = never;
+    for (auto at = subscriptions.begin(); at != subscriptions.end();) {
+        Subscription& subscription = at->second;
+        if (!subscription.link && isRefusedByAll(subscription)) {
+            if (!subscription.begun) {
+                refuse(subscription.worker, subscription.name, "full", subscription.refusal, now);
+                at = subscriptions.erase(at);
+                continue;
+            }
+            subscription.refusedBy.clear();
+        }
+        place(at->first, subscription, now);
+        ++at;
+    }
+}
+
+void Subscriptions::onLinkUp(shoset::LinkId link, Now now, bool creditsLosses)
+{
+    links.emplace(link, Way{creditsLosses, 0});
     for (auto& [number, subscription] : subscriptions) {
         place(number, subscription, now);
     }
@@ -122,8 +187,10 @@ void Subscriptions::onLinkDown(shoset::LinkId link, Now now)
         return;
     }
     for (auto& [number, subscription] : subscriptions) {
+        subscription.refusedBy.erase(link);
         if (subscription.link == link) {
             subscription.link.reset();
+            subscription.begun = subscription.begun || now.mono - subscription.placedAt >= limits::subscriptionRetry;
             ++count.moved;
             place(number, subscription, now);
         }
@@ -157,7 +224,9 @@ void Subscriptions::onEvent(shoset::LinkId link, const shoset::Address& source, 
     if (subscription.outstanding() >= 2 * limits::subscriptionWindow) {
         return leave(found->first, subscription, now);
     }
-    subscription.received += event.lostTo == 0 ? 1 : 0;  // a gap needs no credit
+    subscription.begun = true;
+    subscription.fromNow = false;  // where it begins was said before
+    subscription.received += event.lostTo == 0 || links.at(link).creditsLosses ? 1 : 0;
     Result<std::string> checked = payload.empty()
                                       ? Result<std::string>(std::string())
                                       : shoset::compactJson(payload, limits::maxEventBytes, limits::maxPayloadDepth);
@@ -168,33 +237,57 @@ void Subscriptions::onEvent(shoset::LinkId link, const shoset::Address& source, 
         ++count.malformed;
     } else {
         count.gaps += event.lostTo != 0 ? 1 : 0;
-        deliver(subscription, eventWord(subscription.name, source, event, *checked), now);
+        put(subscription, {eventWord(subscription.name, source, event, *checked), true}, now);
     }
     grant(found->first, subscription, now);
 }
 
-// Sources that it did not know yet began before, and whatever comes of those that appear later is new.
-void Subscriptions::onBegun(shoset::LinkId link, const shoset::Subscribe& word, Now)
+// Sources that it did not know yet began before, and whatever comes of those that appear later is new. An older aggregator does not
+// say whether more places follow: they do behind as many as there can be at once.
+void Subscriptions::onBegun(shoset::LinkId link, const shoset::Subscribe& word, Now now)
 {
     const auto found = subscriptions.find(word.subscription);
     if (found == subscriptions.end() || found->second.link != link || !word.topics.empty()) {
         ++count.unwanted;
         return;
     }
-    found->second.fromNow = false;
+    Subscription& subscription = found->second;
+    const bool isExact = links.at(link).creditsLosses;
+    if (!word.refused.empty() && isExact) {
+        return onRefused(found->first, subscription, word.refused, now);
+    }
+    subscription.begun = true;
+    const bool moreFollow = isExact ? word.more : word.cursors.size() == limits::maxEventCursors;
+    subscription.fromNow = subscription.fromNow && moreFollow;
     std::vector<shoset::EventCursor> begins;
     for (const shoset::EventCursor& cursor : word.cursors) {
-        if (raise(found->second, cursor.source, {cursor.epoch, cursor.sequence})) {
+        if (raise(subscription, cursor.source, {cursor.epoch, cursor.sequence})) {
             begins.push_back(cursor);
         }
     }
     if (!begins.empty()) {
-        host.tellWorker(found->second.worker, cursorWord(found->second.name, begins));
+        put(subscription, {cursorWord(subscription.name, begins), false}, now);
     }
 }
 
-void Subscriptions::deliver(Subscription& subscription, std::string word, Now now)
+void Subscriptions::onRefused(std::uint64_t number, Subscription& subscription, const std::string& reason, Now now)
 {
+    ++count.refusedThere;
+    --links.at(*subscription.link).subscriptions;
+    subscription.refusedBy.insert(*subscription.link);
+    subscription.refusal = reason;
+    subscription.link.reset();
+    place(number, subscription, now);
+}
+
+// Events are bounded by their credit; where it begins may be said as often as an aggregator likes.
+void Subscriptions::put(Subscription& subscription, Waiting word, Now now)
+{
+    if (!word.isEvent && subscription.waiting.size() - subscription.waitingEvents >= limits::maxBeginningWords) {
+        ++count.wordsLost;
+        return;
+    }
+    subscription.waitingEvents += word.isEvent ? 1 : 0;
     subscription.waiting.push_back(std::move(word));
     drain(subscription, now);
 }
@@ -203,14 +296,16 @@ void Subscriptions::deliver(Subscription& subscription, std::string word, Now no
 void Subscriptions::drain(Subscription& subscription, Now now)
 {
     while (!subscription.waiting.empty()) {
-        if (host.tellWorker(subscription.worker, subscription.waiting.front()) != Code::ok) {
+        const Waiting& first = subscription.waiting.front();
+        if (host.tellWorker(subscription.worker, first.word) != Code::ok) {
             ++count.workerFull;
             retryAt = std::min(retryAt, now.mono + limits::workerRetry);
             return;
         }
+        subscription.waitingEvents -= first.isEvent ? 1 : 0;
+        subscription.delivered += first.isEvent ? 1 : 0;
+        count.delivered += first.isEvent ? 1 : 0;
         subscription.waiting.pop_front();
-        ++subscription.delivered;
-        ++count.delivered;
     }
 }
 
@@ -239,10 +334,14 @@ void Subscriptions::grant(std::uint64_t number, Subscription& subscription, Now 
 
 void Subscriptions::onTimer(Now now)
 {
+    if (placeAt <= now.mono) {
+        placeRefused(now);
+    }
     if (now.mono < retryAt) {
         return;
     }
     retryAt = never;
+    tellUntold(now);
     for (auto& [number, subscription] : subscriptions) {
         drain(subscription, now);
     }

@@ -61,6 +61,36 @@ struct SubscriptionsTest : testing::Test, SubscriptionHost {
         }
         subscriptions.onEvent(link, source, event, payload, now);
     }
+    void refuse(LinkId link, std::uint64_t number, const std::string& why = "too many")
+    {
+        Subscribe word;
+        word.subscription = number;
+        word.refused = why;
+        subscriptions.onBegun(link, word, now);
+        settle();
+    }
+    void settle()
+    {
+        while (subscriptions.nextDeadline() <= now.mono) {
+            subscriptions.onTimer(now);
+        }
+    }
+    void later(Duration by)
+    {
+        now.mono += by;
+        settle();
+    }
+    // Of so many sources, beginning with this one, where they begin.
+    void begins(LinkId link, std::uint64_t number, std::size_t first, std::size_t count, bool more)
+    {
+        Subscribe word;
+        word.subscription = number;
+        word.more = more;
+        for (std::size_t at = first; at < first + count; ++at) {
+            word.cursors.push_back({"acme/c" + std::to_string(at), 1, 5});
+        }
+        subscriptions.onBegun(link, word, now);
+    }
     std::vector<std::string> told(WorkerId worker)
     {
         std::vector<std::string> out;
@@ -281,6 +311,177 @@ TEST_F(SubscriptionsTest, APayloadThatIsNoneReachesNoWorker)
     EXPECT_EQ(subscriptions.counters().malformed, 1U);
     event(3, number, 2, "acme/s2", 0, "");
     EXPECT_NE(told(1).at(0).find(R"("payload":{})"), std::string::npos);
+}
+
+TEST_F(SubscriptionsTest, AGapUsesCreditWhereTheAggregatorCountsIt)
+{
+    subscriptions.onLinkUp(3, now, true);
+    add(1, "a");
+    const std::uint64_t number = subscribed(3).at(0).subscription;
+    for (std::uint64_t i = 1; i <= limits::subscriptionWindow; ++i) {
+        event(3, number, 2 * i, "acme/s2", 2 * i + 1, "");
+    }
+    subscriptions.onTaken(1, {"a", limits::subscriptionWindow}, now);
+    const auto taken = saidTo<shoset::EventsTaken>(3);
+    ASSERT_EQ(taken.size(), 1U);
+    EXPECT_EQ(taken[0].total, 2 * limits::subscriptionWindow);
+}
+
+TEST_F(SubscriptionsTest, WhatOneAggregatorRefusesAnotherMayHave)
+{
+    subscriptions.onLinkUp(3, now, true);
+    subscriptions.onLinkUp(4, now, true);
+    add(1, "a");
+    told(1);
+    const std::uint64_t number = subscribed(3).at(0).subscription;
+    refuse(3, number);
+    EXPECT_TRUE(told(1).empty());
+    EXPECT_EQ(subscribed(4).size(), 1U);
+    EXPECT_TRUE(subscribed(3).empty()) << "it has none of that number";
+    event(4, number, 5);
+    EXPECT_EQ(told(1).size(), 1U);
+    EXPECT_EQ(subscriptions.counters().refusedThere, 1U);
+}
+
+TEST_F(SubscriptionsTest, OneThatAllRefuseEndsAndItsWorkerIsTold)
+{
+    subscriptions.onLinkUp(3, now, true);
+    subscriptions.onLinkUp(4, now, true);
+    add(1, "a");
+    told(1);
+    const std::uint64_t number = subscribed(3).at(0).subscription;
+    refuse(3, number);
+    refuse(4, number, "no room");
+    EXPECT_EQ(told(1), std::vector<std::string>{R"({"code":"full","message":"not_subscribed","reason":"no room","subscription":"a"})"});
+    EXPECT_EQ(subscriptions.size(), 0U);
+    EXPECT_EQ(subscriptions.nextDeadline(), never);
+    subscribed(4);
+    add(1, "a");
+    EXPECT_EQ(subscribed(3).size() + subscribed(4).size(), 1U) << "another one is another one";
+}
+
+TEST_F(SubscriptionsTest, OneThatHadBegunIsAskedForUntilSomebodyHasRoom)
+{
+    subscriptions.onLinkUp(3, now, true);
+    add(1, "a");
+    const std::uint64_t number = subscribed(3).at(0).subscription;
+    event(3, number, 5);
+    told(1);
+    subscriptions.onLinkDown(3, now);
+    subscriptions.onLinkUp(4, now, true);
+    EXPECT_EQ(subscribed(4).size(), 1U);
+    refuse(4, number);
+    EXPECT_TRUE(subscribed(4).empty());
+    later(limits::subscriptionRetry);
+    EXPECT_EQ(subscribed(4).size(), 1U);
+    refuse(4, number);
+    later(limits::subscriptionRetry);
+    ASSERT_EQ(subscribed(4).size(), 1U);
+    event(4, number, 6);
+    EXPECT_EQ(told(1).size(), 1U);
+}
+
+TEST_F(SubscriptionsTest, OneThatWasQuietForAWhileHadBegun)
+{
+    subscriptions.onLinkUp(3, now, true);
+    add(1, "a", false);
+    const std::uint64_t number = subscribed(3).at(0).subscription;
+    told(1);
+    later(limits::subscriptionRetry);
+    subscriptions.onLinkDown(3, now);
+    subscriptions.onLinkUp(4, now, true);
+    refuse(4, number);
+    EXPECT_TRUE(told(1).empty());
+    EXPECT_EQ(subscriptions.size(), 1U);
+}
+
+TEST_F(SubscriptionsTest, WhereItBeginsWaitsForARoomInTheSocketInItsPlace)
+{
+    subscriptions.onLinkUp(3, now, true);
+    verdict = Code::full;
+    add(1, "a");
+    const std::uint64_t number = subscribed(3).at(0).subscription;
+    begins(3, number, 0, 1, false);
+    event(3, number, 5);
+    EXPECT_TRUE(told(1).empty());
+    verdict = Code::ok;
+    later(limits::workerRetry);
+    const auto got = told(1);
+    ASSERT_EQ(got.size(), 3U);
+    EXPECT_NE(got[0].find("subscribed"), std::string::npos);
+    EXPECT_NE(got[1].find(R"("cursor":{"acme/c0":"1:5"})"), std::string::npos);
+    EXPECT_NE(got[2].find("7:5"), std::string::npos);
+    subscriptions.onTaken(1, {"a", 100}, now);
+    for (std::uint64_t i = 1; i < limits::subscriptionWindow; ++i) {
+        event(3, number, 5 + i);
+    }
+    EXPECT_EQ(saidTo<shoset::EventsTaken>(3).size(), 0U) << "one event was taken, no more";
+}
+
+TEST_F(SubscriptionsTest, AnAggregatorThatSaysForEverWhereItBeginsFillsNoMemory)
+{
+    subscriptions.onLinkUp(3, now, true);
+    add(1, "a");
+    const std::uint64_t number = subscribed(3).at(0).subscription;
+    told(1);
+    verdict = Code::full;
+    for (std::size_t i = 0; i < limits::maxBeginningWords + 10; ++i) {
+        begins(3, number, i, 1, true);
+    }
+    EXPECT_EQ(subscriptions.counters().wordsLost, 10U);
+    verdict = Code::ok;
+    later(limits::workerRetry);
+    EXPECT_EQ(told(1).size(), limits::maxBeginningWords);
+}
+
+TEST_F(SubscriptionsTest, ARefusalWaitsForRoomInTheSocket)
+{
+    for (std::size_t i = 0; i < limits::maxWorkerSubscriptions; ++i) {
+        add(1, "s" + std::to_string(i));
+    }
+    told(1);
+    verdict = Code::full;
+    add(1, "beyond");
+    add(2, "beyond");
+    verdict = Code::ok;
+    subscriptions.onWorkerEnded(2, now);
+    later(limits::workerRetry);
+    EXPECT_EQ(told(1).size(), 1U);
+    EXPECT_TRUE(told(2).empty());
+    EXPECT_EQ(subscriptions.nextDeadline(), never);
+}
+
+TEST_F(SubscriptionsTest, ALinkThatEndsBeforeAllPlacesWereToldBringsNothingOfWhatWasStoredBefore)
+{
+    subscriptions.onLinkUp(3, now, true);
+    add(1, "a");
+    const std::uint64_t number = subscribed(3).at(0).subscription;
+    begins(3, number, 0, limits::maxEventCursors, true);
+    subscriptions.onLinkDown(3, now);
+    subscriptions.onLinkUp(4, now, true);
+    EXPECT_TRUE(subscribed(4).at(0).fromNow) << "of the other sources nothing is known yet";
+    begins(4, number, 0, limits::maxEventCursors, true);
+    begins(4, number, limits::maxEventCursors, limits::maxEventCursors, false);
+    subscriptions.onLinkDown(4, now);
+    subscriptions.onLinkUp(5, now, true);
+    EXPECT_FALSE(subscribed(5).at(0).fromNow) << "it has begun at all of them";
+}
+
+TEST_F(SubscriptionsTest, OfAnOlderAggregatorMorePlacesFollowBehindAsManyAsThereCanBe)
+{
+    subscriptions.onLinkUp(3, now);
+    add(1, "a");
+    add(1, "b");
+    const auto asked = subscribed(3);
+    begins(3, asked.at(0).subscription, 0, limits::maxEventCursors, false);
+    begins(3, asked.at(1).subscription, 0, limits::maxEventCursors, false);
+    event(3, asked.at(1).subscription, 1);  // never before the last of them
+    subscriptions.onLinkDown(3, now);
+    subscriptions.onLinkUp(4, now);
+    const auto again = subscribed(4);
+    ASSERT_EQ(again.size(), 2U);
+    EXPECT_TRUE(again[0].fromNow);
+    EXPECT_FALSE(again[1].fromNow);
 }
 
 }  // namespace
