@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import zmq
@@ -325,6 +326,64 @@ class Library(unittest.TestCase):
             with self.assertRaises(bmcmesh_worker.SendFailed) as failed:
                 self.worker.send("s2", "other.thing", payload)
             self.assertEqual((failed.exception.code, failed.exception.executed), (code, "no"))
+
+    def events_at(self, *cursors):
+        """An iterator for which so many events wait."""
+        events = self.worker.events("sensor.*")
+        for cursor in cursors:
+            events._take({"message": "event", "source": "acme/s2", "topic": "sensor.fan", "name": "low", "payload": None, "time": "",
+                          "cursor": cursor})
+        return events
+
+    def test_where_it_begins_does_not_undo_what_another_thread_is_done_with_meanwhile(self):
+        events = self.events_at("7:1", "7:2")
+        next(events)
+        told, go_on = threading.Event(), threading.Event()
+
+        class Slow(dict):
+            """Whoever copies it is overtaken."""
+            def __iter__(self):
+                return iter(self.keys())
+
+            def keys(self):
+                found = list(dict.keys(self))
+                told.set()
+                go_on.wait(5)
+                return found
+
+        events._done = Slow(events._done)
+        teller = threading.Thread(target=events._take, args=({"message": "cursor", "cursor": {"acme/s9": "1:5", "acme/s2": "7:0"}},))
+        teller.start()
+        eventually(lambda: told.is_set() or not teller.is_alive(), "it is being told, or it was")
+        done = threading.Thread(target=events.done)
+        done.start()
+        done.join(0.2)  # it may wait for the other one
+        go_on.set()
+        teller.join()
+        done.join()
+        self.assertEqual(json.loads(events.cursor), {"acme/s2": "7:1", "acme/s9": "1:5"})
+
+    def test_every_event_of_threads_that_share_an_iterator_is_done_with_in_the_end(self):
+        events = self.events_at("7:1", "7:2")
+        both, get = threading.Barrier(2, timeout=5), events._queue.get
+        events._queue = unittest.mock.Mock(get=lambda: (get(), both.wait())[0], empty=lambda: True)
+        threads = [threading.Thread(target=next, args=(events,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        events.done()
+        self.assertEqual(events._taken, 2)
+
+    def test_a_listener_is_told_that_it_is_refused(self):
+        heard = []
+        self.worker.on("sensor.*", refused=heard.append)(lambda event: None)
+        self.worker._start_listeners()
+        self.worker._obey()
+        name = next(iter(self.worker._subscriptions))
+        self.worker._take({"message": "not_subscribed", "subscription": name, "code": "full", "reason": "too many"})
+        eventually(lambda: heard, "it is told")
+        self.assertEqual([str(why) for why in heard], ["too many"])
 
     def test_a_refused_message_is_no_refused_worker(self):
         self.worker._asked = True

@@ -37,18 +37,21 @@ def encoded(message):
 
 
 class Events:
-    """An iterator over events; what it has yielded counts as done with when the next one is asked for. See Worker.events()."""
+    """An iterator over events; what it has yielded counts as done with when the next one is asked for, by whichever thread: each
+    event goes to one of those that ask. See Worker.events()."""
 
     def __init__(self, worker, name, topics, start, cursor):
         self._worker, self.name, self._topics, self._start = worker, name, list(topics), start
         self._heard = dict(json.loads(cursor)) if cursor else {}  # up to what it came from the connector, by source
         self._done = dict(self._heard)                            # and up to what it was done with
         self._queue, self._generation, self._taken, self._held = queue.SimpleQueue(), 0, 0, None
+        self._lock = threading.Lock()  # of all but _queue and _heard: the loop's thread and those that iterate change them
 
     @property
     def cursor(self):
         """A text to go on from, with events(cursor=…), behind all that it is done with."""
-        return json.dumps(self._done, separators=(",", ":"))
+        with self._lock:
+            return json.dumps(self._done, separators=(",", ":"))
 
     def close(self):
         self._worker._order(lambda: self._worker._unsubscribe(self))
@@ -62,25 +65,33 @@ class Events:
         if isinstance(item, Exception):
             self._queue.put(item)
             raise StopIteration if isinstance(item, StopIteration) else item
-        self._held = item
+        self._end_with(item)
         return item[1]
 
     def done(self):
         """The one that was yielded last is done with; as the next one says, too."""
-        held, self._held = self._held, None
-        if held is None:
-            return
-        generation, event = held
-        self._done[event.source] = event.cursor
-        if generation == self._generation:
+        self._end_with(None)
+
+    def _end_with(self, item):
+        """What is held is done with, and `item` is held."""
+        with self._lock:
+            held, self._held = self._held, item
+            if held is None:
+                return
+            generation, event = held
+            self._done[event.source] = event.cursor
+            if generation != self._generation:
+                return
             self._taken += 1
-            if self._taken % TAKEN_AT_ONCE == 0 or self._queue.empty():
-                self._worker._order(lambda: self._worker._tell_taken(self, generation))
+            tells = self._taken % TAKEN_AT_ONCE == 0 or self._queue.empty()
+        if tells:
+            self._worker._order(lambda: self._worker._tell_taken(self, generation))
 
     # In the worker's loop.
 
     def _subscribe_word(self):
-        self._generation, self._taken = self._generation + 1, 0
+        with self._lock:
+            self._generation, self._taken = self._generation + 1, 0
         word = {"message": "subscribe", "subscription": self.name, "topics": self._topics, "from": self._start}
         return word | ({"from": "cursor", "cursor": self._heard} if self._heard else {})
 
@@ -88,7 +99,9 @@ class Events:
         word = message["message"]
         if word == "cursor":
             self._heard.update(message["cursor"])
-            self._done = {**message["cursor"], **self._done}
+            with self._lock:
+                for source, cursor in message["cursor"].items():
+                    self._done.setdefault(source, cursor)
         else:
             self._heard[message["source"]] = message["cursor"]
             event = Event(message["source"], message.get("topic"), message.get("name"), message.get("payload"), message["time"],
@@ -103,16 +116,17 @@ class WorkerEvents:
     """What a Worker does about events. Its loop is the one of Worker, which has _order(), _send() and whether it is _registered."""
 
     def _init_events(self):
-        self._listeners = []                    # (topics, start, function)
+        self._listeners = []                    # (topics, start, function, function for a refusal)
         self._subscriptions, self._names, self._words = {}, itertools.count(), deque()  # Events by name; what is said of them
         self._slots = threading.BoundedSemaphore(MAX_UNANSWERED)
         self._events, self._emitted, self._ref = deque(), {}, 0  # not sent; sent and not answered: (future, message) by number
 
-    def on(self, *topics, start="now"):
+    def on(self, *topics, start="now", refused=None):
         """The function below it is called with each event of these topics ("sensor.fan", "sensor.*"), one after the other, in a
-        thread of its own. start="start": also with those that are stored already."""
+        thread of its own. start="start": also with those that are stored already. `refused` is called with the Refused, once, where
+        the connector or the mesh does not let it, and it hears nothing."""
         def take(function):
-            self._listeners.append((topics, start, function))
+            self._listeners.append((topics, start, function, refused))
             return function
         return take
 
@@ -138,20 +152,20 @@ class WorkerEvents:
         return future
 
     def _start_listeners(self):
-        for topics, start, function in self._listeners:
+        for topics, start, function, refused in self._listeners:
             events = self.events(*topics, start=start)
-            threading.Thread(target=self._listen, args=(events, function), daemon=True).start()
+            threading.Thread(target=self._listen, args=(events, function, refused), daemon=True).start()
 
     @staticmethod
-    def _listen(events, function):
+    def _listen(events, function, refused):
         try:
             for event in events:
                 try:
                     function(event)
                 except Exception:
                     log.exception("%s failed for %s", function.__name__, event)
-        except Refused:
-            pass  # it was logged
+        except Refused as why:
+            refused and refused(why)  # it was logged
 
     # In the worker's loop.
 
