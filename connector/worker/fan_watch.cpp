@@ -31,7 +31,8 @@ int main(int count, char** arguments)
         return 2;
     }
     mesh::worker::Worker worker({"fan-watch", "chassis", "1.0", arguments[1]});
-    worker.listen({"sensor.fan"}, print);
+    worker.listen({"sensor.fan"}, print, mesh::worker::From::now,
+                  [](const mesh::Error& why) { std::cerr << "hears nothing: " << why.message << std::endl; });
     toStop = &worker;
     std::signal(SIGTERM, [](int) { toStop->stop(); });
     std::signal(SIGINT, [](int) { toStop->stop(); });

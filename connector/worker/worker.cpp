@@ -18,9 +18,9 @@ void Worker::serve(const std::string& command, const std::string& schema, Functi
     service->commands[command] = {rules.is_discarded() ? json(schema) : std::move(rules), std::move(function)};
 }
 
-void Worker::listen(std::vector<std::string> topics, Listener listener, From from)
+void Worker::listen(std::vector<std::string> topics, Listener listener, From from, Unheard refused)
 {
-    service->events.listen(std::move(topics), std::move(listener), from);
+    service->events.listen(std::move(topics), std::move(listener), from, std::move(refused));
 }
 
 Result<Accepted> Worker::emit(const std::string& topic, const std::string& name, const std::string& payload,

@@ -53,6 +53,9 @@ struct Event {
     std::uint64_t lost = 0;  // not 0: so many events of this source are lost, and there is neither topic nor name nor payload
 };
 using Listener = std::function<void(const Event& event)>;
+// Of what a listener would hear: it hears nothing, and why. Code::permissionDenied: the connector's configuration does not let this user;
+// Code::full: the connector, or all aggregators, have too many subscriptions. The text begins with the connector's code.
+using Unheard = std::function<void(const Error& why)>;
 enum class From { now, start };  // the latter: also those that are stored already
 
 // Who is to execute what a worker sends: one connector by its name, or any one of a type, or all of them.
@@ -92,8 +95,10 @@ public:
 
     // Before run(). `schema`: of the payload, a JSON Schema as README.md names it; empty: any.
     void serve(const std::string& command, const std::string& schema, Function function);
-    // Before run(). Called with one event after the other, on a thread of its own. Topics: "sensor.fan", or "sensor.*".
-    void listen(std::vector<std::string> topics, Listener listener, From from = From::now);
+    // Before run(). Called with one event after the other, on a thread of its own. Topics: "sensor.fan", or "sensor.*". `refused` is
+    // called on that thread each time that a connector will not have the subscription, which is asked of the next one, or of the same
+    // one when it was restarted; where it is empty, stderr says so.
+    void listen(std::vector<std::string> topics, Listener listener, From from = From::now, Unheard refused = {});
     // While run() runs on another thread. Returns when the event is on the connector's disk: whatever happens, it will reach who
     // listens. The error's text begins with the connector's code ("outbox_full: …"); Code::outcomeUnknown after `patience`.
     // Emitted again after the connector was restarted it may come twice.

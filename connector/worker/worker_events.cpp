@@ -18,6 +18,7 @@ Code codeOf(const std::string& word)
 {
     const std::map<std::string, Code> known{{"outbox_full", Code::full},   {"write_budget", Code::full},
                                             {"too_many", Code::full},      {"not_stored", Code::ioError},
+                                            {"full", Code::full},
                                             {"not_allowed", Code::permissionDenied}, {"invalid", Code::invalidArgument},
                                             {"too_large", Code::tooLarge}};
     const auto found = known.find(word);
@@ -64,13 +65,14 @@ Result<Accepted> EventDesk::emit(const std::string& topic, const std::string& na
     return *emission->answer;
 }
 
-void EventDesk::listen(std::vector<std::string> topics, Listener listener, From from)
+void EventDesk::listen(std::vector<std::string> topics, Listener listener, From from, Unheard refused)
 {
     const std::lock_guard lock(mutex);
     auto made = std::make_unique<Subscription>();
     made->topics = std::move(topics);
     made->listener = std::move(listener);
     made->from = from;
+    made->refused = std::move(refused);
     subscriptions.emplace("listener-" + std::to_string(subscriptions.size()), std::move(made));
 }
 
@@ -86,9 +88,16 @@ void EventDesk::hear(Subscription& subscription)
 {
     std::unique_lock lock(mutex);
     while (true) {
-        changed.wait(lock, [&] { return closed || !subscription.waiting.empty(); });
-        if (subscription.waiting.empty()) {
+        changed.wait(lock, [&] { return closed || !subscription.waiting.empty() || subscription.refusal; });
+        if (subscription.waiting.empty() && !subscription.refusal) {
             return;
+        }
+        if (subscription.waiting.empty()) {
+            const Error why = *std::exchange(subscription.refusal, std::nullopt);
+            lock.unlock();
+            tellRefusal(subscription, why);
+            lock.lock();
+            continue;
         }
         const auto [generation, event] = std::move(subscription.waiting.front());
         subscription.waiting.pop_front();
@@ -100,10 +109,38 @@ void EventDesk::hear(Subscription& subscription)
         }
         lock.lock();
         subscription.taken += generation == subscription.generation ? 1 : 0;
-        if (subscription.taken >= subscription.told + takenAtOnce || subscription.waiting.empty()) {
+        if (subscription.taken >= subscription.told + takenAtOnce || subscription.waiting.empty() || subscription.isDue) {
             poke();
         }
     }
+}
+
+// Neither is changed once the threads run.
+void EventDesk::tellRefusal(const Subscription& subscription, const Error& why)
+{
+    if (!subscription.refused) {
+        std::fprintf(stderr, "the connector refused a subscription: %s\n", why.message.c_str());
+        return;
+    }
+    try {
+        subscription.refused(why);
+    } catch (const std::exception& problem) {
+        std::fprintf(stderr, "a listener failed for a refusal: %s\n", problem.what());
+    }
+}
+
+// From where it is, in a generation of its own.
+void EventDesk::askFor(const std::string& name, Subscription& subscription)
+{
+    subscription.isDue = false;
+    ++subscription.generation;
+    subscription.taken = subscription.told = 0;
+    EventJson word{{"message", "subscribe"}, {"subscription", name}, {"topics", subscription.topics}, {"from", fromWord(subscription.from)}};
+    if (!subscription.heard.empty()) {
+        word["from"] = "cursor";
+        word["cursor"] = subscription.heard;
+    }
+    words.push_back(std::move(word));
 }
 
 void EventDesk::attached()
@@ -116,15 +153,8 @@ void EventDesk::attached()
     sent.clear();
     words.clear();
     for (auto& [name, subscription] : subscriptions) {
-        ++subscription->generation;
-        subscription->taken = subscription->told = 0;
-        EventJson word{{"message", "subscribe"}, {"subscription", name}, {"topics", subscription->topics},
-                       {"from", fromWord(subscription->from)}};
-        if (!subscription->heard.empty()) {
-            word["from"] = "cursor";
-            word["cursor"] = subscription->heard;
-        }
-        words.push_back(std::move(word));
+        subscription->isDue = true;
+        subscription->isAskedAgain = false;
     }
 }
 
@@ -132,6 +162,9 @@ void EventDesk::pump(const std::function<bool(const EventJson&)>& send)
 {
     const std::lock_guard lock(mutex);
     for (auto& [name, subscription] : subscriptions) {
+        if (registered && subscription->isDue && subscription->waiting.size() < limits::subscriptionWindow) {
+            askFor(name, *subscription);
+        }
         if (subscription->taken > subscription->told) {
             subscription->told = subscription->taken;
             words.push_back({{"message", "taken"}, {"subscription", name}, {"total", subscription->taken}});
@@ -178,23 +211,48 @@ bool EventDesk::take(const std::string& word, const EventJson& message)
     }
     Subscription& subscription = *found->second;
     if (word == "event" || word == "gap") {
-        Event event;
-        event.source = message.value("source", "");
-        event.topic = message.value("topic", "");
-        event.name = message.value("name", "");
-        event.payload = word == "event" ? message.value("payload", EventJson::object()).dump() : "";
-        event.time = message.value("time", "");
-        event.cursor = message.value("cursor", "");
-        event.lost = message.value("lost", std::uint64_t{0});
-        subscription.heard[event.source] = event.cursor;
-        subscription.waiting.emplace_back(subscription.generation, std::move(event));
-        changed.notify_all();
+        takeEvent(subscription, word, message);
     } else if (word == "cursor") {
         subscription.heard.update(message.value("cursor", EventJson::object()));
+    } else if (word == "subscribed") {
+        subscription.isAskedAgain = false;
     } else if (word == "not_subscribed") {
-        std::fprintf(stderr, "the connector refused a subscription: %s\n", message.value("reason", "").c_str());
+        const std::string code = message.value("code", "");
+        subscription.refusal = Error{codeOf(code), code + ": " + message.value("reason", "")};
+        changed.notify_all();
     }
     return true;
+}
+
+void EventDesk::takeEvent(Subscription& subscription, const std::string& word, const EventJson& message)
+{
+    if (subscription.waiting.size() >= maxWaiting) {
+        subscription.isDue = subscription.isAskedAgain = true;
+    }
+    if (subscription.isDue || subscription.isAskedAgain) {
+        return;
+    }
+    Event event;
+    event.source = message.value("source", "");
+    event.topic = message.value("topic", "");
+    event.name = message.value("name", "");
+    event.payload = word == "event" ? message.value("payload", EventJson::object()).dump() : "";
+    event.time = message.value("time", "");
+    event.cursor = message.value("cursor", "");
+    event.lost = message.value("lost", std::uint64_t{0});
+    subscription.heard[event.source] = event.cursor;
+    subscription.waiting.emplace_back(subscription.generation, std::move(event));
+    changed.notify_all();
+}
+
+std::size_t EventDesk::waitingEvents() const
+{
+    const std::lock_guard lock(mutex);
+    std::size_t events = 0;
+    for (const auto& [name, subscription] : subscriptions) {
+        events += subscription->waiting.size();
+    }
+    return events;
 }
 
 bool EventDesk::isAnswered() const
