@@ -4,15 +4,15 @@ from played_aggregator import KNOWS_OFFERS, PlayedAggregator, repeated
 from raw_peer import HELLO, field, fields, header, record
 
 EVENT, EVENTS_STORED, SUBSCRIBE, EVENTS_TAKEN = 19, 20, 21, 22
-KNOWS_EVENTS = 128
+KNOWS_EVENTS, CREDITS_LOSSES = 128, 2048
 CONTENT = {EVENT: 21, EVENTS_STORED: 22, SUBSCRIBE: 23, EVENTS_TAKEN: 24}  # fields of the header
 
 
 class EventsAggregator(PlayedAggregator):
-    """Stores what comes, unless `storing` is False, and notes who subscribes to what."""
+    """Stores what comes, unless `storing` is False, and notes who subscribes to what. `more`: capabilities beside those of events."""
 
-    def __init__(self, name, you="acme/s1"):
-        super().__init__(name, you, KNOWS_OFFERS | KNOWS_EVENTS)
+    def __init__(self, name, you="acme/s1", more=0):
+        super().__init__(name, you, KNOWS_OFFERS | KNOWS_EVENTS | more)
         self.storing, self.stored = True, (0, 0)
         self.events = []         # (epoch, sequence, topic, name, payload), as they were taken
         self.subscriptions = {}  # by number: (fields, topics); those that ended are gone

@@ -7,7 +7,8 @@ import sys
 import threading
 
 from harness import CHECKOUT, MeshTest, Sim, eventually
-from played_events import EventsAggregator
+from played_events import CREDITS_LOSSES, SUBSCRIBE, EventsAggregator
+from raw_peer import field
 from test_workers import WorkerTest
 
 sys.path.insert(0, str(CHECKOUT / "connector/worker/python"))
@@ -119,6 +120,44 @@ class EventsOfWorkers(WorkerTest):
 
     def readings(self):
         return [event[3] for event in self.aggregator.events_named("sensor.temperature")]
+
+
+class AtANewerAggregator(EventsOfWorkers):
+    """All of the above, and what such an aggregator says beside."""
+
+    def played(self, name):
+        return EventsAggregator(name, more=CREDITS_LOSSES)
+
+    def subscription(self):
+        self.aggregator.until(lambda: len(self.aggregator.subscriptions) == 1, "it subscribes")
+        return next(iter(self.aggregator.subscriptions))
+
+    def test_a_refused_subscription_ends_with_the_reason(self):
+        events = self.worker.events("sensor.*")
+        self.aggregator.tell(SUBSCRIBE, field(1, self.subscription()) + field(6, "this tenant has its share"))
+        with self.assertRaises(bmcmesh_worker.Refused) as refused:
+            next(events)
+        self.assertEqual(str(refused.exception), "this tenant has its share")
+
+    def test_one_that_had_begun_is_asked_for_again(self):
+        events = self.worker.events("sensor.*")
+        number = self.subscription()
+        self.tell_all(1)
+        self.assertEqual(next(events).payload, {"number": 1})
+        self.aggregator.subscriptions = {}
+        self.aggregator.tell(SUBSCRIBE, field(1, number) + field(6, "just now there is no room"))
+        self.assertEqual(self.subscription(), number)
+        self.tell_all(2)
+        self.assertEqual(next(events).payload, {"number": 2})
+
+    def test_losses_use_credit(self):
+        events = self.worker.events("sensor.*")
+        number = self.subscription()
+        for sequence in range(1, 65):
+            self.aggregator.tell_event(number, "acme/s2", 7, 2 * sequence, None, None, b"", 2 * sequence + 1)
+        self.assertEqual([next(events).lost for _ in range(64)], [2] * 64)
+        events.done()
+        self.aggregator.until(lambda: self.aggregator.taken.get(number, 0) == 128, "what it has done with may come again")
 
 
 class EventsOfWorkersInAMesh(MeshTest):
