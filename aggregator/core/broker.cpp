@@ -3,6 +3,7 @@
 #include "shoset/base/limits.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mesh::aggregator {
 
@@ -19,7 +20,8 @@ struct Broker::Request {
     Instant retryAt = never;
     std::string body;  // kept for another try while no answer has come, at most limits::inlineBodyBytes
     bool bodyFollows = false;
-    std::optional<LinkId> link;  // over which it was last sent
+    std::optional<LinkId> link;    // over which it was sent
+    std::optional<LinkId> repeat;  // and once more, as that one stayed silent; both are up
     unsigned attempts = 0;
     bool started = false;  // the answer's head has come
     CommandEvents* asker = nullptr;  // of a command to a worker
@@ -41,7 +43,9 @@ bool Broker::isFull(const shoset::Address& connector)
 {
     ++count.started;
     const auto load = perConnector.find(connector);
+    const auto ofTenant = perTenant.find(shoset::tenantOf(connector));
     const bool full = requests.size() >= limits::maxPendingRequests ||
+                      (ofTenant != perTenant.end() && ofTenant->second >= limits::maxPendingPerTenant) ||
                       (load != perConnector.end() && load->second >= limits::maxPendingPerConnector);
     count.refusedFull += full ? 1 : 0;
     return full;
@@ -55,6 +59,7 @@ Broker::Request& Broker::add(Ticket ticket, const MessageId& id, shoset::Address
     request.ticket = ticket;
     request.connector = std::move(connector);
     ++perConnector[request.connector];
+    ++perTenant[std::string(shoset::tenantOf(request.connector))];
     byTicket.emplace(ticket, request.id);
     requests.emplace(request.id, std::move(owned));
     return request;
@@ -114,6 +119,7 @@ bool Broker::trySend(Request& request, Now now)
         ++count.retried;
     }
     request.link = way;
+    request.repeat = request.repeat == way ? std::nullopt : request.repeat;
     request.retryAt = request.bodyFollows ? never : now.mono + (request.deadline - now.mono) / 3;
     schedule(request, std::min(request.retryAt, request.deadline));
     return true;
@@ -245,7 +251,7 @@ void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::R
     }
     // That one way was closed proves nothing while the request may have arrived over another.
     if (notPassedOn && request->attempts > 1) {
-        awaitWay(*request, now);
+        onNotPassedOn(*request, from, now);
         return;
     }
     if (request->asker != nullptr) {
@@ -336,6 +342,9 @@ void Broker::onLinkLost(LinkId link, Now now)
 {
     std::vector<MessageId> affected;
     for (const auto& [id, request] : requests) {
+        if (request->repeat == link) {
+            request->repeat.reset();
+        }
         if (request->link == link) {
             affected.push_back(id);
         }
@@ -357,10 +366,25 @@ void Broker::takeAnotherWay(Request& request, Now now)
     }
 }
 
+// What was sent over the other way may still be answered.
+void Broker::onNotPassedOn(Request& request, const shoset::Address& from, Now now)
+{
+    if (!request.link) {
+        return;
+    }
+    const std::optional<LinkId> repeat = std::exchange(request.repeat, std::nullopt);
+    if (!repeat || from == request.connector) {
+        awaitWay(request, now);
+    } else if (mesh.peerOf(*request.link) == from) {
+        request.link = repeat;
+    }
+}
+
 // A connector that lost its link is back soon, or not at all.
 void Broker::awaitWay(Request& request, Now now)
 {
     request.link.reset();
+    request.repeat.reset();
     schedule(request, std::min(request.deadline, now.mono + limits::linkRecovery));
 }
 
@@ -403,10 +427,11 @@ void Broker::expire(Request& request, Now now)
         }
         request.retryAt = never;
         schedule(request, request.deadline);
-        if (mesh.send(request.connector, request.id, request.command, request.body, true, request.deadline, now,
-                      request.link)) {
+        if (const auto way = mesh.send(request.connector, request.id, request.command, request.body, true, request.deadline, now,
+                                       request.link)) {
             ++request.attempts;
             ++count.retried;
+            request.repeat = way == request.link ? std::nullopt : way;
         }
         return;
     }
@@ -442,6 +467,9 @@ void Broker::erase(Request& request)
     schedule(request, never);
     if (const auto load = perConnector.find(request.connector); load != perConnector.end() && --load->second == 0) {
         perConnector.erase(load);
+    }
+    if (const auto load = perTenant.find(shoset::tenantOf(request.connector)); load != perTenant.end() && --load->second == 0) {
+        perTenant.erase(load);
     }
     byTicket.erase(request.ticket);
     requests.erase(MessageId(request.id));

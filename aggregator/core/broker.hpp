@@ -108,6 +108,7 @@ private:
     std::uint64_t assignmentOf(const shoset::Address& connector) const;
     bool isOvertaken(Request& request, Now now);
     void takeAnotherWay(Request& request, Now now);
+    void onNotPassedOn(Request& request, const shoset::Address& from, Now now);
     void awaitWay(Request& request, Now now);
     void schedule(Request& request, Instant when);
     void fail(Request& request, Error error, Now now);
@@ -126,6 +127,7 @@ private:
     std::unordered_map<Ticket, MessageId> byTicket;
     std::set<std::pair<Instant, MessageId>> timers;
     std::map<shoset::Address, std::size_t> perConnector;
+    std::map<std::string, std::size_t, std::less<>> perTenant;
     BrokerCounters count;
 };
 

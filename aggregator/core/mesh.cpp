@@ -262,6 +262,12 @@ bool Mesh::hasDirectLink(const shoset::Address& address) const
     });
 }
 
+std::string_view Mesh::peerOf(LinkId link) const
+{
+    const auto found = links.find(link);
+    return found == links.end() ? std::string_view() : std::string_view(found->second->peer());
+}
+
 std::size_t Mesh::linksUp() const
 {
     return static_cast<std::size_t>(

@@ -102,6 +102,7 @@ public:
     bool isReachable(const shoset::Address& address) const;
     // Whether this link is one of the ways to it.
     bool leadsTo(shoset::LinkId link, const shoset::Address& address) const;
+    std::string_view peerOf(shoset::LinkId link) const;  // empty: there is no such link
     bool hasDirectLink(const shoset::Address& address) const;
     std::vector<shoset::Address> reachable() const { return routes.addresses(); }
     // A node that took its leave over its last link, and has not come back.

@@ -74,16 +74,34 @@ void Asks::start(WorkerId worker, WorkerSend wanted, Now now)
 }
 
 // A share of the time that is left for each way: silence may be the way's fault.
-void Asks::send(Ask& ask, Now now)
+bool Asks::trySend(Ask& ask, Now now)
 {
     const std::optional<LinkId> way =
-        port.sendAsk(ask.aggregator, ask.id, ask.command, ask.payload, ask.deadline, ask.link, now);
+        port.sendAsk(ask.aggregator, ask.id, ask.command, ask.payload, ask.deadline, ask.link, ask.closed, now);
     if (!way) {
-        return awaitWay(ask, now);
+        return false;
     }
     ask.link = way;
     count.again += ask.attempts++ > 0 ? 1 : 0;
     ask.wakeAt = ask.attempts == 1 ? now.mono + (ask.deadline - now.mono) / 3 : ask.deadline;
+    return true;
+}
+
+void Asks::send(Ask& ask, Now now)
+{
+    if (!trySend(ask, now)) {
+        awaitWay(ask, now);
+    }
+}
+
+// Nothing was heard over the first way, which may still bring the answer.
+void Asks::sendAgain(Ask& ask, Now now)
+{
+    const std::optional<LinkId> before = ask.link;
+    ask.wakeAt = ask.deadline;
+    if (trySend(ask, now) && ask.link != before) {
+        ask.first = before;
+    }
 }
 
 // A link that was lost is back soon, or not at all.
@@ -93,12 +111,54 @@ void Asks::awaitWay(Ask& ask, Now now)
     ask.wakeAt = std::min(ask.deadline, now.mono + limits::linkRecovery);
 }
 
+// That proves nothing of what was sent over other ways.
+void Asks::onNotPassedOn(Ask& ask, LinkId via, Now now)
+{
+    ++ask.refusals;
+    ask.closed.insert(via);
+    if (ask.first == via) {
+        ask.first.reset();
+    }
+    if (ask.link != via) {
+        return;
+    }
+    if (ask.first) {
+        ask.link = std::exchange(ask.first, std::nullopt);
+    } else {
+        send(ask, now);
+    }
+}
+
+// Only one that cannot have arrived at the first.
+bool Asks::askAnother(Ask& ask, Now now)
+{
+    const std::optional<AskPort::Aggregator> next =
+        ask.attempts == ask.refusals && now.mono < ask.deadline ? port.nextAggregator() : std::nullopt;
+    if (!next) {
+        return false;
+    }
+    ask.aggregator = next->name;
+    ask.command.incarnation = next->incarnation;
+    ask.closed.clear();
+    send(ask, now);
+    return true;
+}
+
+void Asks::giveUp(const Ask& ask, Now now)
+{
+    const std::string why = now.mono >= ask.deadline ? "no answer in time" : "the link to the aggregator that has it ended";
+    const bool arrivedNowhere = ask.attempts == ask.refusals;
+    end(ask.id, endingWith(arrivedNowhere ? Error{Code::notSent, "no aggregator could be reached; nothing was sent"}
+                                          : Error{Code::outcomeUnknown, why}), {});
+}
+
 void Asks::onWorkerEnded(WorkerId worker)
 {
     std::erase_if(asks, [worker](const auto& entry) { return entry.second.worker == worker; });
 }
 
-bool Asks::onReply(const shoset::Address& from, const MessageId& id, const Reply& reply, std::string_view payload, bool whole, Now now)
+bool Asks::onReply(const shoset::Address& from, LinkId via, const MessageId& id, const Reply& reply, std::string_view payload,
+                   bool whole, Now now)
 {
     const auto found = asks.find(id);
     if (found == asks.end()) {
@@ -107,9 +167,8 @@ bool Asks::onReply(const shoset::Address& from, const MessageId& id, const Reply
     }
     Ask& ask = found->second;
     if (from != ask.aggregator) {
-        // Another one could not pass it on. That proves nothing, as it may have arrived over another way.
         if (reply.state == ReplyState::fail && reply.code == Code::notSent) {
-            awaitWay(ask, now);
+            onNotPassedOn(ask, via, now);
         }
         return true;
     }
@@ -149,14 +208,20 @@ std::vector<MessageId> Asks::inOrder(bool (*concerned)(const Ask& ask, LinkId li
 void Asks::onLinkUp(Now now)
 {
     for (const MessageId& id : inOrder([](const Ask& ask, LinkId) { return !ask.link; }, 0)) {
+        asks.at(id).closed.clear();
         send(asks.at(id), now);
     }
 }
 
 void Asks::onLinkDown(LinkId lost, Now now)
 {
-    for (const MessageId& id : inOrder([](const Ask& ask, LinkId link) { return ask.link == link; }, lost)) {
-        send(asks.at(id), now);
+    for (const MessageId& id : inOrder([](const Ask& ask, LinkId link) { return ask.link == link || ask.first == link; }, lost)) {
+        Ask& ask = asks.at(id);
+        ask.closed.clear();
+        if (ask.link == lost) {
+            send(ask, now);
+        }
+        ask.first.reset();
     }
 }
 
@@ -171,9 +236,9 @@ void Asks::onTimer(Now now)
             continue;
         }
         if (ask.deadline > now.mono && ask.link) {
-            send(ask, now);
-        } else {
-            end(id, endingWith({Code::outcomeUnknown, ask.link ? "no answer in time" : "the link to the aggregator that has it ended"}), {});
+            sendAgain(ask, now);
+        } else if (!askAnother(ask, now)) {
+            giveUp(ask, now);
         }
     }
 }

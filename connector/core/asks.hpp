@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,10 +28,11 @@ public:
     virtual ~AskPort() = default;
     // A linked one that takes commands of connectors, another each time; nullopt: there is none.
     virtual std::optional<Aggregator> nextAggregator() = 0;
-    // Over its own link, else another's, and not over `avoid` where there is a choice. The link; nullopt: none is up.
+    // Over its own link, else another's; not over `avoid` where there is a choice, and never over one of `closed`. The link;
+    // nullopt: none of those is up, or it takes nothing more, and nothing was sent.
     virtual std::optional<shoset::LinkId> sendAsk(const shoset::Address& aggregator, const MessageId& id, const shoset::Command& command,
                                                   std::string_view payload, Instant deadline, std::optional<shoset::LinkId> avoid,
-                                                  Now now) = 0;
+                                                  const std::set<shoset::LinkId>& closed, Now now) = 0;
 };
 
 struct AskCounters {
@@ -38,8 +40,10 @@ struct AskCounters {
 };
 
 // Commands that this connector's workers send to others, under way. Each is asked of one process of one aggregator, which sees to
-// it that it is executed at most once, and again of the same one over another way when a link ends or stays silent. It ends by its
-// deadline in an answer to the worker, which says what is known. Bounds: limits::maxAsks, maxAsksOfWorker.
+// it that it is executed at most once, and again of the same one over another way when a link ends or stays silent. That one way
+// is closed (an aggregator on it could not pass it on) ends nothing while another one is open. Another aggregator is asked only where
+// no copy of it can have arrived at the first. It ends by its deadline in an answer to the worker, which says what is known. Bounds:
+// limits::maxAsks, maxAsksOfWorker.
 class Asks {
 public:
     Asks(AskPort& port, WorkerPort& workers, Rng& rng);
@@ -47,9 +51,9 @@ public:
     void start(WorkerId worker, WorkerSend send, Now now);
     // Nobody waits any more for what it has asked for; what was asked goes on.
     void onWorkerEnded(WorkerId worker);
-    // False: it answers nothing that was asked for here.
-    bool onReply(const shoset::Address& from, const MessageId& id, const shoset::Reply& reply, std::string_view payload, bool whole,
-                 Now now);
+    // It came over `via`. False: it answers nothing that was asked for here.
+    bool onReply(const shoset::Address& from, shoset::LinkId via, const MessageId& id, const shoset::Reply& reply,
+                 std::string_view payload, bool whole, Now now);
     void onLinkUp(Now now);
     void onLinkDown(shoset::LinkId link, Now now);
     void onTimer(Now now);
@@ -67,14 +71,22 @@ private:
         shoset::Command command;
         std::string payload;
         Instant deadline = never;
-        std::optional<shoset::LinkId> link;  // over which it was sent last
+        std::optional<shoset::LinkId> link;   // over which it was sent last, and which is up
+        std::optional<shoset::LinkId> first;  // before that, and which is up, too
+        std::set<shoset::LinkId> closed;      // by which it could not be passed on, since a link came or went
         unsigned attempts = 0;
+        unsigned refusals = 0;  // of these attempts, from who could not pass it on: it did not arrive
         Instant wakeAt = never;
     };
     std::optional<Error> whyNot(WorkerId worker, const WorkerSend& send);
     void refuse(WorkerId worker, std::uint64_t ref, const Error& error);
+    bool trySend(Ask& ask, Now now);
     void send(Ask& ask, Now now);
+    void sendAgain(Ask& ask, Now now);
     void awaitWay(Ask& ask, Now now);
+    void onNotPassedOn(Ask& ask, shoset::LinkId via, Now now);
+    bool askAnother(Ask& ask, Now now);
+    void giveUp(const Ask& ask, Now now);
     void end(const MessageId& id, const shoset::Reply& reply, std::string_view payload);
     std::vector<MessageId> inOrder(bool (*concerned)(const Ask& ask, shoset::LinkId link), shoset::LinkId link) const;
 

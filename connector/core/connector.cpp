@@ -196,7 +196,7 @@ void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
         takeConfiguration(link, *message, record.body, now);
     } else if (const auto* reply = std::get_if<shoset::Reply>(&message->content)) {
         if (!secrets.onReply(message->id, *reply, record.body, message->destination, now)) {
-            asks.onReply(message->source, message->id, *reply, record.body, last, now);
+            asks.onReply(message->source, id, message->id, *reply, record.body, last, now);
         }
     } else if (!takeEventRecord(link, id, *message, record.body, now)) {
         ++count.notForUs;

@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -164,7 +165,7 @@ private:
     std::optional<AskPort::Aggregator> nextAggregator() override;
     std::optional<shoset::LinkId> sendAsk(const shoset::Address& aggregator, const MessageId& id, const shoset::Command& command,
                                           std::string_view payload, Instant deadline, std::optional<shoset::LinkId> avoid,
-                                          Now now) override;
+                                          const std::set<shoset::LinkId>& closed, Now now) override;
 
     // Whom a link is to, and our key on it.
     struct Contact {

@@ -2,6 +2,7 @@
 #include "connector/core/connector.hpp"
 #include "shoset/base/limits.hpp"
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -27,12 +28,13 @@ std::optional<AskPort::Aggregator> Connector::nextAggregator()
 }
 
 std::optional<LinkId> Connector::sendAsk(const shoset::Address& aggregator, const MessageId& id, const shoset::Command& command,
-                                         std::string_view payload, Instant deadline, std::optional<LinkId> avoid, Now now)
+                                         std::string_view payload, Instant deadline, std::optional<LinkId> avoid,
+                                         const std::set<LinkId>& closed, Now now)
 {
     std::pair<int, std::optional<LinkId>> best{-1, std::nullopt};
     for (const auto& [each, link] : links) {
         const int worth = (each != avoid ? 2 : 0) + (link->peer() == aggregator ? 1 : 0);
-        if (link->isUp() && worth > best.first) {
+        if (link->isUp() && !closed.contains(each) && worth > best.first) {
             best = {worth, each};
         }
     }

@@ -51,6 +51,7 @@ constexpr Duration collectionDeadline = 2s;
 
 // Requests in flight.
 constexpr std::size_t maxPendingRequests = 16384;        // per node
+constexpr std::size_t maxPendingPerTenant = maxPendingRequests / 2;  // so that one cannot have all others' refused
 constexpr std::size_t maxPendingPerConnector = 256;
 constexpr std::size_t maxRememberedReplies = 1024;       // of finished commands, for repeats, per connector
 constexpr std::size_t maxRememberedReplyBytes = 1024 * 1024;
@@ -195,6 +196,9 @@ constexpr std::size_t maxYamlValues = 4096;              // of one such document
 constexpr std::uint32_t maxContractMajor = 65535;
 constexpr std::size_t maxContractVersions = 4;           // major versions of one connector type, in one tenant
 constexpr std::size_t maxConfigReasonBytes = 512;        // why a connector has refused its configuration
+constexpr std::size_t maxConfigurationChecks = 4;        // of one upload or removal, where others change what it was checked against
+// Of a connector's file with its configuration, as a text in JSON: each byte of the body takes two there at most, and of the reason six.
+constexpr std::size_t maxConfigurationFileBytes = 2 * maxPayloadBytes + 6 * maxConfigReasonBytes + 1024;
 
 // Members that a connector announces.
 constexpr Duration memberPollInterval = 30s;
@@ -329,6 +333,7 @@ constexpr Duration raftReopenInitial = 500ms;            // after the disk faile
 constexpr Duration raftReopenMax = 5s;
 constexpr Duration memberFileRetry = 5s;                 // after member.json could not be written
 constexpr Duration raftClose = 10s;                      // for the log to be closed at the end; then it is left as it is
+constexpr Duration endPatience = 25s;                    // for a daemon that was told to stop; then its process ends, whatever it waits for
 static_assert(raftInflightEntries * (maxEntryBytes + 64) + 4096 <= maxRaftMessageBytes);
 static_assert(maxStateBytes + 64 * 1024 <= maxRaftMessageBytes);
 

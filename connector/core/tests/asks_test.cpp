@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace mesh::connector {
 namespace {
 
@@ -13,7 +15,7 @@ using shoset::LinkId;
 using shoset::Reply;
 using shoset::ReplyState;
 
-// Link 1 is to agg-a, 2 to agg-b; worker 7 asks.
+// Link 1 is to agg-a, 2 to agg-b, 4 to agg-c where that is up; worker 7 asks.
 struct AsksTest : testing::Test, AskPort {
     struct Sent {
         LinkId link = 0;
@@ -29,15 +31,17 @@ struct AsksTest : testing::Test, AskPort {
         return up.empty() ? std::nullopt : std::optional(Aggregator{*up.begin() == 1 ? "agg-a" : "agg-b", 40 + *up.begin()});
     }
     std::optional<LinkId> sendAsk(const shoset::Address& aggregator, const MessageId& id, const shoset::Command& command,
-                                  std::string_view payload, Instant deadline, std::optional<LinkId> avoid, Now) override
+                                  std::string_view payload, Instant deadline, std::optional<LinkId> avoid,
+                                  const std::set<LinkId>& closed, Now) override
     {
-        for (const LinkId link : up) {
-            if (link != avoid || up.size() == 1) {
-                sent.push_back({link, aggregator, id, command, std::string(payload), deadline});
-                return link;
-            }
+        std::vector<LinkId> ways(up.begin(), up.end());
+        std::erase_if(ways, [&](LinkId link) { return closed.contains(link) || full.contains(link); });
+        std::stable_partition(ways.begin(), ways.end(), [&](LinkId link) { return link != avoid; });
+        if (ways.empty()) {
+            return std::nullopt;
         }
-        return std::nullopt;
+        sent.push_back({ways.front(), aggregator, id, command, std::string(payload), deadline});
+        return ways.front();
     }
     static WorkerSend cycle(std::uint64_t ref = 1)
     {
@@ -70,13 +74,15 @@ struct AsksTest : testing::Test, AskPort {
         Reply said{state, code, "so it is", {}};
         said.failure = failure;
         said.progress = 40;
-        asks.onReply(from, sent.back().id, said, payload, true, now);
+        const LinkId via = from == "agg-a" ? LinkId{1} : from == "agg-b" ? LinkId{2} : LinkId{4};
+        asks.onReply(from, via, sent.back().id, said, payload, true, now);
     }
 
     Now now{Instant{} + 1h, WallTime{} + 24h * 20000};
     SeededRng rng{1};
     FakeWorkers socket;
     std::set<LinkId> up{1, 2};
+    std::set<LinkId> full;  // and take nothing
     std::vector<Sent> sent;
     Asks asks{*this, socket, rng};
 };
@@ -151,6 +157,86 @@ TEST_F(AsksTest, AnAggregatorThatIsGoneLeavesAnUnknownOutcomeSoon)
     const json word = told().back();
     EXPECT_EQ(word.at("code"), "outcome_unknown");
     EXPECT_EQ(word.at("executed"), "unknown");
+}
+
+TEST_F(AsksTest, ThatACopyMetAnAggregatorThatIsCutOffEndsNothingWhileTheFirstWayIsOpen)
+{
+    start(cycle());
+    pass(10s);
+    ASSERT_EQ(sent.size(), 2U);
+    ASSERT_EQ(sent[1].link, 2U);
+    reply("agg-b", ReplyState::fail, Code::notSent);
+    pass(limits::linkRecovery + 1s);
+    ASSERT_EQ(asks.running(), 1U) << "agg-a is linked and may still answer";
+    EXPECT_EQ(sent.size(), 2U);
+    reply("agg-a", ReplyState::success);
+    EXPECT_EQ(told().back().at("state"), "SUCCESS");
+}
+
+TEST_F(AsksTest, WhenTheFirstWayEndsAfterwardsTheOthersAreTriedOnceMore)
+{
+    start(cycle());
+    pass(10s);
+    reply("agg-b", ReplyState::fail, Code::notSent);
+    up.erase(1);
+    asks.onLinkDown(1, now);
+    ASSERT_EQ(sent.size(), 3U) << "it may have its link to agg-a back";
+    EXPECT_EQ(sent[2].link, 2U);
+    reply("agg-b", ReplyState::fail, Code::notSent);
+    EXPECT_EQ(sent.size(), 3U) << "and is not asked again at once";
+    pass(limits::linkRecovery);
+    EXPECT_EQ(told().back().at("code"), "outcome_unknown");
+}
+
+TEST_F(AsksTest, WhereOneCannotPassItOnTheNextOneIsTried)
+{
+    up = {1, 2, 4};
+    start(cycle());
+    up.erase(1);
+    asks.onLinkDown(1, now);
+    reply("agg-b", ReplyState::fail, Code::notSent);
+    ASSERT_EQ(sent.size(), 3U);
+    EXPECT_EQ(sent[2].link, 4U);
+    EXPECT_EQ(sent[2].aggregator, "agg-a");
+    pass(limits::linkRecovery);
+    reply("agg-a", ReplyState::success);
+    EXPECT_EQ(told().back().at("state"), "SUCCESS");
+}
+
+TEST_F(AsksTest, ASecondWayThatEndsLeavesTheFirst)
+{
+    start(cycle());
+    pass(10s);
+    up.erase(2);
+    asks.onLinkDown(2, now);
+    EXPECT_EQ(sent.back().link, 1U);
+    pass(limits::linkRecovery + 1s);
+    EXPECT_EQ(asks.running(), 1U);
+}
+
+TEST_F(AsksTest, WhatHasNotLeftIsAskedOfAnother)
+{
+    full = {1, 2};
+    start(cycle());
+    EXPECT_TRUE(sent.empty());
+    full.clear();
+    up = {2};
+    pass(limits::linkRecovery);
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(sent[0].aggregator, "agg-b") << "nothing of it can have arrived at agg-a";
+    EXPECT_EQ(sent[0].command.incarnation, 42U);
+    reply("agg-b", ReplyState::success);
+    EXPECT_EQ(told().back().at("state"), "SUCCESS");
+}
+
+TEST_F(AsksTest, WhatHasNotLeftWhereNobodyElseIsLinkedWasNotSent)
+{
+    full = {1, 2};
+    start(cycle());
+    up.clear();
+    pass(limits::linkRecovery);
+    EXPECT_EQ(told().back().at("code"), "not_sent");
+    EXPECT_EQ(asks.counters().unknown, 0U);
 }
 
 TEST_F(AsksTest, ALinkThatComesBackInTimeIsUsed)
@@ -238,7 +324,7 @@ TEST_F(AsksTest, OneWorkerLeavesRoomForOthersAndAllTogetherAreBounded)
 
 TEST_F(AsksTest, AnswersToNothingAreCounted)
 {
-    EXPECT_FALSE(asks.onReply("agg-a", MessageId::make(now.wall, rng), Reply{}, {}, true, now));
+    EXPECT_FALSE(asks.onReply("agg-a", 1, MessageId::make(now.wall, rng), Reply{}, {}, true, now));
     EXPECT_EQ(asks.counters().unknownReply, 1U);
 }
 
