@@ -3,7 +3,9 @@
 #include "aggregator/core/configuration_rules.hpp"
 #include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
+#include "cluster/core/feature_level.hpp"
 #include "shoset/base/date_time.hpp"
+#include "shoset/base/limits.hpp"
 #include "tenants/policy.hpp"
 
 #include <nlohmann/json.hpp>
@@ -143,35 +145,98 @@ void ConfigurationResources::put(const CallPtr& call) const
         return call->answer(adminRefusal({Code::notFound, "there is no tenant " + tenant}));
     }
     Result<ConfigurationDocument> document = readConfiguration(tenant, *body.text("document"));
-    const Result<std::string> type = document ? connectorType(document->name) : document.error();
-    if (Result<void> fits = type ? fitsOthers(context.engine.state(), *document, *type) : Result<void>(type.error()); !fits) {
+    if (!document) {
+        return call->answer(adminRefusal(document.error()));
+    }
+    Upload upload{std::move(*document), std::nullopt, call->who == nullptr ? std::string() : call->who->user.substr(0, maxAuthorBytes)};
+    if (const std::int64_t* follows = body.integer("follows")) {
+        upload.follows = static_cast<std::uint64_t>(*follows);
+    }
+    whenCaughtUp(call, [this, call, upload = std::move(upload)] { store(call, upload); });
+}
+
+// What another node took a moment ago counts, too.
+void ConfigurationResources::whenCaughtUp(const CallPtr& call, std::function<void()> then) const
+{
+    if (!context.catchUp.isBehind()) {
+        return then();
+    }
+    context.catchUp.run(call->now.mono, [call, then = std::move(then)](const Result<void>& reached) {
+        if (!reached) {
+            return call->answer(temporarilyUnavailable("What it has to fit is not known here: " + reached.error().message + "."));
+        }
+        then();
+    });
+}
+
+void ConfigurationResources::store(const CallPtr& call, Upload upload) const
+{
+    const cluster::State& state = context.engine.state();
+    const ConfigurationDocument& document = upload.document;
+    const Result<std::string> type = connectorType(document.name);
+    if (Result<void> fits = type ? fitsOthers(state, document, *type) : Result<void>(type.error()); !fits) {
         return call->answer(adminRefusal(fits.error()));
     }
-    const cluster::Document* old = cluster::findDocument(context.engine.state(), document->name);
-    const std::uint64_t now = old == nullptr ? 0 : old->version;
-    const std::int64_t* follows = body.integer("follows");
-    const std::string who = call->who == nullptr ? std::string() : call->who->user.substr(0, maxAuthorBytes);
-    cluster::PutVersion operation{document->name, follows == nullptr ? now : static_cast<std::uint64_t>(*follows), std::move(document->content), who};
-    propose(context, call, std::move(operation), [call, name = document->name, now](const cluster::Applied& applied) {
+    const cluster::Document* old = cluster::findDocument(state, document.name);
+    const std::uint64_t there = old == nullptr ? 0 : old->version;
+    upload.follows = upload.follows.value_or(there);
+    ++upload.checks;
+    const cluster::PutVersion version{document.name, *upload.follows, document.content, upload.author};
+    cluster::Operation operation = cluster::PutConfiguration{version, cluster::configurationView(state, document.name.tenant), *type};
+    if (!cluster::mayPropose(state, operation)) {
+        operation = version;  // of nodes with an older program
+    }
+    propose(context, call, std::move(operation), [this, call, there, upload = std::move(upload)](const cluster::Applied& applied) {
+        if (isOvertaken(applied, upload)) {
+            return store(call, upload);
+        }
         if (!applied.ok()) {
             return call->answer(adminRefusal(applied.error));
         }
+        const cluster::DocumentName& name = upload.document.name;
         json made{{"tenant", name.tenant}, {"kind", configurationWord(name.kind)}, {"name", name.name}, {"version", std::stoull(applied.value)}};
-        call->answer(documentAnswer(applied.value == std::to_string(now) ? 200 : 201, "application/json", jsonText(made)));
+        call->answer(documentAnswer(applied.value == std::to_string(there) ? 200 : 201, "application/json", jsonText(made)));
     });
+}
+
+// What it was checked against was changed, and not the document itself.
+bool ConfigurationResources::isOvertaken(const cluster::Applied& applied, const Upload& upload) const
+{
+    const cluster::Document* current = cluster::findDocument(context.engine.state(), upload.document.name);
+    return applied.error.code == Code::preconditionFailed && upload.checks < limits::maxConfigurationChecks &&
+           (current == nullptr ? 0 : current->version) == *upload.follows;
 }
 
 void ConfigurationResources::remove(const CallPtr& call) const
 {
     const auto name = named(*call);
-    const cluster::Document* document = name ? cluster::findDocument(context.engine.state(), *name) : nullptr;
+    if (!name) {
+        return call->answer(notFound(call->request.path));
+    }
+    whenCaughtUp(call, [this, call, name = *name] { removeUnused(call, name, 1); });
+}
+
+void ConfigurationResources::removeUnused(const CallPtr& call, const cluster::DocumentName& name, std::size_t checks) const
+{
+    const cluster::State& state = context.engine.state();
+    const cluster::Document* document = cluster::findDocument(state, name);
     if (document == nullptr) {
         return call->answer(notFound(call->request.path));
     }
-    if (Result<void> unused = isUnused(context.engine.state(), *name); !unused) {
+    if (Result<void> unused = isUnused(state, name); !unused) {
         return call->answer(adminRefusal(unused.error()));
     }
-    propose(context, call, cluster::RemoveDocument{*name, document->revision}, [call](const cluster::Applied& applied) {
+    const cluster::Revision revision = document->revision;
+    cluster::Operation operation = cluster::RemoveConfiguration{name, revision, cluster::configurationView(state, name.tenant)};
+    if (!cluster::mayPropose(state, operation)) {
+        operation = cluster::RemoveDocument{name, revision};
+    }
+    propose(context, call, std::move(operation), [this, call, name, revision, checks](const cluster::Applied& applied) {
+        const cluster::Document* current = cluster::findDocument(context.engine.state(), name);
+        const bool untouched = current != nullptr && current->revision == revision;
+        if (applied.error.code == Code::preconditionFailed && untouched && checks < limits::maxConfigurationChecks) {
+            return removeUnused(call, name, checks + 1);
+        }
         call->answer(applied.ok() ? noContent() : adminRefusal(applied.error));
     });
 }

@@ -6,15 +6,6 @@
 
 namespace mesh::cluster {
 
-namespace {
-
-std::string changeKey(const DocumentName& name)
-{
-    return std::to_string(static_cast<unsigned>(name.kind)) + "/" + name.tenant + "/" + name.name;
-}
-
-}  // namespace
-
 StateMachine::Outcome StateMachine::run(const PutDocument& op, Entry& entry)
 {
     if (!isValidName(op.name.name)) {
@@ -44,13 +35,8 @@ StateMachine::Outcome StateMachine::storeDocument(const DocumentName& name, Docu
     }
     const std::size_t before = old == nullptr ? 0 : sizeOf(name, *old);
     const std::size_t after = sizeOf(name, document);
-    if (auto fit = fits(Table::documents, before, after); !fit) {
+    if (auto fit = documentsFit(name, before, after); !fit) {
         return fit.error();
-    }
-    if (!name.tenant.empty() && after > before &&
-        documentBytesOf(name.tenant) - before + after > limits::maxTenantDocumentBytes) {
-        return Error{Code::full, "the documents of tenant " + name.tenant + " have reached their " +
-                                     std::to_string(limits::maxTenantDocumentBytes) + " bytes"};
     }
     used.documents += after - before;
     current.documents[name] = std::move(document);
@@ -84,8 +70,42 @@ StateMachine::Outcome StateMachine::run(const PutVersion& op, Entry& entry)
            (!next.former.empty() && sizeOf(op.name, next) > limits::maxDocumentBytes)) {
         next.former.erase(next.former.begin());
     }
+    if (current.featureLevel >= documentShareFeatureLevel) {
+        makeDocumentRoom(op.name, next, entry);
+    }
     const Outcome stored = storeDocument(op.name, std::move(next), entry);
     return stored.ok() ? std::to_string(version + 1) : stored;
+}
+
+Result<void> StateMachine::isAsSeen(const std::string& tenant, const ConfigurationView& seen) const
+{
+    return configurationView(current, tenant) == seen ? Result<void>()
+                                                      : changedMeanwhile("another configuration of tenant " + tenant);
+}
+
+StateMachine::Outcome StateMachine::run(const PutConfiguration& op, Entry& entry)
+{
+    const DocumentName& name = op.change.name;
+    if (!isConfiguration(name.kind)) {
+        return Error{Code::invalidArgument, "document " + name.name + " is no configuration"};
+    }
+    if (name.kind == DocumentKind::component && !current.registry.tenants().empty()) {
+        const tenants::Connector* connector = current.registry.find(name.tenant, name.name);
+        if (connector == nullptr) {
+            return Error{Code::notFound, "there is no connector " + name.name};
+        }
+        if (connector->type != op.connectorType) {
+            return changedMeanwhile("the type of connector " + name.name);
+        }
+    }
+    const Result<void> seen = isAsSeen(name.tenant, op.seen);
+    return seen ? run(op.change, entry) : seen.error();
+}
+
+StateMachine::Outcome StateMachine::run(const RemoveConfiguration& op, Entry& entry)
+{
+    const Result<void> seen = isAsSeen(op.name.tenant, op.seen);
+    return seen ? run(RemoveDocument{op.name, op.ifRevision}, entry) : seen.error();
 }
 
 StateMachine::Outcome StateMachine::run(const RemoveDocument& op, Entry& entry)

@@ -9,6 +9,11 @@ std::string changeKey(const tenants::ConnectorName& name)
     return name.tenant + "/" + name.name;
 }
 
+std::string changeKey(const DocumentName& name)
+{
+    return std::to_string(static_cast<unsigned>(name.kind)) + "/" + name.tenant + "/" + name.name;
+}
+
 bool matches(Revision ifRevision, Revision actual)
 {
     return ifRevision == anyRevision || ifRevision == actual;

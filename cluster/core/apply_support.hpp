@@ -23,6 +23,7 @@ struct StateMachine::Entry {
 
 // "connector/name" of a change's key.
 std::string changeKey(const tenants::ConnectorName& name);
+std::string changeKey(const DocumentName& name);
 // The record is still as the asker saw it, or he does not care.
 bool matches(Revision ifRevision, Revision actual);
 Error changedMeanwhile(const std::string& what);

@@ -299,6 +299,21 @@ struct PutVersion {
     std::string author;
 };
 
+// As PutVersion, of a configuration that was checked against the tenant's others in `seen` and, a component, against the type that
+// its connector is registered with. preconditionFailed where either has changed since: whoever checked it has to do so again.
+// Since level 8.
+struct PutConfiguration {
+    PutVersion change;
+    ConfigurationView seen;
+    std::string connectorType;
+};
+// As RemoveDocument, likewise: nothing needed it in `seen`.
+struct RemoveConfiguration {
+    DocumentName name;
+    Revision ifRevision = anyRevision;
+    ConfigurationView seen;
+};
+
 // The position in this list is the operation's number on disk and on the wire: append only, and tell feature_level.cpp
 // at which level it came.
 using Operations =
@@ -308,7 +323,7 @@ using Operations =
                  RestoreAccount, AddEnrolment, CancelEnrolment, ConsumeEnrolment, RevokeConnector, BeginRotation,
                  CancelRotation, OfferKey, CompleteRotation, PutTask, UpdateTask, RemoveTask, FailRunningTasks,
                  AssignHost, PutSource, RemoveSource, PutDocument, RemoveDocument, SetCursor, RegisterHostKey,
-                 SetTenantQuota, DropTenant, PutVersion>;
+                 SetTenantQuota, DropTenant, PutVersion, PutConfiguration, RemoveConfiguration>;
 
 // One of them. Copying, moving and destroying are compiled once, in command.cpp: left to every file that names a command
 // they took a third of its compile time.

@@ -11,7 +11,7 @@ namespace mesh::cluster {
 namespace {
 
 // How many of the operations there were at each level, beginning with the first. Level 3 is but another rule.
-constexpr std::array<std::size_t, newestFeatureLevel> operationsAtLevel = {18, 41, 41, 43, std::variant_size_v<Operations>};
+constexpr std::array<std::size_t, newestFeatureLevel> operationsAtLevel = {18, 41, 41, 43, 44, 44, 44, std::variant_size_v<Operations>};
 
 Error tooNew(const std::string& what, FeatureLevel level)
 {

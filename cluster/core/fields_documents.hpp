@@ -96,6 +96,29 @@ void fields(Archive& a, PutVersion& op)
 }
 
 template <class Archive>
+void fields(Archive& a, ConfigurationView& view)
+{
+    a.number(view.documents);
+    a.number(view.newest);
+}
+
+template <class Archive>
+void fields(Archive& a, PutConfiguration& op)
+{
+    fields(a, op.change);
+    fields(a, op.seen);
+    name(a, op.connectorType);
+}
+
+template <class Archive>
+void fields(Archive& a, RemoveConfiguration& op)
+{
+    fields(a, op.name);
+    a.number(op.ifRevision);
+    fields(a, op.seen);
+}
+
+template <class Archive>
 void fields(Archive& a, DocumentVersion& version)
 {
     a.number(version.number);

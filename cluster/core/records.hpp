@@ -179,6 +179,20 @@ enum class DocumentKind : std::uint8_t {
     policy,        // who may send what to whom
 };
 
+// Of a pivot, a product and a component: what a tenant's connectors are configured by.
+constexpr bool isConfiguration(DocumentKind kind)
+{
+    return kind <= DocumentKind::component;
+}
+
+// A tenant's configurations as somebody saw them. Equal in two states of one cluster: in between none of them was added, changed or
+// removed for good, as whatever is added or changed is newer than all that were there.
+struct ConfigurationView {
+    std::uint64_t documents = 0;
+    Revision newest = 0;
+    bool operator==(const ConfigurationView&) const = default;
+};
+
 // The content is not looked into.
 struct DocumentName {
     DocumentKind kind = DocumentKind::pivot;

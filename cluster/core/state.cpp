@@ -76,6 +76,18 @@ const Document* findDocument(const State& state, const DocumentName& name)
     return find(state.documents, name);
 }
 
+ConfigurationView configurationView(const State& state, const std::string& tenant)
+{
+    ConfigurationView view;
+    for (const auto& [name, document] : state.documents) {
+        if (isConfiguration(name.kind) && name.tenant == tenant) {
+            ++view.documents;
+            view.newest = std::max(view.newest, document.revision);
+        }
+    }
+    return view;
+}
+
 std::string findCursor(const State& state, std::string_view tenant, std::string_view subscription)
 {
     const std::string* position =

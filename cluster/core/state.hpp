@@ -55,6 +55,7 @@ const Source* findSource(const State& state, std::string_view id);
 // Of that connector. Looks at all sources.
 const Source* findSourceOf(const State& state, std::string_view tenant, std::string_view connector);
 const Document* findDocument(const State& state, const DocumentName& name);
+ConfigurationView configurationView(const State& state, const std::string& tenant);
 // Empty: nothing was delivered yet.
 std::string findCursor(const State& state, std::string_view tenant, std::string_view subscription);
 const Node* findNode(const State& state, std::uint64_t id);

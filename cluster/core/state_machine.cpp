@@ -78,6 +78,11 @@ Result<void> StateMachine::fits(const Table& table, std::size_t before, std::siz
     return {};
 }
 
+std::size_t StateMachine::documentTableBytes() const
+{
+    return budgets(current.featureLevel).documents;
+}
+
 Result<Applied> StateMachine::apply(std::string_view bytes, std::vector<Change>& changes)
 {
     auto command = decodeCommand(bytes, knows);

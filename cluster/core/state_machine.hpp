@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -89,6 +90,8 @@ private:
     Outcome run(const SetTenantQuota& op, Entry& entry);
     Outcome run(const DropTenant& op, Entry& entry);
     Outcome run(const PutVersion& op, Entry& entry);
+    Outcome run(const PutConfiguration& op, Entry& entry);
+    Outcome run(const RemoveConfiguration& op, Entry& entry);
 
     Result<void> storeAccount(Account account, Entry& entry);
     void endSession(const std::string& id, Entry& entry);
@@ -122,6 +125,14 @@ private:
     void dropDocument(const DocumentName& name, Entry& entry);
     void dropDocumentsOf(const std::string& tenant, Entry& entry);
     std::size_t documentBytesOf(const std::string& tenant) const;
+    Result<void> documentsFit(const DocumentName& name, std::size_t before, std::size_t after) const;
+    Error noDocumentRoom(const DocumentName& name, std::size_t bytes) const;
+    std::map<std::string, std::size_t> documentBytesByTenant() const;
+    std::size_t documentTableBytes() const;  // of the level
+    std::size_t documentExcess(const std::string& tenant, std::size_t before, std::size_t after) const;
+    void makeDocumentRoom(const DocumentName& name, Document& next, Entry& entry);
+    void dropFormerVersions(const DocumentName& keep, std::size_t bytes, Entry& entry);
+    Result<void> isAsSeen(const std::string& tenant, const ConfigurationView& seen) const;
     Result<void> checkNode(const Node& node) const;
     bool isFreeNodeId(std::uint64_t id) const;
     void takeNodeId(std::uint64_t id);

@@ -9,7 +9,7 @@ from raw_peer import ANNOUNCE, COMMAND, HEARTBEAT, REPLY, RawPeer, field, fields
 from test_cluster import cluster_of, health, primary
 from test_cluster_faults import changes, login, reads
 
-NEWEST, OLDER = 5, 3  # feature levels: of this program, and of the release before
+NEWEST, OLDER = 8, 3  # feature levels: of this program, and of the release before
 
 
 class MixedNodes(unittest.TestCase):

@@ -17,6 +17,11 @@ struct ConfigurationResourcesTest : Resources {
         }
         return ask(user, "POST", "/mesh/v1/config", body.dump());
     }
+    // Somebody else's, which is in the log before what is asked for next.
+    void before(cluster::Operation operation)
+    {
+        engine.propose({MessageId::make(now.wall, rng), now.wall, std::move(operation)}, now.mono + 1s, [](const Result<cluster::Applied>&) {});
+    }
     const nlohmann::json pivot = nlohmann::json::parse(R"({"kind":"pivot","type":"chassis","keys":{"speed":{"type":"integer","maximum":9}}})");
     const nlohmann::json component = nlohmann::json::parse(R"({"kind":"component","connector":"sled1","type":"chassis","values":{"speed":3}})");
 };
@@ -78,6 +83,58 @@ TEST_F(ConfigurationResourcesTest, AForeignTenantSeesAndDoesNothing)
     nlohmann::json foreign = component;
     foreign["connector"] = "sled2";
     EXPECT_EQ(upload("boss", foreign).status, 404) << "beta's connector";
+}
+
+TEST_F(ConfigurationResourcesTest, WhatChangesBeforeTheUploadIsInTheLogIsCheckedAgainst)
+{
+    ASSERT_EQ(upload("boss", pivot).status, 201);
+    const cluster::DocumentName name{cluster::DocumentKind::pivot, "acme", "1.chassis"};
+    before(cluster::RemoveDocument{name, cluster::anyRevision});
+    EXPECT_EQ(upload("boss", component).status, 404) << "its pivot went while the upload was under way";
+    upload("boss", pivot);
+    before(cluster::PutVersion{name, 1, R"({"keys":{"speed":{"maximum":2}},"kind":"pivot","type":"chassis"})", "other"});
+    const Asked refused = upload("boss", component);
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_NE(refused.text.find("expected at most 2"), std::string::npos) << refused.text;
+    EXPECT_EQ(get("boss", "/mesh/v1/config").body["documents"].size(), 1U);
+}
+
+TEST_F(ConfigurationResourcesTest, WhatDoesNotConcernItIsNoConflict)
+{
+    upload("boss", pivot);
+    before(cluster::PutVersion{{cluster::DocumentKind::pivot, "acme", "1.fan"}, 0, R"({"kind":"pivot","type":"fan"})", "other"});
+    EXPECT_EQ(upload("boss", component).status, 201);
+    before(cluster::RemoveDocument{{cluster::DocumentKind::pivot, "acme", "1.fan"}, cluster::anyRevision});
+    EXPECT_EQ(ask("boss", "DELETE", "/mesh/v1/config/acme:component:sled1").status, 204);
+}
+
+TEST_F(ConfigurationResourcesTest, OfTwoWhoUploadTheSameAtOnceOneIsRefused)
+{
+    upload("boss", pivot);
+    before(cluster::PutVersion{{cluster::DocumentKind::component, "acme", "sled1"}, 0, component.dump(), "other"});
+    nlohmann::json mine = component;
+    mine["values"]["speed"] = 4;
+    EXPECT_EQ(upload("boss", mine).status, 409);
+    EXPECT_EQ(get("boss", "/mesh/v1/config/acme:component:sled1").body["document"], component);
+}
+
+TEST_F(ConfigurationResourcesTest, WhatComesToBeNeededMeanwhileIsNotRemoved)
+{
+    upload("boss", pivot);
+    before(cluster::PutVersion{{cluster::DocumentKind::component, "acme", "sled1"}, 0, component.dump(), "other"});
+    EXPECT_EQ(ask("boss", "DELETE", "/mesh/v1/config/acme:pivot:1.chassis").status, 409);
+    EXPECT_EQ(get("boss", "/mesh/v1/config/acme:pivot:1.chassis").status, 200);
+}
+
+TEST_F(ConfigurationResourcesTest, ATenantWithoutRoomIsToldTheSizes)
+{
+    change(cluster::PutTenant{"acme"});
+    for (int i = 0; i < 16; ++i) {
+        change(cluster::PutDocument{{cluster::DocumentKind::secret, "acme", "s" + std::to_string(i)}, cluster::anyRevision, std::string(8175, 'x')});
+    }
+    const Asked refused = upload("boss", pivot);
+    EXPECT_EQ(refused.status, 409) << refused.text;
+    EXPECT_NE(refused.text.find("131072"), std::string::npos) << refused.text;
 }
 
 TEST_F(ConfigurationResourcesTest, WhatIsNeededStays)

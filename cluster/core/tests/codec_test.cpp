@@ -53,7 +53,9 @@ std::vector<Operation> everyOperation()
             RegisterHostKey{"acme", "sled07", 3, 12, keyNumber(9)},
             SetTenantQuota{"acme", true, 5, 6000, std::nullopt, 7},
             DropTenant{"acme"},
-            PutVersion{{DocumentKind::component, "acme", "sled07"}, 3, "{}", "acme/boss"}};
+            PutVersion{{DocumentKind::component, "acme", "sled07"}, 3, "{}", "acme/boss"},
+            PutConfiguration{{{DocumentKind::component, "acme", "sled07"}, 3, "{}", "acme/boss"}, {4, 300}, "server"},
+            RemoveConfiguration{{DocumentKind::pivot, "acme", "1.server"}, 3, {4, 300}}};
 }
 
 using Codec = Machine;
