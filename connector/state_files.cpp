@@ -9,6 +9,15 @@
 
 namespace mesh::connector {
 
+namespace {
+
+std::size_t mostBytesOf(StateFile file)
+{
+    return file == StateFile::configuration ? limits::maxConfigurationFileBytes : limits::maxSmallStateBytes;
+}
+
+}  // namespace
+
 std::string stateFilePath(const std::string& directory, const std::string& connector, StateFile file)
 {
     const char* ending = "";
@@ -35,7 +44,7 @@ std::string StateFiles::path(StateFile file) const
 
 Result<std::string> StateFiles::load(StateFile file) const
 {
-    Result<std::string> content = host::readFile(path(file), limits::maxSmallStateBytes);
+    Result<std::string> content = host::readFile(path(file), mostBytesOf(file));
     if (!content && content.error().code == Code::notFound) {
         return std::string();
     }
@@ -44,6 +53,11 @@ Result<std::string> StateFiles::load(StateFile file) const
 
 void StateFiles::save(StateFile file, std::string content)
 {
+    if (content.size() > mostBytesOf(file)) {
+        const Error tooLarge{Code::tooLarge, path(file) + " would have " + std::to_string(content.size()) + " bytes, and what has more than " +
+                                                 std::to_string(mostBytesOf(file)) + " is not read again"};
+        return boost::asio::post(loop, [this, file, tooLarge] { saved(file, tooLarge); });
+    }
     auto result = std::make_shared<Result<void>>();
     const bool taken = worker.submit(
         [result, where = path(file), content = std::move(content)] { *result = host::writeFileAtomic(where, content, 0600); },

@@ -20,8 +20,9 @@ public:
     StateFiles(std::string directory, std::string connector, host::BlockingWorker& worker, boost::asio::io_context& loop,
                Saved saved);
 
-    // The content; empty when it was never saved. Blocking, for the start.
+    // The content; empty when it was never saved. tooLarge as in save(). Blocking, for the start.
     Result<std::string> load(StateFile file) const;
+    // tooLarge, and what is there stays, beyond limits::maxSmallStateBytes, of the configuration maxConfigurationFileBytes.
     void save(StateFile file, std::string content) override;
     std::string path(StateFile file) const;
 

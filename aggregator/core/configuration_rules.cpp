@@ -22,6 +22,9 @@ constexpr std::array<std::pair<DocumentKind, std::string_view>, 3> configuration
     {{DocumentKind::pivot, "pivot"}, {DocumentKind::product, "product"}, {DocumentKind::component, "component"}}};
 
 constexpr std::size_t maxEventBytes = 127;
+constexpr std::size_t commandBytes = 2 * limits::maxWorkerCommands * 66;  // of one contract, a pivot's and a product's, as they are told
+static_assert(limits::maxConfigurationBytes + limits::maxContractVersions * (commandBytes + 64) + 256 <= limits::maxPayloadBytes,
+              "whatever is uploaded can be told to a connector");
 
 Error wrongAt(const std::string& where, const std::string& what)
 {

@@ -1,5 +1,7 @@
 #include "connector/state_files.hpp"
+#include "connector/core/configuration.hpp"
 #include "connector/tests/support.hpp"
+#include "shoset/base/limits.hpp"
 
 #include <optional>
 
@@ -48,6 +50,36 @@ TEST_F(StateFilesTest, WhatCannotBeWrittenIsAnErrorThatNamesTheFile)
     ASSERT_TRUE(runUntil(loop, [this] { return answer.has_value(); }));
     ASSERT_FALSE(answer->ok());
     EXPECT_NE(answer->error().message.find("sled07.fence"), std::string::npos);
+}
+
+TEST_F(StateFilesTest, TheLargestConfigurationThatIsTakenIsReadAgain)
+{
+    Configuration kept;
+    std::string body = R"({"type":"chassis","contracts":[],"major":1,"resources":{},"values":{"a":")";
+    while (body.size() + 5 <= limits::maxPayloadBytes) {
+        body += R"(\")";  // which takes four bytes in the file
+    }
+    ASSERT_EQ(kept.take({1, 1, 1, 7}, body + R"("}})"), Configuration::Taken::newer);
+    kept.judge(shoset::ConfiguredState::refused, std::string(limits::maxConfigReasonBytes, '\1'));
+    ASSERT_GT(kept.content().size(), 2 * limits::maxSmallStateBytes);
+    ASSERT_TRUE(saved(StateFile::configuration, kept.content())) << answer->error().message;
+    const Result<std::string> content = files.load(StateFile::configuration);
+    ASSERT_TRUE(content.ok()) << content.error().message;
+    Configuration again;
+    ASSERT_TRUE(again.load(*content).ok());
+    EXPECT_EQ(again.wanted().values, kept.wanted().values);
+}
+
+TEST_F(StateFilesTest, WhatCouldNotBeReadAgainIsNotWritten)
+{
+    ASSERT_TRUE(saved(StateFile::configuration, "one"));
+    ASSERT_FALSE(saved(StateFile::configuration, std::string(limits::maxConfigurationFileBytes + 1, 'x')));
+    EXPECT_EQ(answer->error().code, Code::tooLarge);
+    EXPECT_NE(answer->error().message.find(std::to_string(limits::maxConfigurationFileBytes)), std::string::npos) << answer->error().message;
+    EXPECT_EQ(*files.load(StateFile::configuration), "one");
+    ASSERT_TRUE(saved(StateFile::configuration, std::string(limits::maxConfigurationFileBytes, 'x')));
+    EXPECT_TRUE(files.load(StateFile::configuration).ok());
+    EXPECT_FALSE(saved(StateFile::fence, std::string(limits::maxSmallStateBytes + 1, 'x')));
 }
 
 TEST_F(StateFilesTest, WhenTooMuchWaitsForTheDiskThatIsSaidLater)
