@@ -277,7 +277,8 @@ void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satelli
 }
 
 // Within the quota of the satellite's tenant; else the client is told, unless another satellite can answer. Of a body that streams,
-// as much counts as this node holds of it at a time.
+// as much counts as this node holds of it at a time. Asked anew, of another satellite of the tenant or of the same one, it is still the one
+// message that was let in, and held once.
 bool Facade::admit(ExchangeId id, Exchange& exchange, const Satellite& satellite, const SatelliteRequest& request)
 {
     if (quotas == nullptr) {
@@ -285,7 +286,9 @@ bool Facade::admit(ExchangeId id, Exchange& exchange, const Satellite& satellite
     }
     constexpr auto window = static_cast<std::int64_t>(limits::streamWindowBytes);
     const std::int64_t bytes = request.bodyLength < 0 ? window : std::min(request.bodyLength, window);
-    Result<Admission> admitted = quotas->admit(satellite.tenant, static_cast<std::uint64_t>(bytes), now);
+    const bool wasLetIn = exchange.admission.isOf(quotas->find(satellite.tenant));
+    exchange.admission.release();
+    Result<Admission> admitted = quotas->admit(satellite.tenant, static_cast<std::uint64_t>(bytes), now, wasLetIn ? 0 : 1);
     if (admitted) {
         exchange.admission = std::move(*admitted);
         return true;

@@ -69,7 +69,7 @@ Result<Admission> TenantQuotas::admit(std::string_view tenant, std::uint64_t byt
         ++refusedBytes;
         return overQuota(tenant, most, "bytes in flight");
     }
-    if (const std::uint64_t rate = use.quota.messagesPerSecond; rate != 0) {
+    if (const std::uint64_t rate = use.quota.messagesPerSecond; rate != 0 && messages != 0) {
         const Duration each = Duration(1s) / rate;
         const Instant from = std::max(use.paidUntil, now.mono);
         const Duration wanted = each * std::min<std::uint64_t>(messages, rate * (limits::quotaBurst / 1s));

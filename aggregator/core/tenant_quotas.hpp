@@ -35,6 +35,8 @@ public:
     ~Admission() { release(); }
 
     void release();
+    // False also for one that holds nothing, and for nullptr.
+    bool isOf(const TenantUse* tenant) const { return tenant != nullptr && use.get() == tenant; }
 
 private:
     std::shared_ptr<TenantUse> use;
@@ -49,9 +51,9 @@ public:
     // Who there is, and what they may take. What is in flight stays counted; a tenant that is gone is forgotten.
     void setRegistry(const tenants::Registry& registry);
 
-    // `messages` at once, with `bytes` to be held together until the admission goes. All or nothing; full says which quota it is, in
-    // a sentence, and the sender may come again. What is larger than a quota by itself is let in when nothing else is in the way.
-    // A tenant that nobody knows has none to reach either, and no quota.
+    // `messages` at once (0: what was let in before), with `bytes` to be held together until the admission goes. All or nothing;
+    // full says which quota it is, in a sentence, and the sender may come again. What is larger than a quota by itself is let in
+    // when nothing else is in the way. A tenant that nobody knows has none to reach either, and no quota.
     Result<Admission> admit(std::string_view tenant, std::uint64_t bytes, Now now, std::size_t messages = 1);
     // The registry has refused a connector of this tenant: counted, if its quota was why.
     void connectorRefused(const Error& error, const tenants::Registry& registry, std::string_view tenant);

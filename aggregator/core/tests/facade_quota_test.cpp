@@ -130,6 +130,35 @@ TEST_F(FacadeQuota, BytesOfARequestCountUntilItHasEndedHoweverItEnds)
     EXPECT_EQ(inFlight("acme"), 0U);
 }
 
+TEST_F(FacadeQuota, WhatIsAskedOfTheNextSatelliteIsStillOneMessage)
+{
+    announce(1, {{"Registries", {"Base.1.8.1"}}});
+    announce(2, {{"Registries", {"Base.1.8.1"}}});
+    allow("acme", {1, 0, 0, 0});
+    const ExchangeId id = get("/redfish/v1/Registries/Base.1.8.1");
+    const shoset::LinkId first = commands(1).empty() ? 2 : 1;
+    fail(first, take(first), Code::notSent, "gone");
+    ASSERT_FALSE(given.contains(id)) << "it was let in";
+    reply(3 - first, take(3 - first), 200, "{}");
+    EXPECT_EQ(given[id].status, 200);
+    EXPECT_EQ(given[get(system)].status, 503) << "and was counted";
+}
+
+TEST_F(FacadeQuota, AMessageOfAnotherTenantIsOneOfItsOwn)
+{
+    announce(1, {{"Registries", {"Base.1.8.1"}}});
+    announce(3, {{"Registries", {"Base.1.8.1"}}});
+    allow("acme", {1, 0, 0, 0});
+    allow("zeta", {1, 0, 0, 0});
+    const ExchangeId id = get("/redfish/v1/Registries/Base.1.8.1", "root");
+    const shoset::LinkId first = commands(1).empty() ? 3 : 1;
+    fail(first, take(first), Code::notSent, "gone");
+    take(4 - first);
+    EXPECT_FALSE(given.contains(id));
+    EXPECT_EQ(given[get(system)].status, 503);
+    EXPECT_EQ(given[get("/redfish/v1/Systems/C1_one", "zeta")].status, 503);
+}
+
 TEST_F(FacadeQuota, OfABodyThatStreamsCountsWhatIsHeldOfIt)
 {
     allow("acme", {0, limits::streamWindowBytes, 0, 0});
