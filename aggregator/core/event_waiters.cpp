@@ -10,7 +10,9 @@ namespace mesh::aggregator {
 
 bool EventWaiters::await(std::string tenant, Instant until, Instant lookAt, Again again)
 {
-    if (waiting.size() >= limits::maxEventWaiters) {
+    const auto own = std::count_if(waiting.begin(), waiting.end(), [&tenant](const Waiter& each) { return each.tenant == tenant; });
+    const bool ofTenant = !tenant.empty() && static_cast<std::size_t>(own) >= limits::maxEventWaiters / 2;
+    if (ofTenant || waiting.size() >= limits::maxEventWaiters) {
         ++refusedCount;
         return false;
     }

@@ -10,7 +10,7 @@
 
 namespace mesh::aggregator {
 
-// Requests that wait for an event of a tenant, or of any. At most limits::maxEventWaiters.
+// Requests that wait for an event of a tenant, or of any. At most limits::maxEventWaiters, and half of them of one tenant.
 class EventWaiters {
 public:
     using Again = std::function<void(Now)>;

@@ -174,15 +174,22 @@ TEST_F(ResourceEvents, ADatabaseThatFailsIsSaid)
     EXPECT_EQ(answers, 2) << "it waits for its turn";
 }
 
-TEST_F(ResourceEvents, WaitersAreBounded)
+TEST_F(ResourceEvents, WaitersAreBoundedAndNoTenantTakesMoreThanHalf)
 {
-    for (std::size_t i = 0; i < limits::maxEventWaiters + 2; ++i) {
-        start("op", uri + "?wait=30");
-        finish(history::EventPage{{}, false, 0});
-    }
+    const auto wait = [this](const std::string& user, std::size_t times) {
+        for (std::size_t i = 0; i < times; ++i) {
+            start(user, uri + "?wait=30");
+            finish(history::EventPage{{}, false, 0});
+        }
+    };
+    wait("op", limits::maxEventWaiters / 2 + 2);
     EXPECT_EQ(answers, 2);
     EXPECT_EQ(asked.status, 200);
-    EXPECT_EQ(flow.waiters().refused(), 2U);
+    wait("root", limits::maxEventWaiters / 2);
+    EXPECT_EQ(answers, 2) << "there is room for others";
+    wait("root", 1);
+    EXPECT_EQ(answers, 3);
+    EXPECT_EQ(flow.waiters().refused(), 3U);
 }
 
 TEST_F(ResourceEvents, ANodeThatStoresNoneSaysSo)
