@@ -1,5 +1,6 @@
 #include "aggregator/daemon.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/host/ending.hpp"
 #include "shoset/host/log.hpp"
 #include "shoset/host/program.hpp"
 #include "shoset/host/signals.hpp"
@@ -33,8 +34,13 @@ Result<void> run(const host::ProgramOptions& options, bool witness)
     }
     host::Loop loop;
     aggregator::Daemon daemon(loop, std::move(*config), options.config, options.state, host::Notify::fromEnvironment());
-    host::Signals signals(loop.context(), [&daemon] { daemon.stop(); }, [&daemon] { daemon.reload(); });
+    const auto stop = [&daemon] {
+        host::endProcessWithin(limits::endPatience);
+        daemon.stop();
+    };
+    host::Signals signals(loop.context(), stop, [&daemon] { daemon.reload(); });
     if (Result<void> started = daemon.start(); !started) {
+        host::endProcessWithin(limits::endPatience);
         return started;
     }
     loop.run();

@@ -1,5 +1,7 @@
 #include "connector/daemon.hpp"
 #include "connector/enroll_command.hpp"
+#include "shoset/base/limits.hpp"
+#include "shoset/host/ending.hpp"
 #include "shoset/host/log.hpp"
 #include "shoset/host/program.hpp"
 #include "shoset/host/signals.hpp"
@@ -68,7 +70,11 @@ Result<void> run(const host::ProgramOptions& options)
         log::info("reload", {{"accepted", fresh.ok()},
                              {"reason", fresh.ok() ? "takes effect at the next start" : fresh.error().message}});
     };
-    host::Signals signals(loop.context(), [&daemon] { daemon.stop(); }, reload);
+    const auto stop = [&daemon] {
+        host::endProcessWithin(limits::endPatience);
+        daemon.stop();
+    };
+    host::Signals signals(loop.context(), stop, reload);
     if (Result<void> started = daemon.start(); !started) {
         return started;
     }

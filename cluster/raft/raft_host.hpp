@@ -48,7 +48,8 @@ public:
     // `notify` runs on raft's thread when take() has something again.
     RaftHost(Settings settings, std::function<void()> notify);
     // Closes the log at once and joins the thread; blocks for as long as the disk does, but not longer than
-    // Settings::closePatience: a log that is not closed then is left to the end of the process.
+    // Settings::closePatience: a log that is not closed then is left to the end of the process. For longer where raft's own thread
+    // hangs in the disk (it writes its term there); the end of the process has a bound of its own.
     ~RaftHost();
     RaftHost(const RaftHost&) = delete;
     RaftHost& operator=(const RaftHost&) = delete;
