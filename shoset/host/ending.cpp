@@ -2,7 +2,6 @@
 
 #include "shoset/host/log.hpp"
 
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -12,10 +11,6 @@ namespace mesh::host {
 
 void endProcessWithin(Duration patience)
 {
-    static std::atomic<bool> begun{false};
-    if (begun.exchange(true)) {
-        return;
-    }
     // Signals belong to the loop's thread: a new thread inherits the mask of its maker.
     sigset_t all;
     sigset_t before;
