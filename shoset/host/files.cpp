@@ -92,6 +92,7 @@ Result<std::string> readRegular(const std::string& path, std::size_t maxBytes, s
     }
     // One byte more than allowed tells a file that is too large, also one that grows or says it has no size.
     std::string data;
+    data.reserve(std::min(static_cast<std::size_t>(status.st_size), maxBytes) + 2 * 4096);  // growing would leave copies of a secret
     while (data.size() <= maxBytes) {
         const std::size_t had = data.size();
         const std::size_t expected = static_cast<std::size_t>(status.st_size) + 1;

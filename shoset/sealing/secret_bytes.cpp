@@ -114,6 +114,7 @@ void SecretText::shorten(std::size_t size)
 
 void wipe(std::string& text)
 {
+    text.resize(text.capacity());  // what it was longer by before is still there
     sodium_memzero(text.data(), text.size());
     text.clear();
 }

@@ -61,7 +61,7 @@ private:
     std::vector<unsigned char> bytes;
 };
 
-// Overwrites it.
+// Overwrites it, all that it has room for. What it was moved from, or grew out of, is elsewhere.
 void wipe(std::string& text);
 
 // RFC 4648 with '-' and '_', no padding. Of what is secret, too: its time depends on the length only.

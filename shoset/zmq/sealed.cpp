@@ -30,6 +30,7 @@ unsigned char* bytesOf(std::string& text)
 
 void wipe(std::string& secret)
 {
+    secret.resize(secret.capacity());  // what it was longer by before is still there
     sodium_memzero(secret.data(), secret.size());
     secret.clear();
 }
@@ -40,7 +41,9 @@ Result<std::string> seal(std::string_view secret, std::string_view key)
     if (!isValidKey(key) || zmq_z85_decode(recipient.data(), std::string(key).c_str()) == nullptr) {
         return Error{Code::invalidArgument, "\"" + std::string(key) + "\" is no public key"};
     }
-    std::string padded(secret);
+    std::string padded;
+    padded.reserve(secret.size() + limits::sealedPasswordBlock);
+    padded = secret;
     padded.resize(secret.size() + limits::sealedPasswordBlock);
     std::size_t length = 0;
     sodium_pad(&length, bytesOf(padded), secret.size(), limits::sealedPasswordBlock, padded.size());

@@ -25,6 +25,17 @@ TEST(Sealing, EachRecipientAndTheOperatorReadTheValueAndNobodyElse)
     EXPECT_EQ(openAsOperator(envelope, given.one).error().code, Code::permissionDenied);
 }
 
+TEST(Sealing, WhatATextWasLongerByBeforeIsWipedWithIt)
+{
+    std::string text = "correct horse battery staple, and more of it";
+    const char* const where = text.data();
+    text.resize(7);
+    wipe(text);
+    EXPECT_TRUE(text.empty());
+    ASSERT_EQ(text.data(), where);
+    EXPECT_EQ(std::string(where, 40), std::string(40, '\0'));
+}
+
 TEST(Sealing, TheValueIsNotInTheEnvelopeAndItsLengthIsHidden)
 {
     Samples given;
