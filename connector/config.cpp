@@ -4,6 +4,7 @@
 #include "shoset/base/limits.hpp"
 #include "shoset/config/reader.hpp"
 #include "shoset/host/files.hpp"
+#include "shoset/sealing/password_seal.hpp"
 #include "shoset/sealing/sealing.hpp"
 #include "shoset/zmq/keys.hpp"
 
@@ -14,6 +15,7 @@ namespace mesh::connector {
 
 namespace {
 
+constexpr std::size_t maxSealedLoginBytes = 1024;
 constexpr const char* defaultWorkerSocket = "/run/bmcmesh/worker.sock";
 constexpr std::size_t maxSocketPath = 107;  // of the kernel
 constexpr std::size_t leastOutboxBytes = 4 * limits::maxEventBytes;
@@ -40,7 +42,14 @@ void readAggregators(config::Reader& reader, config::Section root, Config& out)
     }
 }
 
-std::string readTarget(config::Reader& reader, config::Section target, Config& out)
+// Where the BMC's password is: in the clear, or sealed by the node that runs this connector, with the key that opens it.
+struct PasswordFiles {
+    std::string clear;
+    std::string sealed;
+    std::string key;
+};
+
+PasswordFiles readTarget(config::Reader& reader, config::Section target, Config& out)
 {
     out.target.url = target.text("url");
     const std::string auth = target.text("auth", "none");
@@ -55,7 +64,10 @@ std::string readTarget(config::Reader& reader, config::Section target, Config& o
     out.target.trust.insecure = target.flag("insecure", false);
     out.settings.ownHosts = target.texts("aliases");
     out.settings.ownHosts.insert(out.settings.ownHosts.begin(), hostOf(out.target.url));
-    return out.target.auth == BmcTarget::Auth::none ? target.text("password_file", "") : target.text("password_file");
+    if (target.has("password_sealed")) {
+        return {{}, target.text("password_sealed"), target.text("sealing_key")};
+    }
+    return {out.target.auth == BmcTarget::Auth::none ? target.text("password_file", "") : target.text("password_file"), {}, {}};
 }
 
 // Who is meant by one entry of workers.allow; the error is for its line.
@@ -156,6 +168,10 @@ void readSecrets(config::Reader& reader, config::Section secrets, Config& out)
         }
         out.settings.operators.push_back(std::move(*key));
     }
+    out.settings.tenant = secrets.text("tenant", "");
+    if (!out.settings.tenant.empty() && !isValidName(out.settings.tenant)) {
+        reader.complain(secrets, "expected the name of this connector's tenant for 'tenant', not '" + out.settings.tenant + "'");
+    }
     if (out.settings.operators.empty() || out.settings.operators.size() > limits::maxSecretOperators) {
         reader.complain(secrets, "expected 1 to " + std::to_string(limits::maxSecretOperators) + " 'operators'");
     }
@@ -191,6 +207,34 @@ Result<void> readPassword(const std::string& path, BmcTarget& target)
     return {};
 }
 
+Result<void> openSealedPassword(const PasswordFiles& files, BmcTarget& target)
+{
+    const Result<std::string> text = host::readSecretFile(files.sealed, maxSealedLoginBytes);
+    if (!text) {
+        return text.error();
+    }
+    const Result<sealing::SealedLogin> login = sealing::parseSealedLogin(*text);
+    if (!login) {
+        return Error{login.error().code, files.sealed + ": " + login.error().message};
+    }
+    Result<std::string> key = host::readSecretFile(files.key, maxSealedLoginBytes);
+    if (!key) {
+        return key.error();
+    }
+    const Result<sealing::Seed> seed = sealing::Seed::parse(std::string_view(*key).substr(0, key->find('\n')));
+    sealing::wipe(*key);
+    if (!seed) {
+        return Error{seed.error().code, files.key + ": " + seed.error().message};
+    }
+    const Result<sealing::SecretText> password =
+        sealing::openPassword(login->box, {login->tenant, login->source, target.url, target.user}, *seed);
+    if (!password) {
+        return Error{password.error().code, files.sealed + ": " + password.error().message};
+    }
+    target.password = password->view();
+    return {};
+}
+
 }  // namespace
 
 Result<Config> loadConfig(const std::string& path)
@@ -203,7 +247,7 @@ Result<Config> loadConfig(const std::string& path)
     out.keyFile = connector.text("key");
     out.settings.assignment = connector.number("assignment", 0, std::numeric_limits<std::uint64_t>::max());
     readAggregators(reader, root, out);
-    const std::string passwordFile = readTarget(reader, root.section("target"), out);
+    const PasswordFiles password = readTarget(reader, root.section("target"), out);
     readWorkers(reader, root.section("workers"), out);
     readSecrets(reader, root.section("secrets"), out);
     readOutbox(reader, root.section("outbox"), out);
@@ -211,8 +255,9 @@ Result<Config> loadConfig(const std::string& path)
     if (Result<void> fine = reader.finish(); !fine) {
         return fine.error();
     }
-    if (!passwordFile.empty()) {
-        if (Result<void> read = readPassword(passwordFile, out.target); !read) {
+    if (!password.clear.empty() || !password.sealed.empty()) {
+        const Result<void> read = password.sealed.empty() ? readPassword(password.clear, out.target) : openSealedPassword(password, out.target);
+        if (!read) {
             return read.error();
         }
     }

@@ -168,12 +168,14 @@ Result<void> Daemon::loadState()
         return Error{loaded.error().code, files.path(StateFile::fence) + " is damaged: " + loaded.error().message +
                                               "; remove it to obey any primary again"};
     }
-    const Result<std::string> sealed = loadSecretFile();
-    if (!sealed) {
-        return sealed.error();
+    Result<std::string> keysForSecrets = loadSecretFile();
+    if (!keysForSecrets) {
+        return keysForSecrets.error();
     }
-    if (Result<void> loaded = core.loadSecrets(*sealed); !loaded) {
-        return Error{loaded.error().code, files.path(StateFile::secrets) + " is damaged: " + loaded.error().message +
+    const Result<void> read = core.loadSecrets(*keysForSecrets);
+    sealing::wipe(*keysForSecrets);
+    if (!read) {
+        return Error{read.error().code, files.path(StateFile::secrets) + " is damaged: " + read.error().message +
                                               "; remove it, and grant this connector its secrets anew"};
     }
     const Result<std::string> told = files.load(StateFile::aggregators);

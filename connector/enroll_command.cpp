@@ -87,6 +87,7 @@ std::string configText(const EnrollOptions& options, const Enrolment& enrolment)
     file.insecure = options.targetInsecure;
     if (!options.secretsOperator.empty()) {
         file.operators.push_back(options.secretsOperator);
+        file.tenant = answer.tenant;
     }
     return config::toYaml(file);
 }

@@ -2,6 +2,7 @@
 
 #include "shoset/base/limits.hpp"
 #include "shoset/host/files.hpp"
+#include "shoset/sealing/secret_bytes.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -51,6 +52,7 @@ Result<std::string> StateFiles::load(StateFile file) const
     return content;
 }
 
+// Of what it is given no copy outlives the writing: keys are among it.
 void StateFiles::save(StateFile file, std::string content)
 {
     if (content.size() > mostBytesOf(file)) {
@@ -59,8 +61,10 @@ void StateFiles::save(StateFile file, std::string content)
         return boost::asio::post(loop, [this, file, tooLarge] { saved(file, tooLarge); });
     }
     auto result = std::make_shared<Result<void>>();
+    auto text = std::make_shared<const sealing::SecretText>(content);
+    sealing::wipe(content);
     const bool taken = worker.submit(
-        [result, where = path(file), content = std::move(content)] { *result = host::writeFileAtomic(where, content, 0600); },
+        [result, where = path(file), text = std::move(text)] { *result = host::writeFileAtomic(where, text->view(), 0600); },
         [this, file, result] { saved(file, *result); });
     if (!taken) {
         boost::asio::post(loop, [this, file] { saved(file, Error{Code::full, "too much waits for the disk"}); });

@@ -25,7 +25,7 @@ Connector::Connector(ConnectorSettings given, ConnectorPort& port, BmcPort& bmc,
            "bmcmesh"},
       shell(port), state(statePort), contacts(settings.aggregators),
       emissions(outbox, port), outbox(settings.outbox, port, emissions), sender(outbox, *this), subscriptions(*this),
-      secrets(settings.operators, statePort, *this, rng), asks(*this, port, rng),
+      secrets({settings.operators, settings.name, settings.tenant}, statePort, *this, rng), asks(*this, port, rng),
       workers(settings.workers, port, *this),
       executor(settings.policy, settings.ownHosts, bmc, journal, statePort, workers, *this, settings.assignment),
       watch(bmc, *this, rng)
@@ -164,6 +164,7 @@ void Connector::onLinkDown(LinkId id, const std::string&, Now now)
     tellOffers(*links.at(id), now);
     eventsDown(id, now);
     tellConfigured(*links.at(id), now);
+    secrets.onLinkDown(links.at(id)->peer(), now);
     asks.onLinkDown(id, now);
 }
 
@@ -195,7 +196,7 @@ void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
     } else if (std::holds_alternative<shoset::Configure>(message->content) && last) {
         takeConfiguration(link, *message, record.body, now);
     } else if (const auto* reply = std::get_if<shoset::Reply>(&message->content)) {
-        if (!secrets.onReply(message->id, *reply, record.body, message->destination, now)) {
+        if (!secrets.onReply(message->id, message->source, *reply, record.body, message->destination, now)) {
             asks.onReply(message->source, id, message->id, *reply, record.body, last, now);
         }
     } else if (!takeEventRecord(link, id, *message, record.body, now)) {

@@ -33,6 +33,7 @@ struct ConnectorSettings {
     WorkerRules workers = {};           // none: no worker may attach
     std::vector<std::string> operators = {};  // whose secrets are taken: their signing keys, raw; none: no secrets
     shoset::OutboxSettings outbox = {};
+    std::string tenant = {};  // whose secrets are taken; empty: see SecretSettings
 };
 
 struct ConnectorCounters {
@@ -146,7 +147,8 @@ private:
     void onWorkerLost(const MessageId& id, const Error& error, Now now) override { executor.onWorkerLost(id, error, now); }
     void onOffersChanged(Now now) override;
     void onSecretAsked(WorkerId id, WorkerSecretAsk ask, Now now) override { secrets.get(id, std::move(ask), now); }
-    bool askAggregator(const MessageId& id, std::string_view command, const std::string& payload, Now now) override;
+    std::optional<shoset::Address> askAggregator(const MessageId& id, std::string_view command, const std::string& payload,
+                                                 std::span<const shoset::Address> but, Now now) override;
     void answerWorker(WorkerId id, std::string word) override { shell.sendToWorker(id, std::move(word)); }
     void onSealingKey(Now now) override;
     void onWorkerEmit(WorkerId worker, WorkerEmit word, Now now) override;

@@ -130,9 +130,11 @@ void Connector::hangUp(LinkId id, const std::string& reason, Now now)
 {
     links.at(id)->bye(reason, now);
     eventsDown(id, now);
+    const shoset::Address peer = links.at(id)->peer();
     links.erase(id);
     dialled.erase(id);
     shell.hangUp(id);
+    secrets.onLinkDown(peer, now);
     asks.onLinkDown(id, now);
 }
 

@@ -41,18 +41,23 @@ void Connector::onOffersChanged(Now now)
     }
 }
 
-// Any of those that know what is asked.
-bool Connector::askAggregator(const MessageId& id, std::string_view command, const std::string& payload, Now now)
+// One of those that know what is asked.
+std::optional<shoset::Address> Connector::askAggregator(const MessageId& id, std::string_view command, const std::string& payload,
+                                                        std::span<const shoset::Address> but, Now now)
 {
     for (const auto& [linkId, link] : links) {
-        if (link->isUp() && (link->peerCapabilities() & shoset::capabilitySecrets) != 0) {
-            shoset::Command ask;
-            ask.name = command;
-            ask.bodyLength = static_cast<std::int64_t>(payload.size());
-            return link->append({id, link->assignedName(), link->peer(), std::move(ask)}, payload, shoset::flagLast, never, now, 0);
+        const bool able = link->isUp() && (link->peerCapabilities() & shoset::capabilitySecrets) != 0;
+        if (!able || std::find(but.begin(), but.end(), link->peer()) != but.end()) {
+            continue;
+        }
+        shoset::Command ask;
+        ask.name = command;
+        ask.bodyLength = static_cast<std::int64_t>(payload.size());
+        if (link->append({id, link->assignedName(), link->peer(), std::move(ask)}, payload, shoset::flagLast, never, now, 0)) {
+            return link->peer();
         }
     }
-    return false;
+    return std::nullopt;
 }
 
 void Connector::onSealingKey(Now now)

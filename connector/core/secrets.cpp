@@ -1,12 +1,11 @@
 #include "connector/core/secrets.hpp"
 
-#include "connector/core/take_number.hpp"
 #include "shoset/base/limits.hpp"
-#include "shoset/core/json_text.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace mesh::connector {
@@ -14,8 +13,6 @@ namespace mesh::connector {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::size_t maxListDepth = 4;
 
 // The rest of the line after `word`, and takes the line away; nullopt: it begins otherwise.
 std::optional<std::string_view> takeLine(std::string_view& text, std::string_view word)
@@ -36,8 +33,8 @@ Error damaged(const char* what)
 
 }  // namespace
 
-Secrets::Secrets(std::vector<std::string> trusted, StatePort& statePort, SecretHost& owner, Rng& random)
-    : operators(std::move(trusted)), state(statePort), host(owner), rng(random)
+Secrets::Secrets(SecretSettings given, StatePort& statePort, SecretHost& owner, Rng& random)
+    : settings(std::move(given)), state(statePort), host(owner), rng(random)
 {
 }
 
@@ -47,6 +44,7 @@ Result<void> Secrets::load(std::string_view text)
         return {};
     }
     std::vector<sealing::Seed> loaded;
+    loaded.reserve(limits::maxSealingKeys);
     while (const auto line = takeLine(text, "key ")) {
         Result<sealing::Seed> seed = sealing::Seed::parse(*line);
         if (!seed || loaded.size() == limits::maxSealingKeys) {
@@ -58,43 +56,52 @@ Result<void> Secrets::load(std::string_view text)
     if (loaded.empty() || !beside) {
         return damaged("keys and what they were made beside");
     }
-    std::map<std::string, std::uint64_t, std::less<>> versions;
-    while (auto line = takeLine(text, "seen ")) {
-        std::uint64_t version = 0;
-        if (!takeNumber(*line, ' ', version) || !isValidName(*line) || versions.size() == limits::maxSecretsSeen) {
-            return damaged("the version of a secret");
-        }
-        versions.emplace(*line, version);
+    SecretVersions taken;
+    if (Result<void> read = taken.load(text); !read) {
+        return read;
     }
     if (!text.empty()) {
         return damaged("nothing more");
     }
     seeds = std::move(loaded);
     besideKey = *beside;
-    seen = std::move(versions);
+    versions = std::move(taken);
     return {};
 }
 
 std::string Secrets::content() const
 {
     std::string out;
+    out.reserve(seeds.size() * 64);  // so that no part of it is left where it was before
     for (const sealing::Seed& seed : seeds) {
-        out += "key " + seed.text() + "\n";
+        std::string text = seed.text();
+        out += "key ";
+        out += text;
+        out += '\n';
+        sealing::wipe(text);
     }
-    out += "beside " + besideKey + "\n";
-    for (const auto& [name, version] : seen) {
-        out += "seen " + std::to_string(version) + " " + name + "\n";
-    }
-    return out;
+    std::string rest = "beside " + besideKey + "\n";
+    versions.appendTo(rest);
+    std::string whole;
+    whole.reserve(out.size() + rest.size());
+    whole += out;
+    whole += rest;
+    sealing::wipe(out);
+    return whole;
+}
+
+void Secrets::change()
+{
+    ++changes;
+    save();
 }
 
 void Secrets::save()
 {
     if (std::exchange(saving, true)) {
-        unsaved = true;
         return;
     }
-    unsaved = false;
+    savingTo = changes;
     saveAt = never;
     state.save(StateFile::secrets, content());
 }
@@ -105,9 +112,11 @@ void Secrets::onSaved(const Result<void>& result, Now now)
     if (!result) {
         ++count.notSaved;
         saveAt = now.mono + limits::resealRetry;
-        return;
+        return refuseOpened();
     }
-    if (unsaved) {
+    savedTo = savingTo;
+    giveOpened();
+    if (savedTo != changes) {
         return save();
     }
     std::string key = sealing::sealingKeyOf(seeds.front());
@@ -115,7 +124,7 @@ void Secrets::onSaved(const Result<void>& result, Now now)
         announced = std::move(key);
         host.onSealingKey(now);
     }
-    resealAt = seeds.size() > 1 && !resealing ? std::min(resealAt, now.mono) : resealAt;
+    resealAt = seeds.size() > 1 && !settled && !resealing ? std::min(resealAt, now.mono) : resealAt;
 }
 
 void Secrets::start(const std::string& connectorKey, Now now)
@@ -127,84 +136,180 @@ void Secrets::start(const std::string& connectorKey, Now now)
     if (seeds.empty()) {
         seeds.push_back(sealing::Seed::make(rng));
         besideKey = connectorKey;
-        return save();
+        return change();
     }
     announced = sealing::sealingKeyOf(seeds.front());
     resealAt = seeds.size() > 1 ? now.mono : never;
     onKey(connectorKey, now);
 }
 
+// With as many as there may be, the last one goes; not before it is known that nothing needs it.
 void Secrets::onKey(const std::string& connectorKey, Now)
 {
     currentKey = connectorKey;
-    if (!isUsed() || seeds.empty() || connectorKey == besideKey || seeds.size() == limits::maxSealingKeys) {
+    if (!isUsed() || seeds.empty() || connectorKey == besideKey || (seeds.size() == limits::maxSealingKeys && !settled)) {
         return;
     }
     besideKey = connectorKey;
+    settled = false;
     seeds.insert(seeds.begin(), sealing::Seed::make(rng));
+    if (seeds.size() > limits::maxSealingKeys) {
+        seeds.pop_back();
+    }
     ++count.keysChanged;
-    save();
+    change();
 }
 
+// A backup that came back, or an aggregator that was behind, shows again what was sealed to a former key. So it is looked for now and
+// then, but not by all connectors of a node that comes back at once.
 void Secrets::onLinkUp(Now now)
 {
-    if (isUsed() && seeds.size() > 1 && !resealing && announced == sealing::sealingKeyOf(seeds.front())) {
-        resealAt = now.mono;
+    for (auto& [id, ask] : asks) {
+        count.askedAnother += ask.waiting.empty() && askOne(id, ask, now) ? 1 : 0;
+    }
+    if (!isUsed() || seeds.size() < 2 || resealing || announced != sealing::sealingKeyOf(seeds.front())) {
+        return;
+    }
+    const Duration spread(static_cast<Duration::rep>(rng.below(static_cast<std::uint64_t>(limits::resealSpread.count()))));
+    const Instant look = settled ? std::max(now.mono, lookedAt + limits::resealLook) + spread : now.mono;
+    resealAt = std::min(resealAt, look);
+}
+
+// Where there is no other one, what was asked waits for a link as long as for an answer.
+void Secrets::onLinkDown(const shoset::Address& aggregator, Now now)
+{
+    for (auto& [id, ask] : asks) {
+        if (std::erase(ask.waiting, aggregator) == 0) {
+            continue;
+        }
+        std::erase(ask.asked, aggregator);
+        if (ask.waiting.empty()) {
+            ask.nextAt = ask.end;
+            count.askedAnother += askOne(id, ask, now) ? 1 : 0;
+        }
     }
 }
 
-bool Secrets::send(Ask ask, std::string_view command, const std::string& payload, Now now)
+bool Secrets::send(Ask ask, std::string_view command, std::string payload, Now now)
 {
     const MessageId id = MessageId::make(now.wall, rng);
-    if (!host.askAggregator(id, command, payload, now)) {
+    ask.command = command;
+    ask.payload = std::move(payload);
+    ask.end = now.mono + limits::secretPatience;
+    if (!askOne(id, ask, now)) {
         return false;
     }
-    ask.until = now.mono + limits::secretPatience;
     asks.emplace(id, std::move(ask));
     return true;
 }
 
+// All under one id: whoever answers first with what can be taken ends it.
+bool Secrets::askOne(const MessageId& id, Ask& ask, Now now)
+{
+    std::optional<shoset::Address> who = host.askAggregator(id, ask.command, ask.payload, ask.asked, now);
+    if (!who) {
+        return false;
+    }
+    ask.asked.push_back(*who);
+    ask.waiting.push_back(std::move(*who));
+    ask.nextAt = std::min(ask.end, now.mono + limits::secretAttempt);
+    return true;
+}
+
+// One of those who were asked will not answer it. A new seal is another one's business only where nobody has judged it.
+void Secrets::askAnother(const MessageId& id, const Error& error, Now now)
+{
+    const auto found = asks.find(id);
+    if (found == asks.end()) {
+        return;
+    }
+    Ask& ask = found->second;
+    if (ask.why.code == Code::ok || ask.why.code == Code::unavailable) {
+        ask.why = error;
+    }
+    if (ask.purpose != Purpose::seal || error.code == Code::unavailable) {
+        if (!ask.waiting.empty()) {
+            return;
+        }
+        if (now.mono < ask.end && askOne(id, ask, now)) {
+            ++count.askedAnother;
+            return;
+        }
+    }
+    const Ask over = std::move(ask);
+    asks.erase(found);
+    fail(over, over.why, now);
+}
+
 void Secrets::get(WorkerId worker, WorkerSecretAsk question, Now now)
 {
-    Ask ask{Purpose::forWorker, worker, std::move(question), never};
+    Ask ask{Purpose::forWorker, worker, std::move(question)};
     if (!isUsed()) {
         return fail(ask, {Code::permissionDenied, "this connector takes no secrets: its configuration names no secrets.operators"}, now);
     }
-    if (asks.size() >= limits::maxSecretAsks) {
+    if (asks.size() + opened.size() >= limits::maxSecretAsks) {
         ++count.refusedFull;
         return fail(ask, {Code::full, "too many secrets are being asked for"}, now);
     }
-    const std::string payload = json{{"name", ask.question.name}}.dump();
-    if (!send(ask, shoset::secretGet, payload, now)) {
+    std::string payload = json{{"name", ask.question.name}}.dump();
+    if (!send(ask, shoset::secretGet, std::move(payload), now)) {
         fail(ask, {Code::unavailable, "no aggregator that has secrets is linked"}, now);
     }
 }
 
-bool Secrets::onReply(const MessageId& id, const shoset::Reply& reply, std::string_view body, std::string_view self, Now now)
+bool Secrets::onReply(const MessageId& id, const shoset::Address& from, const shoset::Reply& reply, std::string_view body,
+                      std::string_view self, Now now)
 {
     const auto found = asks.find(id);
     if (found == asks.end()) {
         return false;
     }
-    if (reply.state == shoset::ReplyState::onGoing) {
+    if (reply.state == shoset::ReplyState::onGoing || std::erase(found->second.waiting, from) == 0) {
         return true;
     }
-    const Ask ask = std::move(found->second);
-    asks.erase(found);
     if (reply.state == shoset::ReplyState::fail) {
-        fail(ask, {reply.code == Code::ok ? Code::refused : reply.code, reply.message}, now);
+        askAnother(id, {reply.code == Code::ok ? Code::refused : reply.code, reply.message}, now);
         return true;
     }
+    Result<std::string> taken = take(found->second, body, self);
+    if (!taken) {
+        askAnother(id, taken.error(), now);
+        return true;
+    }
+    const Ask done = std::move(found->second);
+    asks.erase(found);
+    goOn(done, std::move(*taken), now);
+    return true;
+}
+
+// What an aggregator has answered; the payload of what is asked next, if there is something. An error: another one may know better.
+Result<std::string> Secrets::take(const Ask& ask, std::string_view body, std::string_view self)
+{
+    if (ask.purpose == Purpose::toReseal) {
+        return reseal(body);
+    }
+    const Result<void> taken = ask.purpose == Purpose::forWorker ? openFor(ask, body, self)
+                               : ask.purpose == Purpose::list    ? takeList(body)
+                                                                 : Result<void>();
+    return taken ? Result<std::string>(std::string()) : Result<std::string>(taken.error());
+}
+
+void Secrets::goOn(const Ask& ask, std::string payload, Now now)
+{
     switch (ask.purpose) {
-        case Purpose::forWorker: openFor(ask, body, self); break;
-        case Purpose::list: takeList(body, now); break;
-        case Purpose::toReseal: reseal(ask, body, self, now); break;
+        case Purpose::forWorker: giveOpened(); break;
+        case Purpose::list: toReseal.empty() ? endResealing(now) : resealNext(now); break;
+        case Purpose::toReseal:
+            if (!send({Purpose::seal, 0, ask.question}, shoset::secretSeal, std::move(payload), now)) {
+                left = true;
+                endResealing(now);
+            }
+            break;
         case Purpose::seal:
             ++count.resealed;
             resealNext(now);
             break;
     }
-    return true;
 }
 
 void Secrets::fail(const Ask& ask, const Error& error, Now now)
@@ -218,146 +323,83 @@ void Secrets::fail(const Ask& ask, const Error& error, Now now)
 }
 
 // An aggregator that holds an older one back for a while is no harm; one that brings it back after a newer one may be.
-bool Secrets::isOlder(const sealing::Envelope& envelope)
+Result<void> Secrets::openFor(const Ask& ask, std::string_view text, std::string_view self)
 {
-    const auto known = seen.find(envelope.name);
-    if (known != seen.end() && envelope.version <= known->second) {
-        return envelope.version < known->second;
-    }
-    if (known == seen.end() && seen.size() == limits::maxSecretsSeen) {
-        ++count.forgotten;
-        seen.erase(seen.begin());
-    }
-    seen[envelope.name] = envelope.version;
-    save();
-    return false;
-}
-
-void Secrets::openFor(const Ask& ask, std::string_view text, std::string_view self)
-{
-    const auto refuse = [&](const Error& why) {
-        ++count.failed;
-        host.answerWorker(ask.worker, noSecretWord(ask.question, why));
-    };
     const Result<sealing::Envelope> envelope = sealing::parseEnvelope(text);
     if (!envelope) {
-        return refuse(envelope.error());
+        return envelope.error();
     }
-    const sealing::Reader reader{std::string(shoset::tenantOf(self)), std::string(shoset::nameOf(self)), operators, seeds};
-    const Result<sealing::SecretText> value = sealing::open(*envelope, reader, ask.question.name);
+    const std::string& known = settings.tenant.empty() ? versions.tenant() : settings.tenant;
+    const std::string tenant = known.empty() ? std::string(shoset::tenantOf(self)) : known;
+    const sealing::Reader reader{tenant, settings.name, settings.operators, seeds};
+    Result<sealing::SecretText> value = sealing::open(*envelope, reader, ask.question.name);
     if (!value) {
-        return refuse(value.error());
+        return value.error();
     }
-    if (isOlder(*envelope)) {
+    if (envelope->version < versions.least(tenant, envelope->name)) {
         ++count.older;
-        return refuse({Code::refused, "the aggregator has an older version of " + envelope->name + " than was taken before"});
+        return Error{Code::refused, "the aggregator has an older version of " + envelope->name + " than was taken before"};
     }
-    ++count.given;
-    std::string encoded = sealing::toBase64(value->view());
-    host.answerWorker(ask.worker, secretWord(ask.question, envelope->version, encoded));
-    sealing::wipe(encoded);
+    if (versions.take(tenant, envelope->name, envelope->version)) {
+        change();
+    }
+    opened.push_back({ask.worker, ask.question, envelope->version, std::move(*value), changes});
+    return {};
 }
 
-void Secrets::beginResealing(Now now)
+void Secrets::giveOpened()
 {
-    resealAt = never;
-    resealing = true;
-    left = false;
-    if (!send({}, shoset::secretList, "{}", now)) {
-        resealing = false;  // goes on when there is a link
+    while (!opened.empty() && opened.front().change <= savedTo) {
+        const Opened& next = opened.front();
+        ++count.given;
+        std::string encoded = sealing::toBase64(next.value.view());
+        host.answerWorker(next.worker, secretWord(next.question, next.version, encoded));
+        sealing::wipe(encoded);
+        opened.pop_front();
+    }
+    if (!opened.empty() && !saving) {
+        save();  // the last try has failed
     }
 }
 
-// Those that are sealed to a key of this connector that is not in force any more.
-void Secrets::takeList(std::string_view body, Now now)
+// After a crash an older version could be taken, and whoever has this one relies on its being the last.
+void Secrets::refuseOpened()
 {
-    const bool bounded = shoset::checkJsonBounds(body, limits::maxPayloadBytes, maxListDepth).ok();
-    const json list = bounded ? json::parse(body, nullptr, false) : json();
-    std::vector<std::string> former;
-    for (std::size_t i = 1; i < seeds.size(); ++i) {
-        former.push_back(sealing::toBase64(sealing::sealingKeyOf(seeds[i])));
+    for (const Opened& each : opened) {
+        ++count.failed;
+        host.answerWorker(each.worker, noSecretWord(each.question, {Code::unavailable, "which version was taken could not be saved"}));
     }
-    toReseal.clear();
-    const json secrets = list.is_object() ? list.value("secrets", json()) : json();
-    if (!secrets.is_array()) {
-        left = true;
-        return endResealing(now);
-    }
-    for (const json& each : secrets) {
-        const json name = each.is_object() ? each.value("name", json()) : json();
-        const json key = each.is_object() ? each.value("key", json()) : json();
-        const bool isFormer = key.is_string() && std::find(former.begin(), former.end(), key.get<std::string>()) != former.end();
-        if (isFormer && name.is_string() && toReseal.size() < limits::maxSecretsPerTenant) {
-            toReseal.push_back(name.get<std::string>());
+    opened.clear();
+}
+
+void Secrets::late(const MessageId& id, Now now)
+{
+    Ask& ask = asks.at(id);
+    if (now.mono < ask.end) {
+        if (askOne(id, ask, now)) {
+            ++count.askedAnother;
+        } else {
+            ask.nextAt = ask.end;
         }
-    }
-    if (toReseal.empty()) {
-        return endResealing(now);
-    }
-    resealNext(now);
-}
-
-// After the last one the list is looked at again, at once or after a while: only one that has none to reseal ends it.
-void Secrets::resealNext(Now now)
-{
-    if (toReseal.empty()) {
-        return left ? endResealing(now) : beginResealing(now);
-    }
-    Ask ask{Purpose::toReseal, 0, {{}, std::move(toReseal.front())}, never};
-    toReseal.pop_front();
-    if (!send(ask, shoset::secretGet, json{{"name", ask.question.name}}.dump(), now)) {
-        left = true;
-        endResealing(now);
-    }
-}
-
-void Secrets::reseal(const Ask& ask, std::string_view text, std::string_view self, Now now)
-{
-    if (announced != sealing::sealingKeyOf(seeds.front())) {  // another key came meanwhile, and is not on disk
-        return fail(ask, {Code::unavailable, "the key is not there yet"}, now);
-    }
-    const Result<sealing::Envelope> envelope = sealing::parseEnvelope(text);
-    const Result<sealing::Seal> seal =
-        envelope ? sealing::reseal(*envelope, shoset::nameOf(self), seeds, rng) : Result<sealing::Seal>(envelope.error());
-    if (!seal) {
-        return fail(ask, seal.error(), now);
-    }
-    const json payload{{"name", envelope->name},
-                       {"version", envelope->version},
-                       {"key", sealing::toBase64(seal->key)},
-                       {"seal", sealing::toBase64(seal->box)}};
-    if (!send({Purpose::seal, 0, ask.question, never}, shoset::secretSeal, payload.dump(), now)) {
-        left = true;
-        endResealing(now);
-    }
-}
-
-void Secrets::endResealing(Now now)
-{
-    resealing = false;
-    toReseal.clear();
-    if (left) {
-        resealAt = now.mono + limits::resealRetry;
         return;
     }
-    seeds.resize(1);
-    save();
-    onKey(currentKey, now);  // one that changed when there was no room for another key
+    ++count.timedOut;
+    const Ask over = std::move(ask);
+    asks.erase(id);
+    const bool said = over.why.code != Code::ok && over.why.code != Code::unavailable;
+    fail(over, said ? over.why : Error{Code::unavailable, "no aggregator has answered in time"}, now);
 }
 
 void Secrets::onTimer(Now now)
 {
-    std::vector<Ask> late;
-    std::erase_if(asks, [&](auto& entry) {
-        const bool isLate = entry.second.until <= now.mono;
-        if (isLate) {
-            late.push_back(std::move(entry.second));
+    std::vector<MessageId> due;
+    for (const auto& [id, ask] : asks) {
+        if (ask.nextAt <= now.mono) {
+            due.push_back(id);
         }
-        return isLate;
-    });
-    for (const Ask& ask : late) {
-        ++count.timedOut;
-        fail(ask, {Code::unavailable, "no aggregator has answered in time"}, now);
+    }
+    for (const MessageId& id : due) {
+        late(id, now);
     }
     if (saveAt <= now.mono && !saving) {
         save();
@@ -371,7 +413,7 @@ Instant Secrets::nextDeadline() const
 {
     Instant next = std::min(saveAt, saving ? never : resealAt);
     for (const auto& [id, ask] : asks) {
-        next = std::min(next, ask.until);
+        next = std::min(next, ask.nextAt);
     }
     return next;
 }

@@ -1,10 +1,13 @@
 #include "connector/config.hpp"
 
 #include "connector/tests/support.hpp"
-#include "shoset/sealing/secret_bytes.hpp"
+#include "shoset/sealing/password_seal.hpp"
+#include "shoset/sealing/sealing.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
+
+#include <filesystem>
 
 namespace mesh::connector {
 namespace {
@@ -12,13 +15,18 @@ namespace {
 struct ConfigTest : testing::Test {
     TemporaryFolder folder;
 
-    Result<Config> load(const std::string& more)
+    Result<Config> load(const std::string& more, const std::string& target = "{ url: \"http://127.0.0.1\" }")
     {
         const std::string key(40, '0');
         write(folder / "connector.yaml", "connector: { name: s1, key: /k }\n"
                                          "aggregators: [ { name: a, endpoint: \"tcp://127.0.0.1:1\", key: \"" + key + "\" } ]\n"
-                                         "target: { url: \"http://127.0.0.1\" }\n" + more);
+                                         "target: " + target + "\n" + more);
         return loadConfig(folder / "connector.yaml");
+    }
+    void writePrivate(const std::string& name, const std::string& text)
+    {
+        write(folder / name, text);
+        std::filesystem::permissions(folder / name, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     }
     std::string problem(const std::string& more)
     {
@@ -53,15 +61,38 @@ TEST_F(ConfigTest, SecretsAreTakenOfNamedOperatorsAndGivenToNamedUsers)
 {
     const std::string key = sealing::toBase64(std::string(32, 'k'));
     const Result<Config> loaded = load("workers: { allow: [ { uid: 4711, commands: [a], secrets: [db.*] }, { uid: 4712, commands: [a] } ] }\n"
-                                       "secrets: { operators: [ \"" + key + "\" ] }\n");
+                                       "secrets: { operators: [ \"" + key + "\" ], tenant: acme }\n");
     ASSERT_TRUE(loaded.ok()) << loaded.error().message;
     EXPECT_EQ(loaded->settings.operators, std::vector<std::string>{std::string(32, 'k')});
     EXPECT_TRUE(loaded->settings.workers.mayHave({4711, 1, 1}, "db.main"));
     EXPECT_FALSE(loaded->settings.workers.mayHave({4711, 1, 1}, "web"));
     EXPECT_FALSE(loaded->settings.workers.mayHave({4712, 1, 1}, "db.main"));
+    EXPECT_EQ(loaded->settings.tenant, "acme");
     EXPECT_TRUE(load("")->settings.operators.empty());
+    EXPECT_NE(problem("secrets: { operators: [ \"" + key + "\" ], tenant: a/b }\n").find("'tenant'"), std::string::npos);
     EXPECT_NE(problem("secrets: { operators: [] }\n").find("'operators'"), std::string::npos);
     EXPECT_NE(problem("secrets: { operators: [short] }\n").find("43 characters"), std::string::npos);
+}
+
+TEST_F(ConfigTest, APasswordThatANodeHasSealedOpensForItsBmcAndUserAlone)
+{
+    SeededRng rng{1};
+    const sealing::Seed node = sealing::Seed::make(rng);
+    const sealing::PasswordUse use{"acme", "S5", "https://10.0.0.5", "root"};
+    const std::string box = *sealing::sealPassword("calvin", use, sealing::sealingKeyOf(node), rng);
+    writePrivate("node.key", node.text() + "\n");
+    writePrivate("password.sealed", sealing::sealedLoginText({"acme", "S5", box}));
+    const auto configured = [this](const std::string& url, const std::string& user) {
+        return load("", "{ url: \"" + url + "\", auth: basic, user: " + user + ", password_sealed: " + std::string(folder / "password.sealed") +
+                            ", sealing_key: " + std::string(folder / "node.key") + " }");
+    };
+    const Result<Config> loaded = configured("https://10.0.0.5", "root");
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(loaded->target.password, "calvin");
+    EXPECT_EQ(configured("https://10.0.0.66", "root").error().code, Code::permissionDenied);
+    EXPECT_EQ(configured("https://10.0.0.5", "admin").error().code, Code::permissionDenied);
+    writePrivate("password.sealed", sealing::sealedLoginText({"umbra", "S5", box}));
+    EXPECT_EQ(configured("https://10.0.0.5", "root").error().code, Code::permissionDenied);
 }
 
 TEST_F(ConfigTest, WhatAUserMaySendIsSaidBesideOrInsteadOfWhatItServes)

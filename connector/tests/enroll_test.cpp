@@ -3,6 +3,7 @@
 #include "connector/state_files.hpp"
 #include "connector/tests/support.hpp"
 #include "shoset/core/frame.hpp"
+#include "shoset/sealing/secret_bytes.hpp"
 #include "shoset/zmq/listener.hpp"
 #include "shoset/zmq/zap.hpp"
 #include "tenants/join_string.hpp"
@@ -188,6 +189,7 @@ TEST_F(EnrollTest, TheConfigurationSaysWhatTheOperatorSaid)
     options.targetUser = "ro\"ot";
     options.targetPasswordFile = folder / "bmc.pw";
     options.targetInsecure = true;
+    options.secretsOperator = sealing::toBase64(std::string(32, 'k'));
     ASSERT_TRUE(enroll(options).ok());
     const Result<Config> config = loadConfig(options.config);
     ASSERT_TRUE(config.ok()) << config.error().message;
@@ -198,6 +200,8 @@ TEST_F(EnrollTest, TheConfigurationSaysWhatTheOperatorSaid)
     EXPECT_EQ(config->target.user, "ro\"ot");
     EXPECT_EQ(config->target.password, "secret");
     EXPECT_TRUE(config->target.trust.insecure);
+    EXPECT_EQ(config->settings.operators, std::vector<std::string>{std::string(32, 'k')});
+    EXPECT_EQ(config->settings.tenant, "acme");
 }
 
 TEST_F(EnrollTest, WhatIsNoJoinStringIsRefusedBeforeAKeyIsMade)

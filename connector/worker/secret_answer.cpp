@@ -8,6 +8,7 @@ std::string secretValue(std::string_view text)
 {
     constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     std::string out;
+    out.reserve(text.size());  // growing would leave parts of it behind
     std::uint32_t bits = 0;
     int held = 0;
     for (const char c : text) {

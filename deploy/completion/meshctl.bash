@@ -97,11 +97,11 @@ _meshctl() {
             case $sub in
                 "") options="keygen put list get grant revoke rotate remove" ;;
                 keygen) options="--operator --json --help" ;;
-                put) options="$common --tenant --operator --value-file --exact --to --accept-keys" ;;
+                put) options="$common --tenant --operator --value-file --exact --to --accept-keys --absent" ;;
                 get) options="$common --tenant --operator" ;;
-                grant) options="$common --tenant --operator --to --accept-keys" ;;
-                revoke) options="$common --tenant --operator --from --accept-keys" ;;
-                rotate) options="$common --tenant --operator --value-file --exact --accept-keys" ;;
+                grant) options="$common --tenant --operator --to --accept-keys --absent" ;;
+                revoke) options="$common --tenant --operator --from --accept-keys --absent" ;;
+                rotate) options="$common --tenant --operator --value-file --exact --accept-keys --absent" ;;
                 *) options="$common --tenant" ;;
             esac ;;
         get | post | patch | delete) options="$common --header --include /redfish/v1/" ;;

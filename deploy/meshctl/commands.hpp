@@ -119,6 +119,7 @@ struct SecretOptions {
     std::string valueFile;                // empty: standard input
     bool exact = false;       // a newline at the end is part of the value
     bool acceptKeys = false;  // connectors may have other keys than were seen before
+    bool absent = false;      // connectors that have not told their keys may still have those that were seen
 };
 // Sealed and opened here; what goes over the wire is sealed.
 int secretKeygen(const SecretOptions& options, bool asJson);

@@ -28,6 +28,7 @@ void addSecretCommands(CLI::App& app, Arguments& args, Actions& actions)
     };
     const auto sealing = [&](CLI::App* command) {
         command->add_flag("--accept-keys", options.acceptKeys, "Connectors have other keys than you have seen before, and you know why");
+        command->add_flag("--absent", options.absent, "Seal to the keys seen last of connectors that have not told theirs");
         return withKey(command);
     };
     CLI::App* keygen = withKey(secret->add_subcommand("keygen", "Make an operator's key; prints what goes into connectors' secrets.operators"));

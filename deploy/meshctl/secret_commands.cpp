@@ -112,8 +112,9 @@ Result<Work> beginWork(Connection& connection, const SecretOptions& options)
     return work;
 }
 
-// The key to seal to, as it was seen before, or now for the first time.
-Result<std::string> keyFor(Work& work, const std::string& connector, bool acceptKeys)
+// The key to seal to, as it was seen before, or now for the first time. What a connector that has not told its own had when it was
+// seen last may be a key that it has no more: it would read nothing of what is sealed to that.
+Result<std::string> keyFor(Work& work, const std::string& connector, const SecretOptions& options)
 {
     const std::string full = work.secret.tenant + "/" + connector;
     const auto announced = work.announced.find(connector);
@@ -121,8 +122,12 @@ Result<std::string> keyFor(Work& work, const std::string& connector, bool accept
     if (announced == work.announced.end() && known == work.seen.keys.end()) {
         return Error{Code::notFound, full + " has told no key to seal to: it is not linked, or its configuration names no secrets.operators"};
     }
+    if (announced == work.announced.end() && !options.absent) {
+        return Error{Code::refused, full + " has told this aggregator no key, and may have another one by now than " + known->second +
+                                        ", which you have seen last: try again when it is linked, or give --absent to seal to that one"};
+    }
     if (announced != work.announced.end() && (known == work.seen.keys.end() || known->second != announced->second)) {
-        if (known != work.seen.keys.end() && !acceptKeys) {
+        if (known != work.seen.keys.end() && !options.acceptKeys) {
             return Error{Code::refused, full + " had the key " + known->second + " and has told another one, " + announced->second +
                                             ": if its log says so, too (event=sealing_key), after a change of its key, give --accept-keys"};
         }
@@ -143,7 +148,7 @@ Result<void> sealAndPut(Connection& connection, Work& work, const SecretOptions&
                                                         known == work.seen.versions.end() ? 0 : known->second + 1);
     sealing::SecretToSeal secret{work.secret.tenant, work.secret.name, work.old ? work.old->version + 1 : first, value, {}};
     for (const std::string& connector : connectors) {
-        Result<std::string> key = keyFor(work, connector, options.acceptKeys);
+        Result<std::string> key = keyFor(work, connector, options);
         if (!key) {
             return key.error();
         }
@@ -178,7 +183,8 @@ Result<sealing::SecretText> readValue(const SecretOptions& options)
         if (!file) {
             return file.error();
         }
-        text = std::move(*file);
+        text = *file;
+        sealing::wipe(*file);
     }
     std::string_view value = text;
     if (!options.exact && value.ends_with('\n')) {

@@ -180,11 +180,14 @@ constexpr std::size_t maxSecretRecipients = 32;
 constexpr std::size_t maxSecretEnvelopeBytes = 16 * 1024;
 constexpr std::size_t maxSecretsPerTenant = 64;
 constexpr std::size_t maxSecretOperators = 8;            // whom one connector trusts
-constexpr std::size_t maxSealingKeys = 4;                // of a connector: the one in force, and those before it while needed
+constexpr std::size_t maxSealingKeys = 4;                // of a connector: the one in force, and the last ones before it
 constexpr std::size_t maxSecretsSeen = 256;              // whose versions a connector remembers
 constexpr std::size_t maxSecretAsks = 32;                // of a connector's workers, under way
 constexpr Duration secretPatience = 5s;                  // for the answer to one of them
+constexpr Duration secretAttempt = 1500ms;               // for one aggregator's, before another one is asked, too
 constexpr Duration resealRetry = 5s;                     // after a round of resealing that left something undone
+constexpr Duration resealLook = 600s;                    // between looks for what came back sealed to a former key
+constexpr Duration resealSpread = 60s;                   // so that not all connectors look at once
 constexpr Duration resealWindow = 10s;                   // in which a node takes from one connector at most
 constexpr std::size_t maxReseals = maxSecretsPerTenant;  // so many new seals
 

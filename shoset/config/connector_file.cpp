@@ -43,7 +43,9 @@ std::string toYaml(const ConnectorFile& file)
     emit(out, "auth", file.user.empty() ? "none" : "basic");
     if (!file.user.empty()) {
         emit(out, "user", file.user);
-        emit(out, "password_file", file.passwordFile);
+        emitUnlessEmpty(out, "password_file", file.passwordFile);
+        emitUnlessEmpty(out, "password_sealed", file.passwordSealed);
+        emitUnlessEmpty(out, "sealing_key", file.sealingKey);
     }
     emitUnlessEmpty(out, "ca", file.ca);
     emitUnlessEmpty(out, "fingerprint", file.fingerprint);
@@ -53,7 +55,9 @@ std::string toYaml(const ConnectorFile& file)
     out << YAML::EndMap;
     if (!file.operators.empty()) {
         out << YAML::Key << "secrets" << YAML::Value << YAML::BeginMap << YAML::Key << "operators" << YAML::Value << YAML::Flow
-            << file.operators << YAML::EndMap;
+            << file.operators;
+        emitUnlessEmpty(out, "tenant", file.tenant);
+        out << YAML::EndMap;
     }
     out << YAML::EndMap;
     return std::string(out.c_str()) + "\n";

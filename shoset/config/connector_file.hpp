@@ -18,11 +18,14 @@ struct ConnectorFile {
     std::vector<Aggregator> aggregators;
     std::string url;
     std::string user;  // empty: no authentication
-    std::string passwordFile;
+    std::string passwordFile;    // this,
+    std::string passwordSealed;  // or this and
+    std::string sealingKey;      // what opens it
     std::string ca;  // file
     std::string fingerprint;
     bool insecure = false;
     std::vector<std::string> operators;  // of secrets
+    std::string tenant;                  // whose secrets it takes, if it has operators
 };
 
 // YAML, as connector/config.hpp reads it; whatever stands in the values.
