@@ -57,7 +57,9 @@ Result<void> Daemon::start()
     if (!keys) {
         return keys.error();
     }
-    hosts.setKeys(*keys);
+    if (Result<void> opened = config.witness ? Result<void>{} : hosts.open(*keys); !opened) {
+        return opened;
+    }
     const auto send = [this](const std::string& to, const std::string& message) { links->sendClusterMessage(to, message); };
     const auto report = [this](const std::string& from, std::string_view text) { node->onPeerReport(from, text); };
     if (Result<void> opened = cluster.open(keys->publicKey, {send, [this] { endTurn(); }, report}); !opened) {
@@ -74,6 +76,7 @@ Result<void> Daemon::start()
     NodeSettings settings{config.name, software, cluster.keeperSettings("", MESH_VERSION), config.registryFile.empty(),
                           config.collectionDeadline, config.authorityLease,
                           [this](const std::string& to, const std::string& text) { cluster.tell(to, text); }, auditMode(config.audit)};
+    settings.cluster.self.sealingKey = config.witness ? std::string() : hosts.sealingKey();
     links = std::make_unique<Links>(loop.context(), config, *this,
                                     [this](std::string_view key) { return node->connectorOfKey(key); });
     node = std::make_unique<Node>(std::move(settings), *links, *server, cluster.engine(), cluster, *this, hosts, history, *this, rng);

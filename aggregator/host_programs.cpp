@@ -3,6 +3,8 @@
 #include "aggregator/hosted_files.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/host/log.hpp"
+#include "shoset/sealing/password_seal.hpp"
+#include "shoset/sealing/sealing.hpp"
 #include "shoset/zmq/sealed.hpp"
 
 #include <boost/asio/post.hpp>
@@ -68,10 +70,16 @@ pid_t spawn(const std::string& program, const std::string& folder)
     return failed == 0 ? process : 0;
 }
 
+sealing::PasswordUse useOf(const cluster::Source& source)
+{
+    return {source.tenant, source.id, source.hostName, source.userName};
+}
+
 }  // namespace
 
 HostPrograms::HostPrograms(boost::asio::io_context& context, host::BlockingWorker& blocking, const std::string& stateDirectory)
-    : loop(context), worker(blocking), directory(stateDirectory + "/sources"), program(programBesideUs())
+    : loop(context), worker(blocking), directory(stateDirectory + "/sources"), program(programBesideUs()),
+      keyFile(stateDirectory + "/sources.key")
 {
 }
 
@@ -90,18 +98,44 @@ std::string HostPrograms::folderOf(const Hosted& hosted) const
     return directory + "/" + hosted.first + "." + std::to_string(hosted.second);
 }
 
-Result<std::string> HostPrograms::seal(const std::string& password, const std::string& key)
+Result<void> HostPrograms::open(const shoset::KeyPair& pair)
 {
-    return shoset::seal(password, key);
+    own = pair;
+    Result<sealing::Seed> known = loadPasswordKey(keyFile, rng);
+    if (!known) {
+        return known.error();
+    }
+    seed = std::move(*known);
+    return {};
 }
 
-Result<std::string> HostPrograms::reseal(const std::string& box, const std::string& key)
+std::string HostPrograms::sealingKey() const
 {
-    Result<std::string> password = shoset::unseal(box, own);
-    if (!password) {
-        return password;
+    return sealing::sealingKeyOf(seed);
+}
+
+Result<cluster::SealedPassword> HostPrograms::seal(std::string_view password, const cluster::Source& source, const cluster::Node& node)
+{
+    Result<std::string> box = node.sealingKey.empty() ? shoset::seal(password, node.key)
+                                                      : sealing::sealPassword(password, useOf(source), node.sealingKey, rng);
+    if (!box) {
+        return box.error();
     }
-    Result<std::string> sealed = shoset::seal(*password, key);
+    return cluster::SealedPassword{node.id, std::move(*box), cluster::sealingKeyId(node)};
+}
+
+Result<cluster::SealedPassword> HostPrograms::reseal(const cluster::SealedPassword& known, const cluster::Source& source,
+                                                     const cluster::Node& node)
+{
+    if (!known.key.empty()) {
+        const Result<sealing::SecretText> password = sealing::openPassword(known.box, useOf(source), seed);
+        return password ? seal(password->view(), source, node) : Result<cluster::SealedPassword>(password.error());
+    }
+    Result<std::string> password = shoset::unseal(known.box, own);
+    if (!password) {
+        return password.error();
+    }
+    Result<cluster::SealedPassword> sealed = seal(*password, source, node);
     shoset::wipe(*password);
     return sealed;
 }
@@ -116,7 +150,7 @@ void HostPrograms::prepare(const HostedConnector& connector, Prepared done)
         }
         done(std::move(*made));
     };
-    const auto write = [made, connector, folder, keys = own] { *made = writeHostedFiles(folder, connector, keys); };
+    const auto write = [made, connector, folder, keys = own, file = keyFile] { *made = writeHostedFiles(folder, connector, keys, file); };
     if (!worker.submit(write, tell)) {
         boost::asio::post(loop, tell);
     }

@@ -2,6 +2,8 @@
 
 #include "aggregator/core/hosting.hpp"
 #include "shoset/host/blocking_worker.hpp"
+#include "shoset/host/system_rng.hpp"
+#include "shoset/sealing/secret_bytes.hpp"
 #include "shoset/zmq/keys.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -21,7 +23,8 @@
 namespace mesh::aggregator {
 
 // Runs the mesh-connectord that stands beside our own program for each BMC without an agent that this node fronts. Each
-// assignment has a folder of its own below STATE/sources, 0700: key, configuration, the BMC's password, journal and fence. A
+// assignment has a folder of its own below STATE/sources, 0700: key, configuration, the BMC's password, sealed, journal and fence. What
+// opens the passwords is STATE/sources.key, 0600, made at the first start and known to no other node; the connector reads it. A
 // connector ends with us, however we end; one that ends by itself starts again, after limits::hostedRestartInitial, doubled
 // each time. One thread: the loop's; files are the worker's.
 class HostPrograms final : public HostPort {
@@ -30,14 +33,16 @@ public:
     // Kills what still runs.
     ~HostPrograms() override;
 
-    // This node's key pair; before anything else.
-    void setKeys(const shoset::KeyPair& pair) { own = pair; }
+    // This node's key pair; reads or makes the key for passwords. Before anything else.
+    Result<void> open(const shoset::KeyPair& pair);
     // Ends all; `done` runs when the last one is gone, after limits::hostedStop at the latest. Nothing is run any more.
     void stop(std::function<void()> done);
     std::uint64_t restarts() const { return restarted; }
 
-    Result<std::string> seal(const std::string& password, const std::string& key) override;
-    Result<std::string> reseal(const std::string& box, const std::string& key) override;
+    std::string sealingKey() const override;
+    Result<cluster::SealedPassword> seal(std::string_view password, const cluster::Source& source, const cluster::Node& node) override;
+    Result<cluster::SealedPassword> reseal(const cluster::SealedPassword& box, const cluster::Source& source,
+                                           const cluster::Node& node) override;
     void prepare(const HostedConnector& connector, Prepared done) override;
     void run(const Hosted& hosted) override;
     void end(const Hosted& hosted) override;
@@ -64,7 +69,10 @@ private:
     host::BlockingWorker& worker;
     const std::string directory;
     const std::string program;
+    const std::string keyFile;
+    host::SystemRng rng;
     shoset::KeyPair own;
+    sealing::Seed seed;
     std::map<Hosted, std::unique_ptr<Child>> children;
     std::set<Hosted> inForce;
     cluster::Revision inForceUpTo = 0;

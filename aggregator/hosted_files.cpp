@@ -4,6 +4,7 @@
 #include "shoset/config/connector_file.hpp"
 #include "shoset/host/files.hpp"
 #include "shoset/host/log.hpp"
+#include "shoset/sealing/password_seal.hpp"
 #include "shoset/zmq/sealed.hpp"
 
 #include <algorithm>
@@ -15,7 +16,9 @@ namespace mesh::aggregator {
 
 namespace {
 
-std::string configText(const std::string& folder, const HostedConnector& connector)
+constexpr std::size_t maxPasswordKeyBytes = 256;
+
+std::string configText(const std::string& folder, const HostedConnector& connector, const std::string& keyFile)
 {
     config::ConnectorFile file;
     file.name = connector.name;
@@ -26,7 +29,12 @@ std::string configText(const std::string& folder, const HostedConnector& connect
     }
     file.url = connector.url;
     file.user = connector.userName;
-    file.passwordFile = folder + "/password";
+    if (connector.sealedTo.empty()) {
+        file.passwordFile = folder + "/password";
+    } else {
+        file.passwordSealed = folder + "/password.sealed";
+        file.sealingKey = keyFile;
+    }
     file.fingerprint = connector.fingerprint;
     file.insecure = connector.insecure;
     return config::toYaml(file);
@@ -59,14 +67,26 @@ Result<std::string> keyIn(const std::string& file)
     return made->publicKey;
 }
 
-Result<void> writePassword(const std::string& file, const std::string& box, const shoset::KeyPair& own)
+// The other one goes.
+Result<void> writePassword(const std::string& folder, const HostedConnector& connector, const shoset::KeyPair& own)
 {
-    Result<std::string> password = shoset::unseal(box, own);
+    std::error_code ignored;
+    if (!connector.sealedTo.empty()) {
+        const Result<void> written = host::writeFileAtomic(
+            folder + "/password.sealed", sealing::sealedLoginText({connector.tenant, connector.source, connector.sealedPassword}), 0600);
+        if (written) {
+            std::filesystem::remove(folder + "/password", ignored);
+        }
+        return written;
+    }
+    const std::string file = folder + "/password";
+    Result<std::string> password = shoset::unseal(connector.sealedPassword, own);
     if (!password) {
         return Error{password.error().code, "the password of its BMC cannot be read: " + password.error().message};
     }
     Result<void> written = host::writeFileAtomic(file, *password, 0600);
     shoset::wipe(*password);
+    std::filesystem::remove(folder + "/password.sealed", ignored);
     return written;
 }
 
@@ -77,7 +97,8 @@ std::string hostedConfig(const std::string& folder)
     return folder + "/connector.yaml";
 }
 
-Result<std::string> writeHostedFiles(const std::string& folder, const HostedConnector& connector, const shoset::KeyPair& own)
+Result<std::string> writeHostedFiles(const std::string& folder, const HostedConnector& connector, const shoset::KeyPair& own,
+                                     const std::string& keyFile)
 {
     if (connector.aggregators.empty()) {
         return Error{Code::preconditionFailed, "no node has said where connectors reach it: set mesh.advertise on each"};
@@ -86,7 +107,7 @@ Result<std::string> writeHostedFiles(const std::string& folder, const HostedConn
         return made.error();
     }
     if (!connector.userName.empty()) {
-        if (Result<void> written = writePassword(folder + "/password", connector.sealedPassword, own); !written) {
+        if (Result<void> written = writePassword(folder, connector, own); !written) {
             return written.error();
         }
     }
@@ -97,10 +118,33 @@ Result<std::string> writeHostedFiles(const std::string& folder, const HostedConn
             return written.error();
         }
     }
-    if (Result<void> written = host::writeFileAtomic(hostedConfig(folder), configText(folder, connector), 0600); !written) {
+    if (Result<void> written = host::writeFileAtomic(hostedConfig(folder), configText(folder, connector, keyFile), 0600); !written) {
         return written.error();
     }
     return keyIn(folder + "/connector.key");
+}
+
+Result<sealing::Seed> loadPasswordKey(const std::string& file, Rng& rng)
+{
+    Result<std::string> text = host::readSecretFile(file, maxPasswordKeyBytes);
+    if (!text && text.error().code != Code::notFound) {
+        return text.error();
+    }
+    if (text) {
+        Result<sealing::Seed> known = sealing::Seed::parse(std::string_view(*text).substr(0, text->find('\n')));
+        sealing::wipe(*text);
+        return known ? std::move(known)
+                     : Result<sealing::Seed>(Error{Code::corrupt, file + " is no key: move it away, and another one is made; passwords of BMCs "
+                                                                         "come from the other nodes, or are to be given anew"});
+    }
+    const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+    std::error_code ignored;
+    std::filesystem::create_directories(folder, ignored);
+    const sealing::Seed made = sealing::Seed::make(rng);
+    std::string secret = made.text() + "\n";
+    const Result<void> written = host::writeFileAtomic(file, secret, 0600);
+    sealing::wipe(secret);
+    return written ? Result<sealing::Seed>(made) : Result<sealing::Seed>(written.error());
 }
 
 void removeHostedFiles(const std::string& directory, const std::set<Hosted>& keep, cluster::Revision upTo)

@@ -24,9 +24,12 @@ std::string randomUuid(Rng& rng)
 }
 
 // What of `wanted` the node itself decides; an endpoint that it cannot name stays what somebody else said.
-cluster::Node merged(const cluster::Node& wanted, const cluster::Node& known)
+cluster::Node merged(const cluster::Node& wanted, const cluster::Node& known, cluster::FeatureLevel level)
 {
     cluster::Node node = wanted;
+    if (level < cluster::sealedSourcesFeatureLevel) {
+        node.sealingKey.clear();  // nobody could be told
+    }
     node.revision = known.revision;
     node.peerEndpoint = wanted.peerEndpoint.empty() ? known.peerEndpoint : wanted.peerEndpoint;
     if (wanted.witness) {
@@ -103,7 +106,7 @@ std::optional<ClusterKeeper::Entry> ClusterKeeper::nextEntry() const
     }
     // A node that is not registered was removed: it must not come back by itself.
     if (const cluster::Node* known = cluster::findNode(state, settings.self.id)) {
-        cluster::Node wanted = merged(settings.self, *known);
+        cluster::Node wanted = merged(settings.self, *known, state.featureLevel);
         if (wanted != *known) {
             return Entry{cluster::PutNode{std::move(wanted)}};
         }

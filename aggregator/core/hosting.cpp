@@ -8,13 +8,6 @@ namespace mesh::aggregator {
 
 namespace {
 
-const cluster::SealedPassword* passwordFor(const cluster::Source& source, std::uint64_t node)
-{
-    const auto found = std::find_if(source.passwords.begin(), source.passwords.end(),
-                                    [node](const cluster::SealedPassword& password) { return password.node == node; });
-    return found == source.passwords.end() ? nullptr : &*found;
-}
-
 std::vector<shoset::AggregatorAddress> aggregatorsIn(const cluster::State& state)
 {
     std::vector<shoset::AggregatorAddress> out;
@@ -104,7 +97,7 @@ bool Hosting::canHost(std::uint64_t id, const cluster::Source& source, Now now) 
 {
     const cluster::Node* node = cluster::findNode(engine.state(), id);
     return node != nullptr && !node->witness && isAlive(*node, now) &&
-           (source.userName.empty() || passwordFor(source, id) != nullptr);
+           (source.userName.empty() || cluster::passwordFor(source, *node) != nullptr);
 }
 
 // The one with the fewest, of these the first; 0: there is none.
@@ -155,19 +148,21 @@ std::map<Hosted, HostedConnector> Hosting::wanted(Now now) const
 {
     std::map<Hosted, HostedConnector> out;
     const cluster::State& state = engine.state();
-    if (!environment.mayOrder(now) || cluster::findNode(state, environment.self) == nullptr) {
+    const cluster::Node* self = cluster::findNode(state, environment.self);
+    if (!environment.mayOrder(now) || self == nullptr) {
         return out;
     }
     for (const auto& [id, source] : state.sources) {
         const tenants::Connector* connector = connectorOf(state, source);
-        const cluster::SealedPassword* password = passwordFor(source, environment.self);
+        const cluster::SealedPassword* password = cluster::passwordFor(source, *self);
         if (connector == nullptr || connector->host != environment.self || (password == nullptr && !source.userName.empty())) {
             continue;
         }
         out.emplace(Hosted{id, connector->assignment},
                     HostedConnector{id, source.connector, connector->assignment, {source.generation, source.term},
                                     source.hostName, source.userName, source.fingerprint, source.insecure,
-                                    source.userName.empty() ? std::string() : password->box, aggregatorsIn(state)});
+                                    source.userName.empty() ? std::string() : password->box, aggregatorsIn(state), source.tenant,
+                                    source.userName.empty() ? std::string() : password->key});
     }
     return out;
 }
@@ -196,7 +191,7 @@ void Hosting::host(Now now)
         }
         advance(hosted, child->second, now);
         if (const cluster::Source* source = cluster::findSource(engine.state(), hosted.first)) {
-            sealForLater(*source, now);
+            sealForOthers(*source, now);
         }
     }
     // Without a majority nothing is known to be over. Told again when the state has moved on: what a node has at its start
@@ -257,25 +252,37 @@ void Hosting::advance(const Hosted& hosted, Child& child, Now now)
     }
 }
 
-// A node that came after the password did cannot run the connector until it has a copy.
-void Hosting::sealForLater(const cluster::Source& source, Now now)
+// A node that came after the password did, or has lost its keys since, cannot run the connector until it has a copy. What is sealed
+// to the key of a node's links, as older programs did, is sealed anew to the one that is meant for it.
+void Hosting::sealForOthers(const cluster::Source& source, Now now)
 {
-    const cluster::SealedPassword* own = passwordFor(source, environment.self);
+    const cluster::Node* self = cluster::findNode(engine.state(), environment.self);
+    const cluster::SealedPassword* own = self == nullptr ? nullptr : cluster::passwordFor(source, *self);
     if (own == nullptr || source.userName.empty() || !mayPropose(source.id)) {
         return;
     }
     cluster::Source changed = source;
     for (const auto& [id, node] : engine.state().nodes) {
-        if (node.witness || passwordFor(source, id) != nullptr) {
+        const cluster::SealedPassword* known = cluster::passwordFor(source, node);
+        if (node.witness || (known != nullptr && known->key == cluster::sealingKeyId(node))) {
             continue;
         }
-        if (Result<std::string> box = port.reseal(own->box, node.key)) {
-            changed.passwords.push_back({id, std::move(*box)});
+        if (Result<cluster::SealedPassword> sealed = port.reseal(*own, source, node)) {
+            std::erase_if(changed.passwords, [id = id](const cluster::SealedPassword& former) { return former.node == id; });
+            changed.passwords.push_back(std::move(*sealed));
         }
     }
     if (!(changed == source)) {
         propose(source.id, cluster::PutSource{std::move(changed), source.revision}, now);
     }
+}
+
+std::size_t Hosting::passwordsNeeded() const
+{
+    const cluster::State& state = engine.state();
+    return static_cast<std::size_t>(std::count_if(state.sources.begin(), state.sources.end(), [&state](const auto& entry) {
+        return cluster::needsPassword(state, entry.second);
+    }));
 }
 
 // One for a source at a time.

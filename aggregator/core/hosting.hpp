@@ -12,6 +12,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct HostedConnector {
     bool insecure = false;
     std::string sealedPassword;  // to this node
     std::vector<shoset::AggregatorAddress> aggregators;
+    std::string tenant = {};
+    std::string sealedTo = {};  // see cluster::SealedPassword::key
     bool operator==(const HostedConnector&) const = default;
 };
 
@@ -40,10 +43,14 @@ class HostPort {
 public:
     using Prepared = std::function<void(Result<std::string> publicKey)>;
     virtual ~HostPort() = default;
-    // Seals a password to a node's key (Z85).
-    virtual Result<std::string> seal(const std::string& password, const std::string& key) = 0;
-    // Seals to another node what was sealed to this one.
-    virtual Result<std::string> reseal(const std::string& box, const std::string& key) = 0;
+    // This node's own, public; see cluster::Node::sealingKey.
+    virtual std::string sealingKey() const = 0;
+    // Seals the password of the source's BMC to a node: to its sealing key, where it has told one, for this source, address and user
+    // alone.
+    virtual Result<cluster::SealedPassword> seal(std::string_view password, const cluster::Source& source, const cluster::Node& node) = 0;
+    // The same with a password that was sealed to this node.
+    virtual Result<cluster::SealedPassword> reseal(const cluster::SealedPassword& own, const cluster::Source& source,
+                                                   const cluster::Node& node) = 0;
     // Writes the files of this assignment; its key pair is made once, and found again later.
     virtual void prepare(const HostedConnector& connector, Prepared done) = 0;
     // Runs what was prepared, again and again when it ends by itself.
@@ -60,7 +67,8 @@ public:
 //               or stopped in order, or without a link to the primary for limits::hostPatience. An assignment that serves
 //               is left as it is
 //   host        makes the files and a key for its assignment, registers the key, runs the connector while the assignment is
-//               in force and this node may order; seals the password to nodes that came later
+//               in force and this node may order; seals the password to nodes that came later or have another key,
+//               and anew where it is sealed as older programs did
 //
 // What fails is tried again after limits::keeperRetry; what the state refuses, after limits::hostRefusalPause.
 class Hosting {
@@ -83,6 +91,8 @@ public:
 
     std::size_t running() const;
     std::uint64_t assigned() const { return assignments; }
+    // Sources that nobody can run before their password is given anew.
+    std::size_t passwordsNeeded() const;
 
 private:
     enum class Phase : std::uint8_t { preparing, failed, prepared, running };
@@ -102,7 +112,7 @@ private:
     void host(Now now);
     void prepare(const Hosted& hosted, Child& child);
     void advance(const Hosted& hosted, Child& child, Now now);
-    void sealForLater(const cluster::Source& source, Now now);
+    void sealForOthers(const cluster::Source& source, Now now);
     bool mayPropose(const std::string& source) const;
     void propose(const std::string& source, cluster::Operation operation, Now now);
 

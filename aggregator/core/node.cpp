@@ -465,6 +465,7 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_enrolments_refused_total", "Strangers refused on the enrolment endpoint", e.refused + e.malformed, false},
         {"bmcmesh_enrolments_limited_total", "Strangers not answered because too many came at once", e.limited, false},
         {"bmcmesh_hosted_connectors", "Connectors of BMCs without an agent that this node runs", hosted.running(), true},
+        {"bmcmesh_source_passwords_needed", "BMCs without an agent whose password has to be given anew", hosted.passwordsNeeded(), true},
         {"bmcmesh_host_assignments_total", "Orders of this node as the primary that another one fronts a BMC", hosted.assigned(), false},
         {"bmcmesh_requests_overtaken_total", "Requests that ended as unknown because their connector went to another node", b.overtaken, false},
     };

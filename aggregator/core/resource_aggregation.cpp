@@ -46,6 +46,8 @@ json status(const std::string& trouble)
                            : json{{"State", "UnavailableOffline"}, {"Health", "Critical"}};
 }
 
+constexpr const char* passwordNeeded = "password needed: no node can read the password of its BMC any more; PATCH Password";
+
 // How a BMC without an agent is reached, and by whom.
 void describeSource(json& body, const cluster::Source& source, const cluster::State& state)
 {
@@ -122,7 +124,9 @@ Answer AggregationResources::get(const Call& call, const std::vector<RedfishMess
     if (satellite == nullptr) {
         return notFound(call.request.path);
     }
-    const std::string trouble = satellite->trouble();
+    const cluster::Source* source = cluster::findSourceOf(context.engine.state(), satellite->tenant, satellite->name);
+    const bool stuck = source != nullptr && cluster::needsPassword(context.engine.state(), *source);
+    const std::string trouble = stuck ? passwordNeeded : satellite->trouble();
     json resources = json::array();
     const uri::UriMap map(satellite->prefix);
     for (const std::string& link : satellite->rootLinks) {
@@ -149,7 +153,6 @@ Answer AggregationResources::get(const Call& call, const std::vector<RedfishMess
                     {"Status", status(trouble)},
                     {"Links", {{"ConnectionMethod", {{"@odata.id", methodUri()}}}}},
                     {"Oem", {{"Bmcmesh", std::move(oem)}}}};
-    const cluster::Source* source = cluster::findSourceOf(context.engine.state(), satellite->tenant, satellite->name);
     if (source != nullptr) {
         describeSource(body, *source, context.engine.state());
     }

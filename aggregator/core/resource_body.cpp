@@ -20,6 +20,41 @@ bool isAnnotation(std::string_view name)
     return name.find('@') != std::string_view::npos;
 }
 
+// So deep only as a body may be.
+template <class Json>
+void wipeTexts(Json& value)
+{
+    if (value.is_string()) {
+        sealing::wipe(value.template get_ref<std::string&>());
+    } else if (value.is_structured()) {
+        for (auto& element : value) {
+            wipeTexts(element);
+        }
+    }
+}
+
+// A password that was read stays in no other place than in the body that can be acted on.
+class TextsWiped {
+public:
+    TextsWiped(json& parsed, std::span<const PropertyRule> rules) : document(parsed), wanted(hasSecret(rules)) {}
+    TextsWiped(const TextsWiped&) = delete;
+    TextsWiped& operator=(const TextsWiped&) = delete;
+    ~TextsWiped()
+    {
+        if (wanted) {
+            wipeTexts(document);
+        }
+    }
+    static bool hasSecret(std::span<const PropertyRule> rules)
+    {
+        return std::any_of(rules.begin(), rules.end(), [](const PropertyRule& rule) { return rule.takes == Takes::secret; });
+    }
+
+private:
+    json& document;
+    const bool wanted;
+};
+
 // As it may stand in a message: a composite value is not repeated.
 std::string spell(const json& value, Takes takes)
 {
@@ -137,6 +172,19 @@ const bool* RequestBody::flag(std::string_view name) const
     return valueOf<bool>(*this, name);
 }
 
+sealing::SecretText RequestBody::takeSecret(std::string_view name)
+{
+    const auto found = values.find(name);
+    std::string* value = found == values.end() ? nullptr : std::get_if<std::string>(&found->second);
+    if (value == nullptr) {
+        return {};
+    }
+    sealing::SecretText out(*value);
+    sealing::wipe(*value);
+    values.erase(found);
+    return out;
+}
+
 const std::int64_t* RequestBody::integer(std::string_view name) const
 {
     return valueOf<std::int64_t>(*this, name);
@@ -170,7 +218,12 @@ std::variant<RequestBody, Answer> readBody(const OwnRequest& request, std::span<
                            "Arrays and objects of a body stand at most " + std::to_string(limits::maxOwnBodyDepth) + " deep inside each other.");
     }
     // Not by the parser that keeps the order of names: its time grows with the square of their number.
-    const json parsed(nlohmann::json::parse(request.body, nullptr, false));
+    nlohmann::json unordered = nlohmann::json::parse(request.body, nullptr, false);
+    json parsed(unordered);
+    if (TextsWiped::hasSecret(rules)) {
+        wipeTexts(unordered);
+    }
+    const TextsWiped afterwards(parsed, rules);
     if (parsed.is_discarded()) {
         return badRequest({{"MalformedJSON", {}, {}}});
     }

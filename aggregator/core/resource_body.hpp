@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aggregator/core/own_resources.hpp"
+#include "shoset/sealing/secret_bytes.hpp"
 
 #include <cstdint>
 #include <map>
@@ -34,6 +35,8 @@ struct RequestBody {
     // Of the named property, nullptr if it was not given.
     const std::string* text(std::string_view name) const;
     std::string textOr(std::string_view name, std::string_view fallback) const;
+    // What it leaves behind is wiped; empty: it was not given, or so.
+    sealing::SecretText takeSecret(std::string_view name);
     const bool* flag(std::string_view name) const;
     const std::int64_t* integer(std::string_view name) const;
     const std::vector<std::string>* texts(std::string_view name) const;

@@ -79,10 +79,16 @@ std::string nameFrom(const std::string& url)
     return name;
 }
 
-bool isGoodPassword(const std::string& password)
+bool isGoodPassword(std::string_view password)
 {
     return !password.empty() && password.size() <= limits::maxPasswordBytes &&
-           password.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
+           password.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+}
+
+// Where the password goes, and as whose: what it is sealed for.
+bool goesElsewhere(const cluster::Source& one, const cluster::Source& other)
+{
+    return one.hostName != other.hostName || one.userName != other.userName;
 }
 
 bool isFingerprint(const std::string& text)
@@ -178,37 +184,37 @@ std::optional<Answer> SourceResources::fill(const RequestBody& body, cluster::So
             return malformed(*certificate, std::string(certificateProperty));
         }
     }
-    const std::string* password = body.text("Password");
-    if (password != nullptr && !isGoodPassword(*password)) {
-        return badRequest({{"PropertyValueError", {"Password"}, "#/Password"}});
-    }
-    if (password != nullptr) {
-        Result<std::vector<cluster::SealedPassword>> sealed = seal(*password);
-        if (!sealed) {
-            return errorAnswer(500, {"InternalError", {}, {}}, "The password could not be sealed: " + sealed.error().message + ".");
-        }
-        source.passwords = std::move(*sealed);
-    }
-    if (source.userName.empty() != source.passwords.empty()) {
-        return missing(source.userName.empty() ? "UserName" : "Password");
-    }
     return std::nullopt;
 }
 
-Result<std::vector<cluster::SealedPassword>> SourceResources::seal(const std::string& password) const
+// Out of the body, which has it no more: from here on it is nowhere but in `password`, to be sealed at once.
+std::optional<Answer> SourceResources::takePassword(RequestBody& body, std::optional<sealing::SecretText>& password)
 {
-    std::vector<cluster::SealedPassword> out;
+    if (!body.has("Password")) {
+        return std::nullopt;
+    }
+    password.emplace(body.takeSecret("Password"));
+    return isGoodPassword(password->view()) ? std::nullopt
+                                            : std::optional<Answer>(badRequest({{"PropertyValueError", {"Password"}, "#/Password"}}));
+}
+
+std::optional<Answer> SourceResources::seal(const std::optional<sealing::SecretText>& password, cluster::Source& source) const
+{
+    if (!password) {
+        return std::nullopt;
+    }
+    source.passwords.clear();
     for (const auto& [id, node] : context.engine.state().nodes) {
         if (node.witness) {
             continue;
         }
-        Result<std::string> box = context.hosts.seal(password, node.key);
-        if (!box) {
-            return box.error();
+        Result<cluster::SealedPassword> sealed = context.hosts.seal(password->view(), source, node);
+        if (!sealed) {
+            return errorAnswer(500, {"InternalError", {}, {}}, "The password could not be sealed: " + sealed.error().message + ".");
         }
-        out.push_back({id, std::move(*box)});
+        source.passwords.push_back(std::move(*sealed));
     }
-    return out;
+    return std::nullopt;
 }
 
 void SourceResources::create(const CallPtr& call) const
@@ -220,11 +226,22 @@ void SourceResources::create(const CallPtr& call) const
     if (Answer* wrong = std::get_if<Answer>(&read)) {
         return call->answer(std::move(*wrong));
     }
-    const RequestBody& body = std::get<RequestBody>(read);
+    RequestBody& body = std::get<RequestBody>(read);
+    sealing::wipe(call->request.body);
     cluster::Source source;
-    std::optional<Answer> refusal = fill(body, source);
+    std::optional<sealing::SecretText> password;
+    std::optional<Answer> refusal = takePassword(body, password);
+    if (!refusal) {
+        refusal = fill(body, source);
+    }
+    if (!refusal && source.userName.empty() != !password) {
+        refusal = missing(source.userName.empty() ? "UserName" : "Password");
+    }
     if (!refusal) {
         refusal = place(body, source);
+    }
+    if (!refusal) {
+        refusal = seal(password, source);
     }
     if (refusal) {
         return call->answer(std::move(*refusal));
@@ -271,33 +288,66 @@ void SourceResources::handle(const CallPtr& call) const
     if (failsIfMatch(call->request.head, tag == nullptr ? std::string_view() : std::string_view(*tag))) {
         return call->answer(preconditionFailed());
     }
-    call->request.head.method == "PATCH" ? patch(call, limits::maxProposalAttempts) : remove(call, *source);
+    call->request.head.method == "PATCH" ? beginPatch(call, *source) : remove(call, *source);
 }
 
-// Another change may come between: of the host, which the client cannot know.
-void SourceResources::patch(const CallPtr& call, std::size_t attemptsLeft) const
+// The password is sealed once, for where it goes by this request.
+void SourceResources::beginPatch(const CallPtr& call, const cluster::Source& known) const
+{
+    auto read = readBody(call->request, sourcePatchRules);
+    if (Answer* wrong = std::get_if<Answer>(&read)) {
+        return call->answer(std::move(*wrong));
+    }
+    sealing::wipe(call->request.body);
+    const auto wish = std::make_shared<PatchWish>();
+    wish->body = std::move(std::get<RequestBody>(read));
+    std::optional<sealing::SecretText> password;
+    std::optional<Answer> refusal = takePassword(wish->body, password);
+    wish->sealed = known;
+    if (!refusal) {
+        refusal = fill(wish->body, wish->sealed);
+    }
+    if (!refusal && password && wish->sealed.userName.empty()) {
+        refusal = missing("UserName");
+    }
+    if (!refusal) {
+        refusal = seal(password, wish->sealed);
+    }
+    if (refusal) {
+        return call->answer(std::move(*refusal));
+    }
+    wish->hasPassword = password.has_value();
+    patch(call, wish, limits::maxProposalAttempts);
+}
+
+// Another change may come between: of the host, which the client cannot know. Who does not know the password sends it nowhere else.
+void SourceResources::patch(const CallPtr& call, const std::shared_ptr<const PatchWish>& wish, std::size_t attemptsLeft) const
 {
     const cluster::Source* known = sources.agentless(*call);
     if (known == nullptr) {
         return call->answer(notFound(call->request.path));
     }
-    auto read = readBody(call->request, sourcePatchRules);
-    if (Answer* wrong = std::get_if<Answer>(&read)) {
-        return call->answer(std::move(*wrong));
-    }
-    const RequestBody& body = std::get<RequestBody>(read);
     cluster::Source source = *known;
-    if (std::optional<Answer> refusal = fill(body, source)) {
+    if (std::optional<Answer> refusal = fill(wish->body, source)) {
         return call->answer(std::move(*refusal));
     }
+    if (wish->hasPassword && goesElsewhere(source, wish->sealed)) {
+        return call->answer(preconditionFailed());
+    }
+    if (!wish->hasPassword && !source.userName.empty() && goesElsewhere(source, *known)) {
+        return call->answer(missing("Password"));
+    }
+    if (wish->hasPassword) {
+        source.passwords = wish->sealed.passwords;
+    }
     propose(context, call, cluster::PutSource{std::move(source), known->revision},
-            [this, call, attemptsLeft, info = body.ignored](const cluster::Applied& applied) {
+            [this, call, wish, attemptsLeft](const cluster::Applied& applied) {
                 if (applied.error.code == Code::preconditionFailed && attemptsLeft > 1) {
-                    patch(call, attemptsLeft - 1);
+                    patch(call, wish, attemptsLeft - 1);
                 } else if (!applied.ok()) {
                     call->answer(refusedChange(applied.error, call->request.path));
                 } else {
-                    call->answer(sources.get(*call, info));
+                    call->answer(sources.get(*call, wish->body.ignored));
                 }
             });
 }

@@ -4,6 +4,7 @@
 #include "aggregator/core/resource_body.hpp"
 #include "aggregator/core/tenant_quotas.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,7 +24,10 @@ namespace mesh::aggregator {
 //        Certificate   "Authority" (missing, too): a CA vouches for it; "Unchecked"; or its SHA-256 fingerprint
 //   PATCH {HostName?, UserName?, Password?, Oem.Bmcmesh.Certificate?}
 //
-// Passwords are sealed to the key of every node before they go into the log, and are in no answer.
+//         HostName and UserName of one with a login: with its Password only, which is for that address and user alone
+//
+// A password is sealed at once to the sealing key of every node that may run the connector, and what it was read from is wiped: the
+// log, snapshots, backups and answers never have it. shoset/sealing/README.md says what that protects.
 class SourceResources {
 public:
     SourceResources(const ResourceContext& resources, const AggregationResources& reader) : context(resources), sources(reader) {}
@@ -40,8 +44,16 @@ private:
     std::optional<std::string> tenantFor(const RequestBody& body) const;
     std::optional<Answer> place(const RequestBody& body, cluster::Source& source) const;
     std::optional<Answer> fill(const RequestBody& body, cluster::Source& source) const;
-    Result<std::vector<cluster::SealedPassword>> seal(const std::string& password) const;
-    void patch(const CallPtr& call, std::size_t attemptsLeft) const;
+    static std::optional<Answer> takePassword(RequestBody& body, std::optional<sealing::SecretText>& password);
+    std::optional<Answer> seal(const std::optional<sealing::SecretText>& password, cluster::Source& source) const;
+    // What a PATCH asks for, without the password in the clear.
+    struct PatchWish {
+        RequestBody body;
+        cluster::Source sealed;  // what the source was to be when the password was sealed, if there was one
+        bool hasPassword = false;
+    };
+    void beginPatch(const CallPtr& call, const cluster::Source& known) const;
+    void patch(const CallPtr& call, const std::shared_ptr<const PatchWish>& wish, std::size_t attemptsLeft) const;
     void remove(const CallPtr& call, const cluster::Source& source) const;
     void answerCreated(const CallPtr& call, const cluster::Source& source, const std::vector<RedfishMessage>& info,
                        const cluster::Applied& applied) const;

@@ -8,6 +8,8 @@ namespace mesh::cluster {
 
 namespace {
 
+constexpr std::size_t sealingKeyBytes = 32;  // X25519
+
 Error noNode(std::uint64_t id)
 {
     return Error{Code::notFound, "there is no node " + std::to_string(id)};
@@ -68,6 +70,9 @@ Result<void> StateMachine::checkNode(const Node& node) const
     if (!isPrintable(texts)) {
         return Error{Code::invalidArgument, "endpoints, URL, storage and software of node " + node.name +
                                                 " are printable ASCII without spaces"};
+    }
+    if (!node.sealingKey.empty() && node.sealingKey.size() != sealingKeyBytes) {
+        return Error{Code::invalidArgument, "a sealing key has " + std::to_string(sealingKeyBytes) + " bytes"};
     }
     const Node* sameName = findNodeByName(current, node.name);
     const Node* sameKey = findNodeByKey(current, node.key);

@@ -10,8 +10,21 @@ namespace mesh::cluster {
 
 namespace {
 
-// How many of the operations there were at each level, beginning with the first. Level 3 is but another rule.
+// How many of the operations there were at each level, beginning with the first. Level 3 is but another rule, level 7 but fields.
 constexpr std::array<std::size_t, newestFeatureLevel> operationsAtLevel = {18, 41, 41, 43, 44, 44, 44, std::variant_size_v<Operations>};
+
+// A field that came later than its record needs its level where it is set.
+FeatureLevel levelOfFields(const Operation& operation)
+{
+    bool sealed = false;
+    if (const auto* node = std::get_if<PutNode>(&operation)) {
+        sealed = !node->node.sealingKey.empty();
+    } else if (const auto* source = std::get_if<PutSource>(&operation)) {
+        sealed = std::any_of(source->source.passwords.begin(), source->source.passwords.end(),
+                             [](const SealedPassword& password) { return !password.key.empty(); });
+    }
+    return sealed ? sealedSourcesFeatureLevel : firstFeatureLevel;
+}
 
 Error tooNew(const std::string& what, FeatureLevel level)
 {
@@ -23,7 +36,7 @@ Error tooNew(const std::string& what, FeatureLevel level)
 FeatureLevel featureLevelOf(const Operation& operation)
 {
     const auto level = std::upper_bound(operationsAtLevel.begin(), operationsAtLevel.end(), operation.index());
-    return static_cast<FeatureLevel>(level - operationsAtLevel.begin()) + firstFeatureLevel;
+    return std::max(static_cast<FeatureLevel>(level - operationsAtLevel.begin()) + firstFeatureLevel, levelOfFields(operation));
 }
 
 FeatureLevel neededLevel(const Operation& operation)

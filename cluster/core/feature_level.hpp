@@ -12,17 +12,18 @@ namespace mesh::cluster {
 // Level 1: accounts, sessions, registry, prefixes and properties of a single node. Level 2: the cluster. Level 3: sessions
 // end by elapsed time, as the primary measures it, and not by the stamps of clocks that may be wrong. Level 4: a recovery begins a
 // generation that no other one begins; quotas of tenants, and their removal with all they have. Level 5: documents whose versions are
-// counted. Level 8: configurations are changed only while what they were checked against is as it was; of the documents' bytes every
-// tenant has a share, and former versions make room.
+// counted. Level 7: sealing keys of nodes, and passwords of BMCs that are sealed to them. Level 8: configurations are changed only while
+// what they were checked against is as it was; of the documents' bytes every tenant has a share, and former versions make room.
 constexpr FeatureLevel clusterFeatureLevel = 2;
 constexpr FeatureLevel elapsedTimeFeatureLevel = 3;
 constexpr FeatureLevel generationFeatureLevel = 4;
 constexpr FeatureLevel tenantQuotaFeatureLevel = 4;
 constexpr FeatureLevel configurationFeatureLevel = 5;
+constexpr FeatureLevel sealedSourcesFeatureLevel = 7;
 constexpr FeatureLevel documentShareFeatureLevel = 8;
 constexpr FeatureLevel newestFeatureLevel = documentShareFeatureLevel;  // that this program knows
 
-// The level at which the operation came, which is also the format of its entries.
+// The level at which the operation came, or what it is given, which is also the format of its entry.
 FeatureLevel featureLevelOf(const Operation& operation);
 // What a program must know in order to apply it: the level at which it came, or, of RaiseFeatureLevel, the one it raises
 // to.

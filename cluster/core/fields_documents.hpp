@@ -43,6 +43,9 @@ void fields(Archive& a, Source& source)
     for (SealedPassword& password : source.passwords) {
         a.number(password.node);
         a.text(password.box, limits::maxSealedPasswordBytes);
+        if (a.level >= sealedSourcesFeatureLevel) {
+            a.text(password.key, sealingKeyText);
+        }
     }
     a.number(source.generation);
     a.number(source.term);

@@ -27,6 +27,9 @@ void fields(Archive& a, Node& node)
     name(a, node.software);
     a.small(node.featureLevel, UINT32_MAX);
     a.number(node.revision);
+    if (a.level >= sealedSourcesFeatureLevel) {
+        a.text(node.sealingKey, sealingKeyText);
+    }
 }
 
 template <class Archive>

@@ -18,6 +18,7 @@ constexpr std::size_t maxHashText = 128;  // argon2id strings, token hashes
 constexpr std::size_t maxClientText = 64;
 constexpr std::size_t maxAuthorText = 128;   // tenant and user name
 constexpr std::size_t maxMessageText = 512;  // of a remembered answer
+constexpr std::size_t sealingKeyText = 32;   // X25519
 constexpr std::size_t maxValueText = 128;    // of a remembered answer: "tenant/name" is the longest
 
 template <class Archive>

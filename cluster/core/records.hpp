@@ -84,6 +84,7 @@ struct Node {
     std::string software;    // for people
     FeatureLevel featureLevel = firstFeatureLevel;  // the newest that its program knows
     Revision revision = 0;
+    std::string sealingKey = {};  // public, raw: what passwords of BMCs are sealed to; empty: to `key`. Since sealedSourcesFeatureLevel
     bool operator==(const Node&) const = default;
 };
 
@@ -146,7 +147,8 @@ struct Task {
 // The password of a BMC, readable by one node alone.
 struct SealedPassword {
     std::uint64_t node = 0;
-    std::string box;  // sealed to that node's key; opaque here
+    std::string box;       // opaque here
+    std::string key = {};  // which of that node's sealing keys it is sealed to (sealingKeyId()); empty: its `key`
     bool operator==(const SealedPassword&) const = default;
 };
 

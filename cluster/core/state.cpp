@@ -71,6 +71,28 @@ const Source* findSourceOf(const State& state, std::string_view tenant, std::str
     return found == state.sources.end() ? nullptr : &found->second;
 }
 
+// Four bytes tell keys of one node apart; whoever opens it proves the rest.
+std::string sealingKeyId(const Node& node)
+{
+    return node.sealingKey.substr(0, 4);
+}
+
+const SealedPassword* passwordFor(const Source& source, const Node& node)
+{
+    const std::string key = sealingKeyId(node);
+    const auto found = std::find_if(source.passwords.begin(), source.passwords.end(), [&](const SealedPassword& password) {
+        return password.node == node.id && (password.key.empty() || password.key == key);
+    });
+    return found == source.passwords.end() ? nullptr : &*found;
+}
+
+bool needsPassword(const State& state, const Source& source)
+{
+    return !source.userName.empty() && std::none_of(state.nodes.begin(), state.nodes.end(), [&source](const auto& entry) {
+        return !entry.second.witness && passwordFor(source, entry.second) != nullptr;
+    });
+}
+
 const Document* findDocument(const State& state, const DocumentName& name)
 {
     return find(state.documents, name);

@@ -54,6 +54,12 @@ const Task* findTask(const State& state, std::string_view id);
 const Source* findSource(const State& state, std::string_view id);
 // Of that connector. Looks at all sources.
 const Source* findSourceOf(const State& state, std::string_view tenant, std::string_view connector);
+// That this node could open as it is now, or nullptr.
+const SealedPassword* passwordFor(const Source& source, const Node& node);
+// By what SealedPassword::key names it; empty: the node has told none.
+std::string sealingKeyId(const Node& node);
+// No node is left that could log in at its BMC: after a restore, or since the last one that could has lost its keys.
+bool needsPassword(const State& state, const Source& source);
 const Document* findDocument(const State& state, const DocumentName& name);
 ConfigurationView configurationView(const State& state, const std::string& tenant);
 // Empty: nothing was delivered yet.

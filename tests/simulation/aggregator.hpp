@@ -73,8 +73,15 @@ public:
     void removeMember(std::uint64_t, Done) override {}
     void transferTo(std::uint64_t, Done) override {}
     // Every BMC of the simulation has an agent.
-    Result<std::string> seal(const std::string&, const std::string&) override { return Error{Code::unsupported, "nobody seals"}; }
-    Result<std::string> reseal(const std::string&, const std::string&) override { return Error{Code::unsupported, "nobody seals"}; }
+    std::string sealingKey() const override { return {}; }
+    Result<cluster::SealedPassword> seal(std::string_view, const cluster::Source&, const cluster::Node&) override
+    {
+        return Error{Code::unsupported, "nobody seals"};
+    }
+    Result<cluster::SealedPassword> reseal(const cluster::SealedPassword&, const cluster::Source&, const cluster::Node&) override
+    {
+        return Error{Code::unsupported, "nobody seals"};
+    }
     void prepare(const aggregator::HostedConnector&, Prepared) override {}
     void run(const aggregator::Hosted&) override {}
     void end(const aggregator::Hosted&) override {}

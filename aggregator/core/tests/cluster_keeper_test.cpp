@@ -98,6 +98,22 @@ TEST_F(ClusterKeeperTest, AWitnessRegistersAsOneAndForgetsTheEndpointsThatItHadA
     EXPECT_EQ(told->peerEndpoint, "tcp://127.0.0.1:1");
 }
 
+TEST_F(ClusterKeeperTest, ANodeTellsItsSealingKeyOnceAllCanKnowIt)
+{
+    KeeperSettings settings = settingsOf({nodeOf(1, "a"), nodeOf(2, "b")});
+    settings.self.sealingKey = std::string(32, 'k');
+    ClusterKeeper keeper(settings, engine, members, rng);
+    settle(keeper);
+    EXPECT_LT(engine.state().featureLevel, cluster::sealedSourcesFeatureLevel) << "b is of an older program";
+    EXPECT_EQ(cluster::findNode(engine.state(), 1)->sealingKey, "");
+    cluster::Node other = *cluster::findNode(engine.state(), 2);
+    other.featureLevel = cluster::newestFeatureLevel;
+    propose(cluster::PutNode{other});
+    keeper.wake();
+    settle(keeper);
+    EXPECT_EQ(cluster::findNode(engine.state(), 1)->sealingKey, settings.self.sealingKey);
+}
+
 TEST_F(ClusterKeeperTest, AFirstPrimaryRegistersTheFoundersAndLastGivesTheServiceItsUuid)
 {
     setMembers({{1, "agg-a", "", true}, {2, "agg-b", "", true}});

@@ -51,11 +51,19 @@ private:
 // A box names its recipient: "<key>:<password>".
 class FakeHosts final : public HostPort {
 public:
-    Result<std::string> seal(const std::string& password, const std::string& key) override { return key + ":" + password; }
-    Result<std::string> reseal(const std::string& box, const std::string& key) override
+    std::string sealingKey() const override { return {}; }
+    Result<cluster::SealedPassword> seal(std::string_view password, const cluster::Source& source, const cluster::Node& node) override
     {
-        return key + box.substr(box.find(':'));
+        sealedFor.push_back(source.tenant + "/" + source.id + " " + source.userName + "@" + source.hostName);
+        const std::string& key = node.sealingKey.empty() ? node.key : node.sealingKey;
+        return cluster::SealedPassword{node.id, key + ":" + std::string(password), cluster::sealingKeyId(node)};
     }
+    Result<cluster::SealedPassword> reseal(const cluster::SealedPassword& known, const cluster::Source& source,
+                                           const cluster::Node& node) override
+    {
+        return seal(known.box.substr(known.box.find(':') + 1), source, node);
+    }
+    std::vector<std::string> sealedFor;
     void prepare(const HostedConnector&, Prepared) override {}
     void run(const Hosted&) override {}
     void end(const Hosted&) override {}

@@ -19,8 +19,17 @@ std::string paddedKey(const std::string& end)
 // A shell that answers when it is told to. What is asked of it is written down; a key is made of the assignment.
 class FakePrograms final : public HostPort {
 public:
-    Result<std::string> seal(const std::string& password, const std::string& key) override { return key + ":" + password; }
-    Result<std::string> reseal(const std::string& box, const std::string& key) override { return key + box.substr(box.find(':')); }
+    std::string sealingKey() const override { return {}; }
+    Result<cluster::SealedPassword> seal(std::string_view password, const cluster::Source&, const cluster::Node& node) override
+    {
+        const std::string& key = node.sealingKey.empty() ? node.key : node.sealingKey;
+        return cluster::SealedPassword{node.id, key + ":" + std::string(password), cluster::sealingKeyId(node)};
+    }
+    Result<cluster::SealedPassword> reseal(const cluster::SealedPassword& known, const cluster::Source& source,
+                                           const cluster::Node& node) override
+    {
+        return seal(known.box.substr(known.box.find(':') + 1), source, node);
+    }
     void prepare(const HostedConnector& connector, Prepared done) override
     {
         asked.push_back("prepare " + name({connector.source, connector.assignment}));
@@ -376,6 +385,54 @@ TEST_F(HostingTest, ANodeThatCameLaterGetsACopyOfThePasswordFromTheHost)
     wake();
     settle();
     EXPECT_EQ(cluster::findSource(engine.state(), "S1")->passwords.back(), (cluster::SealedPassword{4, paddedKey("d") + ":pw"}));
+}
+
+TEST_F(HostingTest, WhatIsSealedAsOlderProgramsDidIsSealedAnewOnceTheNodesHaveToldTheirKeys)
+{
+    addSource("S1");
+    settle();
+    for (const std::uint64_t id : {1U, 2U, 3U}) {
+        cluster::Node known = *cluster::findNode(engine.state(), id);
+        known.featureLevel = cluster::newestFeatureLevel;
+        ASSERT_TRUE(change(cluster::PutNode{known}).ok());
+    }
+    ASSERT_TRUE(change(cluster::RaiseFeatureLevel{cluster::newestFeatureLevel}).ok());
+    for (const std::uint64_t id : {1U, 2U, 3U}) {
+        cluster::Node known = *cluster::findNode(engine.state(), id);
+        known.sealingKey = std::string(32, static_cast<char>('p' + id));
+        ASSERT_TRUE(change(cluster::PutNode{known}).ok());
+    }
+    wake();
+    settle();
+    const auto sealedTo = [this](std::uint64_t id) {
+        return cluster::passwordFor(*cluster::findSource(engine.state(), "S1"), *cluster::findNode(engine.state(), id));
+    };
+    for (const std::uint64_t id : {1U, 2U, 3U}) {
+        ASSERT_NE(sealedTo(id), nullptr);
+        EXPECT_EQ(*sealedTo(id), (cluster::SealedPassword{id, std::string(32, static_cast<char>('p' + id)) + ":pw",
+                                                          std::string(4, static_cast<char>('p' + id))}));
+    }
+    EXPECT_EQ(port.prepared.sealedTo, "qqqq") << "its connector goes on with that one";
+    EXPECT_EQ(port.prepared.tenant, "acme");
+
+    cluster::Node fresh = *cluster::findNode(engine.state(), 3);
+    fresh.sealingKey = std::string(32, 'z');
+    ASSERT_TRUE(change(cluster::PutNode{fresh}).ok());
+    EXPECT_EQ(sealedTo(3), nullptr);
+    wake();
+    settle();
+    ASSERT_NE(sealedTo(3), nullptr) << "a node that has lost its keys gets a copy";
+    EXPECT_EQ(cluster::findSource(engine.state(), "S1")->passwords.size(), 3U);
+    EXPECT_EQ(hosting->passwordsNeeded(), 0U);
+}
+
+TEST_F(HostingTest, WhereNobodyCanReadThePasswordNobodyIsTheHostAndItIsNeeded)
+{
+    ASSERT_TRUE(change(cluster::PutSource{{"S1", "https://10.0.0.5", "acme", "bmc-S1", "root", "", true, {}}}).ok());
+    wake();
+    settle();
+    EXPECT_EQ(hostOf("S1"), 0U);
+    EXPECT_EQ(hosting->passwordsNeeded(), 1U);
 }
 
 TEST_F(HostingTest, NothingStartsWhileNoPrimaryIsKnownNorAfterTheEnd)

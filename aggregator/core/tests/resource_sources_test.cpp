@@ -72,6 +72,45 @@ TEST_F(SourcesTest, ThePasswordIsSealedToEveryNodeThatMayFrontIt)
                                                                       {2, std::string(39, '0') + "b:calvin"}}));
 }
 
+TEST_F(SourcesTest, ThePasswordIsSealedForThisBmcAndUserAlone)
+{
+    post(whole);
+    EXPECT_EQ(hosts.sealedFor, (std::vector<std::string>{"acme/S5 root@https://10.0.0.5", "acme/S5 root@https://10.0.0.5"}));
+    for (const char* elsewhere : {R"({"HostName":"10.0.0.66"})", R"({"UserName":"admin"})"}) {
+        const Asked refused = ask("root", "PATCH", uri + "/S5", elsewhere);
+        EXPECT_EQ(refused.status, 400) << elsewhere;
+        EXPECT_EQ(refused.messages(), std::vector<std::string>{"PropertyMissing"}) << "who does not know it sends it nowhere";
+    }
+    EXPECT_EQ(only().hostName, "https://10.0.0.5");
+    EXPECT_EQ(ask("root", "PATCH", uri + "/S5", R"({"HostName":"https://10.0.0.5/"})").status, 200) << "that is where it is";
+    EXPECT_EQ(ask("root", "PATCH", uri + "/S5", R"({"Oem":{"Bmcmesh":{"Certificate":"Authority"}}})").status, 200);
+    hosts.sealedFor.clear();
+    EXPECT_EQ(ask("root", "PATCH", uri + "/S5", R"({"UserName":"admin","Password":"hobbes"})").status, 200);
+    EXPECT_EQ(hosts.sealedFor.front(), "acme/S5 admin@https://10.0.0.5");
+}
+
+TEST_F(SourcesTest, WhereNoNodeCanReadThePasswordItIsSaidAndTheNextOneHelps)
+{
+    post(whole);
+    for (const std::uint64_t id : {1U, 2U}) {
+        cluster::Node known = *cluster::findNode(engine.state(), id);
+        known.featureLevel = cluster::newestFeatureLevel;
+        change(cluster::PutNode{known});
+    }
+    change(cluster::RaiseFeatureLevel{cluster::newestFeatureLevel});
+    cluster::Source lost = only();
+    for (cluster::SealedPassword& password : lost.passwords) {
+        password.key = "lost";
+    }
+    EXPECT_TRUE(change(cluster::PutSource{lost}).ok());
+    const Asked shown = get("root", uri + "/S5");
+    EXPECT_TRUE(shown.body["Oem"]["Bmcmesh"]["Trouble"].get<std::string>().starts_with("password needed")) << shown.text;
+    EXPECT_EQ(shown.body["Status"]["State"], "UnavailableOffline");
+    EXPECT_EQ(ask("root", "PATCH", uri + "/S5", R"({"Password":"hobbes"})").status, 200);
+    const Asked later = get("root", uri + "/S5");
+    EXPECT_FALSE(later.body["Oem"]["Bmcmesh"]["Trouble"].get<std::string>().starts_with("password needed")) << later.text;
+}
+
 TEST_F(SourcesTest, WhatIsNotSaidIsMadeOfTheHostName)
 {
     ASSERT_EQ(post(R"({"HostName":"HTTPS://Bmc5.Example:443/"})").status, 201);

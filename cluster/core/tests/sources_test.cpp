@@ -1,3 +1,5 @@
+#include "cluster/core/codec.hpp"
+#include "cluster/core/feature_level.hpp"
 #include "cluster/core/tests/fixture.hpp"
 
 #include "shoset/base/limits.hpp"
@@ -158,6 +160,54 @@ TEST_F(Sources, NobodyElseTakesTheirConnector)
     EXPECT_TRUE(apply(RevokeConnector{"acme", "bmc-S1"}).ok());
     EXPECT_EQ(assign(1).error.code, Code::refused);
     EXPECT_TRUE(apply(RemoveSource{"S1", anyRevision}).ok());
+}
+
+TEST_F(Sources, APasswordIsForOneKeyOfItsNodeAndWithAnotherOneItIsNeeded)
+{
+    Node sealing = *findNode(state(), 1);
+    sealing.sealingKey = std::string(32, 'k');
+    EXPECT_TRUE(apply(PutNode{sealing, anyRevision}).ok());
+    Source one = source("S1");
+    one.passwords = {{1, "for a", sealingKeyId(sealing)}};
+    ASSERT_TRUE(apply(PutSource{one, anyRevision}).ok());
+    const Source& stored = *findSource(state(), "S1");
+    EXPECT_EQ(passwordFor(stored, *findNode(state(), 1))->box, "for a");
+    EXPECT_EQ(passwordFor(stored, *findNode(state(), 2)), nullptr);
+    EXPECT_FALSE(needsPassword(state(), stored));
+    StateMachine copy;
+    ASSERT_TRUE(copy.restore(machine.snapshot()).ok());
+    EXPECT_EQ(copy.hash(), machine.hash());
+    EXPECT_EQ(findSource(copy.state(), "S1")->passwords, one.passwords);
+    EXPECT_EQ(findNode(copy.state(), 1)->sealingKey, sealing.sealingKey);
+
+    sealing.sealingKey = std::string(32, 'l');
+    EXPECT_TRUE(apply(PutNode{sealing, anyRevision}).ok());
+    EXPECT_EQ(passwordFor(*findSource(state(), "S1"), *findNode(state(), 1)), nullptr) << "it has lost that key";
+    EXPECT_TRUE(needsPassword(state(), *findSource(state(), "S1")));
+    sealing.sealingKey = "short";
+    EXPECT_EQ(apply(PutNode{sealing, anyRevision}).error.code, Code::invalidArgument);
+    one.userName.clear();
+    EXPECT_FALSE(needsPassword(state(), one)) << "its BMC wants none";
+}
+
+TEST_F(Sources, WhatAnOlderProgramWouldNotKnowWaitsForTheLevel)
+{
+    Node sealing = node("a", 1);
+    sealing.sealingKey = std::string(32, 'k');
+    Source one = source("S1");
+    EXPECT_EQ(featureLevelOf(PutNode{node("a", 1), anyRevision}), clusterFeatureLevel);
+    EXPECT_EQ(featureLevelOf(PutSource{one, anyRevision}), clusterFeatureLevel);
+    one.passwords.back().key = "k";
+    State early;
+    early.featureLevel = sealedSourcesFeatureLevel - 1;
+    for (const Operation& operation : {Operation(PutNode{sealing, anyRevision}), Operation(PutSource{one, anyRevision})}) {
+        EXPECT_EQ(featureLevelOf(operation), sealedSourcesFeatureLevel);
+        EXPECT_EQ(mayPropose(early, operation).error().code, Code::unsupported);
+        const auto read = decodeCommand(*encodeCommand(command(operation)));
+        ASSERT_TRUE(read.ok());
+        EXPECT_EQ(*encodeCommand(*read), *encodeCommand({read->requestId, read->stamp, operation}));
+        EXPECT_FALSE(decodeCommand(*encodeCommand(command(operation)), sealedSourcesFeatureLevel - 1).ok());
+    }
 }
 
 TEST_F(Sources, AreBoundedAndOrdersForThoseThatAreThereFit)
