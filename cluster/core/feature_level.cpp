@@ -10,7 +10,8 @@ namespace mesh::cluster {
 
 namespace {
 
-// How many of the operations there were at each level, beginning with the first. Level 3 is but another rule, level 7 but fields.
+// How many of the operations there were at each level, beginning with the first. Levels 3 and 6 are but other rules, level 7
+// but fields.
 constexpr std::array<std::size_t, newestFeatureLevel> operationsAtLevel = {18, 41, 41, 43, 44, 44, 44, std::variant_size_v<Operations>};
 
 // A field that came later than its record needs its level where it is set.

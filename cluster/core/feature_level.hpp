@@ -12,13 +12,15 @@ namespace mesh::cluster {
 // Level 1: accounts, sessions, registry, prefixes and properties of a single node. Level 2: the cluster. Level 3: sessions
 // end by elapsed time, as the primary measures it, and not by the stamps of clocks that may be wrong. Level 4: a recovery begins a
 // generation that no other one begins; quotas of tenants, and their removal with all they have. Level 5: documents whose versions are
-// counted. Level 7: sealing keys of nodes, and passwords of BMCs that are sealed to them. Level 8: configurations are changed only while
-// what they were checked against is as it was; of the documents' bytes every tenant has a share, and former versions make room.
+// counted. Level 6: every node heeds where a tenant's history is to live (documents of the kind `database`). Level 7: sealing keys of nodes,
+// and passwords of BMCs that are sealed to them. Level 8: configurations are changed only while what they were checked against is as it was;
+// of the documents' bytes every tenant has a share, and former versions make room.
 constexpr FeatureLevel clusterFeatureLevel = 2;
 constexpr FeatureLevel elapsedTimeFeatureLevel = 3;
 constexpr FeatureLevel generationFeatureLevel = 4;
 constexpr FeatureLevel tenantQuotaFeatureLevel = 4;
 constexpr FeatureLevel configurationFeatureLevel = 5;
+constexpr FeatureLevel databaseFeatureLevel = 6;
 constexpr FeatureLevel sealedSourcesFeatureLevel = 7;
 constexpr FeatureLevel documentShareFeatureLevel = 8;
 constexpr FeatureLevel newestFeatureLevel = documentShareFeatureLevel;  // that this program knows

@@ -177,7 +177,7 @@ enum class DocumentKind : std::uint8_t {
     secret,        // sealed to its recipients, opaque here
     schedule,
     subscription,  // of events; has a cursor
-    database,      // where a tenant's history lives
+    database,      // where a tenant's history lives; of the system, by node: the key that passwords of databases are sealed to
     policy,        // who may send what to whom
 };
 

@@ -116,6 +116,7 @@ AuditPage readAudit(soci::session& sql, const AuditQuery& query)
     const std::string below = query.resource + "/";
     const int belowLength = prefix + 1;
     const auto limit = static_cast<long long>(query.limit) + 1;
+    const int anyNode = query.node.empty() ? 1 : 0;
     StoredAudit row;
     AuditRecord& at = row.record;
     long long id = 0;
@@ -125,10 +126,10 @@ AuditPage readAudit(soci::session& sql, const AuditQuery& query)
     soci::statement read =
         (sql.prepare << "select id, node, tenant, position, time_us, account, client, method, uri, request, phase, status, hash "
                         "from mesh_audit where id > :after and time_us >= :since and time_us < :until and "
-                        "(:every = 1 or tenant = :tenant) and (:no_prefix = 0 or uri = :resource or substr(uri, 1, :length) = :below) "
-                        "order by id limit :most",
+                        "(:every = 1 or tenant = :tenant) and (:no_prefix = 0 or uri = :resource or substr(uri, 1, :length) = :below) and "
+                        "(:any_node = 1 or node = :node) order by id limit :most",
          use(after), use(since), use(until), use(all), use(tenant), use(prefix), use(query.resource), use(belowLength), use(below),
-         use(limit), into(id), into(at.node), into(at.tenant), into(position), into(time), into(at.account), into(at.client),
+         use(anyNode), use(query.node), use(limit), into(id), into(at.node), into(at.tenant), into(position), into(time), into(at.account), into(at.client),
          into(at.method), into(at.uri), into(at.request), into(phase), into(at.status), into(row.link.hash));
     read.execute();
     while (read.fetch()) {

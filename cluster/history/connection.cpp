@@ -76,12 +76,10 @@ Result<Connection> connectSqlite(const std::string& url, std::shared_ptr<void>& 
 // What an operator says himself counts.
 void addParameter(std::string& url, const std::string& name, const std::string& value)
 {
-    if (url.find(name + "=") == std::string::npos) {
-        url += (url.find('?') == std::string::npos ? "?" : "&") + name + "=" + value;
-    }
+    url = withParameter(std::move(url), name, value);
 }
 
-Result<Connection> connectPostgres(std::string url, std::shared_ptr<void>& library)
+Result<Connection> connectPostgres(std::string url, const std::string& password, std::shared_ptr<void>& library)
 {
     const auto backend = loadBackend("libsoci_postgresql.so.4.0", "factory_postgresql", "libsoci-postgresql4.0", library);
     if (!backend) {
@@ -95,6 +93,9 @@ Result<Connection> connectPostgres(std::string url, std::shared_ptr<void>& libra
     addParameter(url, "keepalives_interval", "2");
     addParameter(url, "keepalives_count", "2");
     addParameter(url, "application_name", "bmcmesh");
+    if (!password.empty()) {
+        addParameter(url, "password", password);
+    }
     Connection made{library, std::make_unique<soci::session>(**backend, url), Dialect::postgresql};
     soci::session& sql = *made.session;
     sql << "set statement_timeout = " << limits::historySeconds * 1000;
@@ -104,14 +105,14 @@ Result<Connection> connectPostgres(std::string url, std::shared_ptr<void>& libra
 
 }  // namespace
 
-Result<Connection> connect(const std::string& url)
+Result<Connection> connect(const std::string& url, const std::string& password)
 {
     if (Result<void> fine = checkUrl(url); !fine) {
         return fine.error();
     }
     std::shared_ptr<void> library;  // outlives what it throws
     try {
-        return isSqlite(url) ? connectSqlite(url, library) : connectPostgres(url, library);
+        return isSqlite(url) ? connectSqlite(url, library) : connectPostgres(url, password, library);
     } catch (const soci::soci_error& thrown) {
         return errorOf(thrown, url);
     }

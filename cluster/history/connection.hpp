@@ -18,8 +18,8 @@ struct Connection {
     Dialect dialect = Dialect::sqlite;
 };
 
-// `url` as for HistoryStore. Blocks, on a server at most limits::historySeconds for each of its addresses.
-Result<Connection> connect(const std::string& url);
+// `url` and `password` as for HistoryStore. Blocks, on a server at most limits::historySeconds for each of its addresses.
+Result<Connection> connect(const std::string& url, const std::string& password = {});
 
 // On one line, without the values of the statement.
 Error errorOf(const soci::soci_error& thrown, const std::string& url);

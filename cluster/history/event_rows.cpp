@@ -61,16 +61,10 @@ struct EventRow {
     }
 };
 
-// Never back: what nodes with one database store may overlap.
-void writeHead(soci::session& sql, const EventHead& head)
-{
-    const auto epoch = static_cast<long long>(head.epoch);
-    const auto sequence = static_cast<long long>(head.sequence);
-    sql << "insert into mesh_event_source (tenant, connector, epoch, sequence) values (:tenant, :connector, :epoch, :sequence) "
-           "on conflict (tenant, connector) do update set epoch = excluded.epoch, sequence = excluded.sequence where "
-           "(excluded.epoch, excluded.sequence) > (mesh_event_source.epoch, mesh_event_source.sequence)",
-        use(head.tenant), use(head.connector), use(epoch), use(sequence);
-}
+constexpr const char* insertText =
+    "insert into mesh_event (tenant, connector, epoch, sequence, time_us, topic, name, payload, payload_hex, bytes, lost_to, stored_us) "
+    "values (:tenant, :connector, :epoch, :sequence, :time, :topic, :name, :payload, :hex, :bytes, :lost, :stored) "
+    "on conflict (tenant, connector, epoch, sequence) do nothing";
 
 std::uint64_t newestId(soci::session& sql)
 {
@@ -105,6 +99,30 @@ void pruneOverQuota(soci::session& sql, const RetentionPolicy& policy)
 
 }  // namespace
 
+void writeHead(soci::session& sql, const EventHead& head)
+{
+    const auto epoch = static_cast<long long>(head.epoch);
+    const auto sequence = static_cast<long long>(head.sequence);
+    sql << "insert into mesh_event_source (tenant, connector, epoch, sequence) values (:tenant, :connector, :epoch, :sequence) "
+           "on conflict (tenant, connector) do update set epoch = excluded.epoch, sequence = excluded.sequence where "
+           "(excluded.epoch, excluded.sequence) > (mesh_event_source.epoch, mesh_event_source.sequence)",
+        use(head.tenant), use(head.connector), use(epoch), use(sequence);
+}
+
+void insertStored(soci::session& sql, const std::vector<StoredEvent>& events)
+{
+    EventRow row;
+    EventRecord& at = row.record;
+    soci::statement insert = (sql.prepare << insertText, use(at.tenant), use(at.connector), use(row.epoch), use(row.sequence),
+                              use(row.time), use(at.topic), use(at.name), use(at.payload), use(row.hex), use(row.bytes),
+                              use(row.lostTo), use(row.stored));
+    for (const StoredEvent& event : events) {
+        row.fill(event.record);
+        row.stored = toMicroseconds(event.stored);
+        insert.execute(true);
+    }
+}
+
 void lockEvents(Connection& connection)
 {
     if (connection.dialect == Dialect::postgresql) {
@@ -121,10 +139,7 @@ void insertEvents(soci::session& sql, const std::vector<EventRecord>& events, Wa
     row.stored = toMicroseconds(now);
     EventRecord& at = row.record;
     soci::statement insert =
-        (sql.prepare << "insert into mesh_event (tenant, connector, epoch, sequence, time_us, topic, name, payload, payload_hex, "
-                        "bytes, lost_to, stored_us) values (:tenant, :connector, :epoch, :sequence, :time, :topic, :name, :payload, "
-                        ":hex, :bytes, :lost, :stored) on conflict (tenant, connector, epoch, sequence) do nothing",
-         use(at.tenant), use(at.connector), use(row.epoch), use(row.sequence), use(row.time), use(at.topic), use(at.name),
+        (sql.prepare << insertText, use(at.tenant), use(at.connector), use(row.epoch), use(row.sequence), use(row.time), use(at.topic), use(at.name),
          use(at.payload), use(row.hex), use(row.bytes), use(row.lostTo), use(row.stored));
     std::map<std::pair<std::string, std::string>, std::pair<std::uint64_t, std::uint64_t>> heads;
     for (const EventRecord& event : events) {

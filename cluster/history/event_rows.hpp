@@ -15,6 +15,10 @@ namespace mesh::history {
 void lockEvents(Connection& connection);
 // One that is there already stays as it is. Moves the heads of their connectors.
 void insertEvents(soci::session& sql, const std::vector<EventRecord>& events, WallTime now);
+// Those of another database, with the time when they were stored there; heads are not moved.
+void insertStored(soci::session& sql, const std::vector<StoredEvent>& events);
+// Never back: what nodes with one database store may overlap.
+void writeHead(soci::session& sql, const EventHead& head);
 EventPage readEvents(soci::session& sql, const EventQuery& query);
 SourcePage readSource(soci::session& sql, const SourceQuery& query);
 // Of one connector (tenant, name), or of all.

@@ -4,6 +4,7 @@
 #include "cluster/history/connection.hpp"
 #include "cluster/history/core/database_url.hpp"
 #include "cluster/history/event_rows.hpp"
+#include "cluster/history/move_rows.hpp"
 #include "cluster/history/schema.hpp"
 #include "shoset/base/limits.hpp"
 
@@ -30,7 +31,7 @@ struct HistoryStore::Open {
     }
 };
 
-HistoryStore::HistoryStore(std::string given) : url(std::move(given)) {}
+HistoryStore::HistoryStore(std::string given, std::string word) : url(std::move(given)), password(std::move(word)) {}
 
 HistoryStore::~HistoryStore() = default;
 
@@ -39,7 +40,7 @@ Result<void> HistoryStore::open()
     if (database) {
         return {};
     }
-    Result<Connection> connected = connect(url);
+    Result<Connection> connected = connect(url, password);
     if (!connected) {
         return connected.error();
     }
@@ -192,6 +193,92 @@ Result<std::uint64_t> HistoryStore::pruneEvents(const RetentionPolicy& policy, W
             transaction.commit();
         }
         return removed;
+    });
+}
+
+Result<AuditPage> HistoryStore::exportAudit(const std::string& tenant, const std::string& node, std::uint64_t after, std::size_t limit)
+{
+    return run([&] {
+        std::vector<Chain> now = readChains(database->sql(), tenant);
+        std::erase_if(now, [&node](const Chain& chain) { return !node.empty() && chain.node != node; });
+        AuditQuery query;
+        query.tenant = tenant;
+        query.node = node;
+        query.after = after;
+        query.limit = limit;
+        AuditPage page = readAudit(database->sql(), query);
+        page.chains = std::move(now);
+        return page;
+    });
+}
+
+Result<std::uint64_t> HistoryStore::importAudit(const AuditPage& page)
+{
+    chains.clear();
+    std::optional<Error> other;
+    const Result<std::uint64_t> taken = run([this, &page, &other]() -> std::uint64_t {
+        Transaction transaction(database->connection);
+        const Result<std::uint64_t> count = takeAudit(database->sql(), page);
+        if (!count) {
+            other = count.error();
+            return 0;
+        }
+        transaction.commit();
+        return *count;
+    });
+    return other ? Result<std::uint64_t>(Error{other->code, shownUrl(url) + ": " + other->message}) : taken;
+}
+
+Result<EventExport> HistoryStore::exportEvents(const std::string& tenant, std::uint64_t after, std::size_t limit, std::size_t maxBytes)
+{
+    return run([&] {
+        EventQuery query;
+        query.tenant = tenant;
+        query.after = after;
+        query.limit = limit;
+        query.maxBytes = maxBytes;
+        EventExport out{readEvents(database->sql(), query), {}};
+        if (!out.page.more) {  // what retention has removed is known by them alone
+            out.heads = readHeads(database->sql(), std::nullopt);
+            std::erase_if(out.heads, [&tenant](const EventHead& head) { return head.tenant != tenant; });
+        }
+        return out;
+    });
+}
+
+Result<void> HistoryStore::importEvents(const EventExport& page)
+{
+    const Result<bool> done = run([this, &page] {
+        Transaction transaction(database->connection);
+        lockEvents(database->connection);
+        insertStored(database->sql(), page.page.records);
+        for (const EventHead& head : page.heads) {
+            writeHead(database->sql(), head);
+        }
+        transaction.commit();
+        return true;
+    });
+    return done ? Result<void>{} : done.error();
+}
+
+Result<EventIds> HistoryStore::eventIds(const std::string& tenant)
+{
+    return run([this, &tenant] { return readEventIds(database->connection, tenant); });
+}
+
+Result<std::vector<std::pair<EventKey, std::uint64_t>>> HistoryStore::idsHere(const std::string& tenant, const std::vector<EventKey>& events)
+{
+    return run([&] { return findEvents(database->sql(), tenant, events); });
+}
+
+Result<bool> HistoryStore::drop(const std::string& tenant, std::size_t limit)
+{
+    chains.clear();
+    return run([this, &tenant, limit] {
+        Transaction transaction(database->connection);
+        const bool more = dropSome(database->sql(), tenant, limit);
+        transaction.commit();
+        return more;
     });
 }
 

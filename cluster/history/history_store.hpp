@@ -18,7 +18,8 @@ namespace mesh::history {
 // said; after one, nothing of that call was stored.
 class HistoryStore {
 public:
-    explicit HistoryStore(std::string url);  // see database_url.hpp
+    // See database_url.hpp; a password that is in the URL already counts.
+    explicit HistoryStore(std::string url, std::string password = {});
     ~HistoryStore();
     HistoryStore(const HistoryStore&) = delete;
     HistoryStore& operator=(const HistoryStore&) = delete;
@@ -45,12 +46,28 @@ public:
     Result<std::uint64_t> pruneAudit(const std::string& node, const RetentionPolicy& policy, WallTime now);
     Result<std::uint64_t> pruneEvents(const RetentionPolicy& policy, WallTime now);
 
+    // Moving one tenant's history elsewhere. What is there already stays, so that a page may be copied again.
+    // As audit(), of one tenant, with the chains as they are now in each page; of one node (see AuditQuery), or of all.
+    Result<AuditPage> exportAudit(const std::string& tenant, const std::string& node, std::uint64_t after, std::size_t limit);
+    // Code::refused where another history is there under the names of these chains. How many were not there before.
+    Result<std::uint64_t> importAudit(const AuditPage& page);
+    Result<EventExport> exportEvents(const std::string& tenant, std::uint64_t after, std::size_t limit, std::size_t maxBytes);
+    Result<void> importEvents(const EventExport& page);
+    Result<EventIds> eventIds(const std::string& tenant);
+    // The same events with their ids here; those that are not here are left out.
+    Result<std::vector<std::pair<EventKey, std::uint64_t>>> idsHere(const std::string& tenant, const std::vector<EventKey>& events);
+    // Removes up to so many records of the tenant, and what is known of it when there are none any more. Whether there are more.
+    Result<bool> drop(const std::string& tenant, std::size_t limit);
+    // For the next connection; the one there is stays.
+    void setPassword(std::string fresh) { password = std::move(fresh); }
+
 private:
     struct Open;
     template <class Work>
     auto run(Work work) -> Result<decltype(work())>;
 
     const std::string url;
+    std::string password;
     std::unique_ptr<Open> database;  // null: to be opened
     std::map<std::pair<std::string, std::string>, Chain> chains;  // of node and tenant, as they are in the database
 };

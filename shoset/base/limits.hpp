@@ -386,9 +386,22 @@ constexpr Duration historyKeep = std::chrono::hours(90 * 24);
 constexpr Duration historySweep = std::chrono::hours(24);  // between looks for what is too old, where little is stored
 constexpr Duration historyIdle = 10s;                    // without a request, before the database is closed until the next
 constexpr std::size_t maxHistoryPage = 1000;             // records in one answer
-constexpr std::size_t maxHistoryJobs = 64;               // that wait for the database
+constexpr std::size_t maxHistoryJobs = 256;              // that wait for the database
 constexpr std::size_t maxKnownChains = 1024;             // heads remembered
 constexpr int historySeconds = 5;                        // for a database server to be reached; and for one statement
+constexpr std::size_t auditRefusalsPerMinute = 10;       // orders beyond a tenant's quota that are recorded; the others are counted
+
+// Where tenants' history lives.
+constexpr std::size_t maxHistoryDatabases = 64;          // that one node has open, its own among them
+constexpr std::size_t maxDatabaseUrlBytes = 512;
+constexpr std::size_t maxPlacesFileBytes = 512 * 1024;
+constexpr std::size_t historyMovePage = 512;             // records that are copied in one transaction
+constexpr std::size_t historyMovePageBytes = 1024 * 1024;  // of these, if they are events
+constexpr std::size_t historyMoveRecent = 256;           // last events before a move, that readers who had not seen them yet go on from
+constexpr std::size_t historyClearPage = 2048;           // records of what has moved that are removed in one transaction
+constexpr Duration historyHold = 3s;                     // writes of a tenant wait at most so long for its move to end
+constexpr Duration historyMoveRetry = 5s;                // after a move that failed; doubled each time
+constexpr Duration historyMoveRetryMax = 5min;
 
 // Events at an aggregator.
 constexpr std::uint64_t maxEventNumber = INT64_MAX;      // of an epoch, or a sequence: what databases count up to

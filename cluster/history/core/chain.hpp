@@ -34,6 +34,7 @@ struct Chain {
     ChainLink floor;  // the last record that retention has removed
     ChainLink head;   // the last one that was stored
     std::uint64_t bytes = 0;  // of those between
+    bool operator==(const Chain&) const = default;
 };
 
 // Walks the records of chains in the order of their positions, other chains' in between as they come, and finds the first

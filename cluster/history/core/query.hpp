@@ -16,6 +16,7 @@ struct AuditQuery {
     std::string resource;               // a URI, and what stands below it; empty: all
     std::uint64_t after = 0;            // the id that the last page ended with
     std::size_t limit = 100;
+    std::string node;                   // of one node's chains; empty: all
 };
 
 struct AuditPage {
@@ -60,6 +61,23 @@ struct SourceQuery {
 struct SourcePage {
     std::vector<EventRecord> records;  // the first may be a loss that began before the place
     bool more = false;
+};
+
+// A page of one tenant's events for another database; the last one has where its connectors stand.
+struct EventExport {
+    EventPage page;
+    std::vector<EventHead> heads;
+};
+struct EventKey {
+    std::string connector;
+    std::uint64_t epoch = 0;
+    std::uint64_t sequence = 0;
+    std::uint64_t id = 0;  // in its database
+};
+struct EventIds {
+    std::uint64_t newest = 0;  // of the database
+    std::uint64_t last = 0;    // of the tenant in it
+    std::vector<EventKey> recent = {};  // of the tenant, the last limits::historyMoveRecent, the oldest first
 };
 
 }  // namespace mesh::history

@@ -1,0 +1,157 @@
+#include "cluster/history/move_rows.hpp"
+
+#include "cluster/history/audit_rows.hpp"
+#include "shoset/base/limits.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace mesh::history {
+
+namespace {
+
+using soci::into;
+using soci::use;
+
+Error anotherHistory(const Chain& chain)
+{
+    return {Code::refused, "there is another audit trail of " + chain.node + " for tenant " + chain.tenant +
+                               " already, which this one does not go on from"};
+}
+
+// Empty: it is not there.
+std::string hashAt(soci::session& sql, const Chain& chain, std::uint64_t position)
+{
+    const auto wanted = static_cast<long long>(position);
+    std::string hash;
+    sql << "select hash from mesh_audit where node = :node and tenant = :tenant and position = :position", use(chain.node),
+        use(chain.tenant), use(wanted), into(hash);
+    return sql.got_data() ? hash : std::string();
+}
+
+// The chain here that `from` goes on with.
+Result<Chain> joint(soci::session& sql, const Chain& from)
+{
+    std::optional<Chain> here = readChain(sql, from.node, from.tenant);
+    if (!here) {
+        return Chain{from.node, from.tenant, from.floor, from.floor, 0};
+    }
+    if (here->head.position < from.floor.position) {
+        sql << "delete from mesh_audit where node = :node and tenant = :tenant", use(from.node), use(from.tenant);
+        return Chain{from.node, from.tenant, from.floor, from.floor, 0};
+    }
+    if (here->head.position == from.floor.position && here->head != from.floor) {
+        return anotherHistory(from);
+    }
+    return std::move(*here);
+}
+
+}  // namespace
+
+Result<std::uint64_t> takeAudit(soci::session& sql, const AuditPage& page)
+{
+    std::map<std::pair<std::string, std::string>, Chain> chains;
+    for (const Chain& from : page.chains) {
+        Result<Chain> here = joint(sql, from);
+        if (!here) {
+            return here.error();
+        }
+        chains.emplace(std::pair(from.node, from.tenant), std::move(*here));
+    }
+    std::vector<StoredAudit> fresh;
+    std::map<std::pair<std::string, std::string>, ChainLink> there;  // the last of each that is here already
+    for (const StoredAudit& stored : page.records) {
+        const std::pair name(stored.record.node, stored.record.tenant);
+        const auto chain = chains.find(name);
+        if (chain == chains.end() || stored.link.position <= chain->second.head.position) {
+            there[name] = stored.link;
+            continue;
+        }
+        if (stored.link.position != chain->second.head.position + 1) {
+            return Error{Code::corrupt, "the audit trail of " + name.first + " for tenant " + name.second + " has a gap before record " +
+                                            std::to_string(stored.link.position)};
+        }
+        chain->second.head = stored.link;
+        chain->second.bytes += storedBytes(stored.record);
+        fresh.push_back(stored);
+    }
+    for (const auto& [name, link] : there) {
+        const auto chain = chains.find(name);
+        const std::string here = chain == chains.end() ? std::string() : hashAt(sql, chain->second, link.position);
+        if (!here.empty() && here != link.hash) {
+            return anotherHistory(chain->second);
+        }
+    }
+    insertAudit(sql, fresh);
+    for (const auto& [name, chain] : chains) {
+        writeChain(sql, chain);
+    }
+    return fresh.size();
+}
+
+// The newest that there ever was, also when retention has removed it: readers may go on from that.
+EventIds readEventIds(Connection& connection, const std::string& tenant)
+{
+    soci::session& sql = *connection.session;
+    long long newest = 0;
+    long long last = 0;
+    if (connection.dialect == Dialect::sqlite) {
+        sql << "select coalesce(max(seq), 0) from sqlite_sequence where name = 'mesh_event'", into(newest);
+    } else {
+        sql << "select last_value from mesh_event_id_seq", into(newest);
+    }
+    sql << "select coalesce(max(id), 0) from mesh_event where tenant = :tenant", use(tenant), into(last);
+    EventIds out{static_cast<std::uint64_t>(newest), static_cast<std::uint64_t>(last), {}};
+    const auto most = static_cast<long long>(limits::historyMoveRecent);
+    EventKey key;
+    long long id = 0;
+    long long epoch = 0;
+    long long sequence = 0;
+    soci::statement read = (sql.prepare << "select id, connector, epoch, sequence from mesh_event where tenant = :tenant "
+                                           "order by id desc limit :most",
+                            use(tenant), use(most), into(id), into(key.connector), into(epoch), into(sequence));
+    read.execute();
+    while (read.fetch()) {
+        out.recent.push_back({key.connector, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(sequence),
+                              static_cast<std::uint64_t>(id)});
+    }
+    std::reverse(out.recent.begin(), out.recent.end());
+    return out;
+}
+
+std::vector<std::pair<EventKey, std::uint64_t>> findEvents(soci::session& sql, const std::string& tenant, const std::vector<EventKey>& events)
+{
+    std::vector<std::pair<EventKey, std::uint64_t>> out;
+    for (const EventKey& key : events) {
+        const auto epoch = static_cast<long long>(key.epoch);
+        const auto sequence = static_cast<long long>(key.sequence);
+        long long id = 0;
+        sql << "select id from mesh_event where tenant = :tenant and connector = :connector and epoch = :epoch and sequence = :sequence",
+            use(tenant), use(key.connector), use(epoch), use(sequence), into(id);
+        if (sql.got_data()) {
+            out.emplace_back(key, static_cast<std::uint64_t>(id));
+        }
+    }
+    return out;
+}
+
+bool dropSome(soci::session& sql, const std::string& tenant, std::size_t limit)
+{
+    const auto most = static_cast<long long>(limit);
+    sql << "delete from mesh_event where id in (select id from mesh_event where tenant = :tenant order by id limit :most)", use(tenant),
+        use(most);
+    sql << "delete from mesh_audit where id in (select id from mesh_audit where tenant = :tenant order by id limit :most)", use(tenant),
+        use(most);
+    long long left = 0;
+    sql << "select (select count(*) from mesh_event where tenant = :of) + (select count(*) from mesh_audit where tenant = :tenant)",
+        use(tenant), use(tenant), into(left);
+    if (left == 0) {
+        sql << "delete from mesh_event_source where tenant = :tenant", use(tenant);
+        sql << "delete from mesh_chain where tenant = :tenant", use(tenant);
+    }
+    return left > 0;
+}
+
+}  // namespace mesh::history
