@@ -1,6 +1,7 @@
 #include "aggregator/daemon.hpp"
 
 #include "aggregator/core/messages.hpp"
+#include "aggregator/database_key.hpp"
 #include "cluster/local/password.hpp"
 #include "cluster/local/registry_file.hpp"
 #include "shoset/base/limits.hpp"
@@ -72,10 +73,17 @@ Result<void> Daemon::start()
     if (Result<void> started = startServer(); !started) {
         return started;
     }
+    if (Result<void> loaded = history.load(); !loaded) {
+        return loaded;
+    }
+    Result<std::optional<sealing::Seed>> seed = loadDatabaseKey(config, stateDirectory, rng);
+    if (!seed) {
+        return seed.error();
+    }
     const std::string software = "bmcmesh " MESH_VERSION;
     NodeSettings settings{config.name, software, cluster.keeperSettings("", MESH_VERSION), config.registryFile.empty(),
                           config.collectionDeadline, config.authorityLease,
-                          [this](const std::string& to, const std::string& text) { cluster.tell(to, text); }, auditMode(config.audit)};
+                          [this](const std::string& to, const std::string& text) { cluster.tell(to, text); }, auditMode(config.audit), std::move(*seed)};
     settings.cluster.self.sealingKey = config.witness ? std::string() : hosts.sealingKey();
     links = std::make_unique<Links>(loop.context(), config, *this,
                                     [this](std::string_view key) { return node->connectorOfKey(key); });
@@ -92,19 +100,7 @@ Result<void> Daemon::start()
     if (Result<void> dialled = links->setPeers(cluster.peers()); !dialled) {
         return dialled;
     }
-    watching = cluster.engine().watch(cluster.engine().state().revision, [this](const cluster::Change& change) {
-        if (change.kind == cluster::ChangeKind::node || change.kind == cluster::ChangeKind::service ||
-            change.kind == cluster::ChangeKind::everything) {
-            followCluster();
-        }
-        if (change.kind == cluster::ChangeKind::enrolment || change.kind == cluster::ChangeKind::everything) {
-            openEnrolment();
-        }
-        if (config.registryFile.empty() &&
-            (change.kind == cluster::ChangeKind::connector || change.kind == cluster::ChangeKind::everything)) {
-            links->dropUnknown();
-        }
-    });
+    watching = cluster.engine().watch(cluster.engine().state().revision, [this](const cluster::Change& change) { onStateChange(change); });
     openEnrolment();
     cluster.engine().onStatus([this](const cluster::EngineStatus& status) { onClusterStatus(status); });
     if (Result<void> listening = config.witness ? Result<void>{} : server->start(); !listening) {
@@ -122,6 +118,20 @@ Result<void> Daemon::start()
     notify.ready();
     watchdog.start();
     return {};
+}
+
+void Daemon::onStateChange(const cluster::Change& change)
+{
+    const bool all = change.kind == cluster::ChangeKind::everything;
+    if (all || change.kind == cluster::ChangeKind::node || change.kind == cluster::ChangeKind::service) {
+        followCluster();
+    }
+    if (all || change.kind == cluster::ChangeKind::enrolment) {
+        openEnrolment();
+    }
+    if (config.registryFile.empty() && (all || change.kind == cluster::ChangeKind::connector)) {
+        links->dropUnknown();
+    }
 }
 
 void Daemon::onClusterStatus(const cluster::EngineStatus& status)

@@ -40,6 +40,7 @@ private:
     void readBrokenGlass();
     void onTimer();
     void followCluster();
+    void onStateChange(const cluster::Change& change);
     void onClusterStatus(const cluster::EngineStatus& status);
     Result<tenants::Registry> loadRegistry() const;
     Result<void> startServer();

@@ -1,7 +1,6 @@
 #include "aggregator/history_shell.hpp"
 
-#include "cluster/history/core/database_url.hpp"
-#include "cluster/history/core/syslog.hpp"
+#include "cluster/history/core/place.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/host/log.hpp"
 
@@ -9,6 +8,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 namespace mesh::aggregator {
 
@@ -19,216 +20,266 @@ constexpr std::uint64_t sweepParts = 16;  // of the events' size: what was added
 constexpr std::size_t sweepAfterEvents = 4096;  // where tenants have quotas of them
 constexpr std::uint64_t leastSweepBytes = 1024 * 1024;
 
-std::string databaseOf(const Config& config, const std::string& stateDirectory)
+std::string databaseOfNode(const Config& config, const std::string& stateDirectory)
 {
-    return config.historyDatabase.empty() ? "sqlite:" + std::filesystem::absolute(stateDirectory).string() + "/history.db"
-                                          : config.historyDatabase;
+    return config.historyDatabase.empty() ? "sqlite:" + stateDirectory + "/history.db" : config.historyDatabase;
+}
+
+Error tooManyReads()
+{
+    return {Code::full, "too many read the history at once; ask again"};
 }
 
 }  // namespace
 
 HistoryShell::HistoryShell(host::Loop& ownLoop, const Config& config, const std::string& stateDirectory, std::function<void()> afterwards)
     : loop(ownLoop), node(config.name), policy{config.historyKeep, config.historyMaxSize},
-      eventPolicy{config.eventsKeep, config.eventsMaxSize}, url(databaseOf(config, stateDirectory)),
-      turn(std::move(afterwards)), sweeper(loop.context()), closer(loop.context())
+      eventPolicy{config.eventsKeep, config.eventsMaxSize}, turn(std::move(afterwards)), sweeper(loop.context())
 {
     if (config.audit == AuditWish::off) {
         return;
     }
-    store = std::make_unique<history::HistoryStore>(url);
-    if (!config.historySyslog.empty()) {
-        syslog = std::make_unique<SyslogSocket>(config.historySyslog);
-    }
-    worker = std::make_unique<host::BlockingWorker>(loop.context(), limits::maxHistoryJobs);
+    const std::string directory = std::filesystem::absolute(stateDirectory).string();
+    moves = std::make_unique<HistoryMoves>(
+        loop, HistoryMoves::Environment{node, directory, databaseOfNode(config, directory), config.historySyslog}, turn);
 }
 
 HistoryShell::~HistoryShell() = default;
 
 void HistoryShell::start()
 {
-    if (worker) {
-        sweep();
-        sweepEvents();
+    if (moves) {
+        sweep(moves->own());
+        sweepEvents(moves->own());
+        sweepLater();
     }
 }
 
 void HistoryShell::stop()
 {
     sweeper.cancel();
-    closer.cancel();
-    if (worker) {
-        worker->stop();
+    if (moves) {
+        moves->stop();
     }
+}
+
+std::string HistoryShell::laneOf(std::string_view tenant) const
+{
+    return moves != nullptr && moves->hasLane(tenant) ? std::string(tenant) : std::string();
+}
+
+std::vector<std::string> HistoryShell::lanes() const
+{
+    return moves == nullptr ? std::vector<std::string>{} : moves->lanes();
+}
+
+Result<HistoryDatabase*> HistoryShell::databaseOf(const std::string& tenant)
+{
+    return moves == nullptr ? Result<HistoryDatabase*>(Error{Code::unavailable, "nothing is recorded here"}) : moves->databaseOf(tenant);
+}
+
+void HistoryShell::later(std::function<void()> work)
+{
+    boost::asio::post(loop.context(), [this, work = std::move(work)] {
+        work();
+        turn();
+    });
+}
+
+template <class Answer>
+void HistoryShell::ask(const std::string& tenant, std::function<Result<Answer>(history::HistoryStore&)> question,
+                       std::function<void(Result<Answer>, Now)> done)
+{
+    const Result<HistoryDatabase*> database = databaseOf(tenant);
+    if (!database) {
+        return later([this, done = std::move(done), error = database.error()] { done(error, loop.now()); });
+    }
+    (*database)->ask<Answer>(std::move(question), [this, done = std::move(done)](Result<Answer> answer) { done(std::move(answer), loop.now()); });
 }
 
 void HistoryShell::append(std::vector<history::AuditRecord> records, HistoryPort::Stored done)
 {
-    struct Outcome {
-        Result<void> stored;
-        std::uint64_t dropped = 0;
-    };
-    auto outcome = std::make_shared<Outcome>(Outcome{Error{Code::full, "too much waits for the history's database"}});
+    const std::string tenant = laneOf(records.front().tenant);
+    if (moves != nullptr && moves->holds(tenant)) {
+        return moves->hold(tenant, [this, records = std::move(records), done = std::move(done)] { append(records, done); });
+    }
+    const Result<HistoryDatabase*> database = databaseOf(tenant);
+    if (!database) {
+        return later([this, done = std::move(done), error = database.error()] { done(error, loop.now()); });
+    }
+    HistoryDatabase& to = **database;
     const std::size_t count = records.size();
-    submit(
-        [this, outcome, records = std::move(records)] {
-            const Result<std::vector<history::StoredAudit>> stored = store->append(records);
-            outcome->stored = stored ? Result<void>{} : stored.error();
-            for (std::size_t i = 0; syslog && stored && i < stored->size(); ++i) {
-                outcome->dropped += syslog->send(history::syslogLine((*stored)[i])) ? 0 : 1;
-            }
-        },
-        [this, outcome, count, done = std::move(done)] {
-            syslogDrops += outcome->dropped;
-            onOutcome(outcome->stored);
-            sinceSweep += outcome->stored ? count : 0;
-            done(outcome->stored, loop.now());
-            if (sinceSweep >= sweepAfter) {
-                sweep();
-            }
-            turn();
-        });
-}
-
-void HistoryShell::read(history::AuditQuery query, Read done)
-{
-    if (reading >= limits::maxHistoryReads) {
-        boost::asio::post(loop.context(), [this, done = std::move(done)] {
-            done(Error{Code::full, "too many read the history at once; ask again"}, loop.now());
-            turn();
-        });
-        return;
-    }
-    ++reading;
-    auto page = std::make_shared<Result<history::AuditPage>>(Error{Code::full, "too much waits for the history's database"});
-    submit([this, page, query = std::move(query)] { *page = store->audit(query); },
-           [this, page, done = std::move(done)] {
-               --reading;
-               onOutcome(*page ? Result<void>{} : page->error());
-               done(std::move(*page), loop.now());
-               turn();
-           });
-}
-
-template <class Answer>
-void HistoryShell::ask(std::function<Result<Answer>()> question, std::function<void(Result<Answer>, Now)> done)
-{
-    auto answer = std::make_shared<Result<Answer>>(Error{Code::full, "too much waits for the history's database"});
-    submit([answer, question = std::move(question)] { *answer = question(); },
-           [this, answer, done = std::move(done)] {
-               onOutcome(*answer ? Result<void>{} : answer->error());
-               done(std::move(*answer), loop.now());
-               turn();
-           });
-}
-
-void HistoryShell::appendEvents(EventBatch events, EventStorePort::Stored done)
-{
-    std::uint64_t bytes = 0;
-    for (const history::EventRecord& event : *events) {
-        bytes += history::storedBytes(event);
-    }
-    ask<bool>([this, events, now = loop.now().wall]() -> Result<bool> {
-        const Result<void> stored = store->append(*events, now);
-        return stored ? Result<bool>(true) : stored.error();
-    },
-              [this, bytes, count = events->size(), done = std::move(done)](const Result<bool>& stored, Now now) {
-                  eventBytesSinceSweep += stored ? bytes : 0;
-                  eventsSinceSweep += stored ? count : 0;
-                  done(stored ? Result<void>{} : stored.error(), now);
-                  const bool large = eventPolicy.maxBytes > 0 && eventBytesSinceSweep >= std::max(eventPolicy.maxBytes / sweepParts, leastSweepBytes);
-                  if (large || (eventsSinceSweep >= sweepAfterEvents && eventQuotas && !eventQuotas().empty())) {
-                      sweepEvents();
-                  }
-              });
-}
-
-void HistoryShell::readHeads(const shoset::Address& connector, Heads done)
-{
-    std::optional<std::pair<std::string, std::string>> which;
-    if (!connector.empty()) {
-        which.emplace(shoset::tenantOf(connector), shoset::nameOf(connector));
-    }
-    ask<std::vector<history::EventHead>>([this, which = std::move(which)] { return store->eventHeads(which); }, std::move(done));
-}
-
-void HistoryShell::readSource(history::SourceQuery query, Source done)
-{
-    ask<history::SourcePage>([this, query = std::move(query)] { return store->eventsOf(query); }, std::move(done));
-}
-
-void HistoryShell::readEvents(history::EventQuery query, Page done)
-{
-    if (reading >= limits::maxHistoryReads) {
-        boost::asio::post(loop.context(), [this, done = std::move(done)] {
-            done(Error{Code::full, "too many read the history at once; ask again"}, loop.now());
-            turn();
-        });
-        return;
-    }
-    ++reading;
-    ask<history::EventPage>([this, query = std::move(query)] { return store->events(query); },
-                            [this, done = std::move(done)](Result<history::EventPage> page, Now now) {
-                                --reading;
-                                done(std::move(page), now);
-                            });
-}
-
-// `done` runs later in any case, also where the job does not.
-void HistoryShell::submit(std::function<void()> job, std::function<void()> done)
-{
-    if (!worker || !worker->submit(std::move(job), done)) {
-        boost::asio::post(loop.context(), std::move(done));
-    }
-}
-
-// The first of a series is logged, and its end.
-void HistoryShell::onOutcome(const Result<void>& outcome)
-{
-    if (!outcome && !failing) {
-        log::error("history_not_available", {{"reason", outcome.error().message}});
-    } else if (outcome && failing) {
-        log::info("history_available", {{"database", history::shownUrl(url)}});
-    }
-    failing = !outcome;
-    closeLater();
-}
-
-void HistoryShell::closeLater()
-{
-    closer.expires_after(limits::historyIdle);
-    closer.async_wait([this](const boost::system::error_code& error) {
-        if (!error && worker) {
-            worker->submit([this] { store->close(); }, {});
+    to.append(std::move(records), [this, &to, count, done = std::move(done)](const Result<void>& stored, std::uint64_t dropped) {
+        syslogDrops += dropped;
+        to.sinceSweep += stored ? count : 0;
+        done(stored, loop.now());
+        if (to.sinceSweep >= sweepAfter) {
+            sweep(to);
         }
     });
 }
 
-void HistoryShell::sweep()
+void HistoryShell::read(history::AuditQuery query, Read done)
 {
-    sinceSweep = 0;
-    auto removed = std::make_shared<Result<std::uint64_t>>(std::uint64_t{0});
-    submit([this, removed, now = loop.now().wall] { *removed = store->pruneAudit(node, policy, now); },
-           [this, removed] {
-               onOutcome(*removed ? Result<void>{} : removed->error());
-               if (*removed && **removed > 0) {
-                   log::info("history_pruned", {{"records", **removed}});
-               }
-           });
-    sweepLater();
+    const std::string tenant = query.tenant.value_or(std::string());
+    const Result<HistoryDatabase*> database = databaseOf(tenant);
+    const history::Place place = moves == nullptr ? history::Place{} : moves->placeOf(tenant);
+    const bool moved = query.after != 0 && query.after <= place.base;
+    if (!database || moved || (*database)->reading >= limits::maxHistoryReads) {
+        const Error error = !database ? database.error()
+                            : moved   ? Error{Code::refused, "the tenant's history has moved to another database meanwhile: begin anew"}
+                                      : tooManyReads();
+        return later([this, done = std::move(done), error] { done(error, loop.now()); });
+    }
+    HistoryDatabase& from = **database;
+    ++from.reading;
+    query.after = query.after == 0 ? 0 : query.after - place.base;
+    from.ask<history::AuditPage>([query = std::move(query)](history::HistoryStore& store) { return store.audit(query); },
+                                 [this, &from, base = place.base, done = std::move(done)](Result<history::AuditPage> page) {
+                                     --from.reading;
+                                     for (std::size_t i = 0; page && i < page->records.size(); ++i) {
+                                         page->records[i].id += base;
+                                     }
+                                     done(std::move(page), loop.now());
+                                 });
 }
 
-void HistoryShell::sweepEvents()
+// A transaction for each database that is concerned; all that there is to say is whether all of them are stored.
+void HistoryShell::appendEvents(EventBatch events, EventStorePort::Stored done)
 {
-    eventBytesSinceSweep = 0;
-    eventsSinceSweep = 0;
+    std::map<std::string, std::shared_ptr<std::vector<history::EventRecord>>> byLane;
+    const std::string first = laneOf(events->front().tenant);
+    const bool one = std::all_of(events->begin(), events->end(), [&](const history::EventRecord& event) {
+        return event.tenant == events->front().tenant || laneOf(event.tenant) == first;
+    });
+    if (one) {
+        return appendOfLane(std::move(events), std::move(done));
+    }
+    for (const history::EventRecord& event : *events) {
+        auto& part = byLane[laneOf(event.tenant)];
+        part = part == nullptr ? std::make_shared<std::vector<history::EventRecord>>() : part;
+        part->push_back(event);
+    }
+    struct Together {
+        std::size_t left = 0;
+        Result<void> outcome;
+    };
+    const auto together = std::make_shared<Together>(Together{byLane.size(), {}});
+    for (const auto& [lane, part] : byLane) {
+        appendOfLane(part, [together, done](const Result<void>& stored, Now now) {
+            together->outcome = stored ? together->outcome : stored;
+            if (--together->left == 0) {
+                done(together->outcome, now);
+            }
+        });
+    }
+}
+
+void HistoryShell::appendOfLane(EventBatch events, EventStorePort::Stored done)
+{
+    const std::string tenant = laneOf(events->front().tenant);
+    if (moves != nullptr && moves->holds(tenant)) {
+        return moves->hold(tenant, [this, events = std::move(events), done = std::move(done)] { appendOfLane(events, done); });
+    }
+    const Result<HistoryDatabase*> database = databaseOf(tenant);
+    if (!database) {
+        return later([this, done = std::move(done), error = database.error()] { done(error, loop.now()); });
+    }
+    std::uint64_t bytes = 0;
+    for (const history::EventRecord& event : *events) {
+        bytes += history::storedBytes(event);
+    }
+    HistoryDatabase& to = **database;
+    to.ask<bool>(
+        [events, now = loop.now().wall](history::HistoryStore& store) -> Result<bool> {
+            const Result<void> stored = store.append(*events, now);
+            return stored ? Result<bool>(true) : stored.error();
+        },
+        [this, &to, bytes, count = events->size(), done = std::move(done)](const Result<bool>& stored) {
+            to.eventBytesSinceSweep += stored ? bytes : 0;
+            to.eventsSinceSweep += stored ? count : 0;
+            done(stored ? Result<void>{} : Result<void>(stored.error()), loop.now());
+            const bool large =
+                eventPolicy.maxBytes > 0 && to.eventBytesSinceSweep >= std::max(eventPolicy.maxBytes / sweepParts, leastSweepBytes);
+            if (large || (to.eventsSinceSweep >= sweepAfterEvents && eventQuotas && !eventQuotas().empty())) {
+                sweepEvents(to);
+            }
+        });
+}
+
+void HistoryShell::readHeads(const shoset::Address& connector, Heads done)
+{
+    const std::string tenant(connector.empty() ? std::string_view() : shoset::tenantOf(connector));
+    const std::string name(connector.empty() ? std::string_view() : shoset::nameOf(connector));
+    ask<std::vector<history::EventHead>>(
+        tenant,
+        [tenant, name, every = connector.empty()](history::HistoryStore& store) {
+            Result<std::vector<history::EventHead>> heads = name.empty() ? store.eventHeads() : store.eventHeads(std::pair(tenant, name));
+            if (heads && !every) {
+                std::erase_if(*heads, [&tenant](const history::EventHead& head) { return head.tenant != tenant; });
+            }
+            return heads;
+        },
+        std::move(done));
+}
+
+void HistoryShell::readSource(history::SourceQuery query, Source done)
+{
+    const std::string tenant = query.tenant;
+    ask<history::SourcePage>(tenant, [query = std::move(query)](history::HistoryStore& store) { return store.eventsOf(query); }, std::move(done));
+}
+
+void HistoryShell::readEvents(history::EventQuery query, Page done)
+{
+    const std::string tenant = query.tenant.value_or(std::string());
+    const Result<HistoryDatabase*> database = databaseOf(tenant);
+    const history::Place place = moves == nullptr ? history::Place{} : moves->placeOf(tenant);
+    const Result<std::uint64_t> after = moves == nullptr ? Result<std::uint64_t>(query.after) : moves->idOf(tenant, query.after);
+    if (!database || !after || (*database)->reading >= limits::maxHistoryReads) {
+        const Error error = !database ? database.error() : !after ? after.error() : tooManyReads();
+        return later([this, done = std::move(done), error] { done(error, loop.now()); });
+    }
+    HistoryDatabase& from = **database;
+    ++from.reading;
+    query.after = *after;
+    from.ask<history::EventPage>([query = std::move(query)](history::HistoryStore& store) { return store.events(query); },
+                                 [this, &from, base = place.base, done = std::move(done)](Result<history::EventPage> page) {
+                                     --from.reading;
+                                     for (std::size_t i = 0; page && i < page->records.size(); ++i) {
+                                         page->records[i].id += base;
+                                     }
+                                     if (page) {
+                                         page->end += base;
+                                     }
+                                     done(std::move(page), loop.now());
+                                 });
+}
+
+void HistoryShell::sweep(HistoryDatabase& database)
+{
+    database.sinceSweep = 0;
+    database.ask<std::uint64_t>(
+        [node = node, policy = policy, now = loop.now().wall](history::HistoryStore& store) { return store.pruneAudit(node, policy, now); },
+        [](const Result<std::uint64_t>& removed) {
+            if (removed && *removed > 0) {
+                log::info("history_pruned", {{"records", *removed}});
+            }
+        });
+}
+
+void HistoryShell::sweepEvents(HistoryDatabase& database)
+{
+    database.eventBytesSinceSweep = 0;
+    database.eventsSinceSweep = 0;
     history::RetentionPolicy within = eventPolicy;
     within.maxEvents = eventQuotas ? eventQuotas() : within.maxEvents;
-    ask<std::uint64_t>([this, within = std::move(within), now = loop.now().wall] { return store->pruneEvents(within, now); },
-                       [](const Result<std::uint64_t>& removed, Now) {
-                           if (removed && *removed > 0) {
-                               log::info("history_events_pruned", {{"events", *removed}});
-                           }
-                       });
+    database.ask<std::uint64_t>(
+        [within = std::move(within), now = loop.now().wall](history::HistoryStore& store) { return store.pruneEvents(within, now); },
+        [](const Result<std::uint64_t>& removed) {
+            if (removed && *removed > 0) {
+                log::info("history_events_pruned", {{"events", *removed}});
+            }
+        });
 }
 
 void HistoryShell::sweepLater()
@@ -236,8 +287,11 @@ void HistoryShell::sweepLater()
     sweeper.expires_after(limits::historySweep);
     sweeper.async_wait([this](const boost::system::error_code& error) {
         if (!error) {
-            sweep();
-            sweepEvents();
+            moves->forEach([this](HistoryDatabase& database) {
+                sweep(database);
+                sweepEvents(database);
+            });
+            sweepLater();
         }
     });
 }

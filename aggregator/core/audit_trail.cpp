@@ -27,9 +27,37 @@ EventStorePort* HistoryPort::events()
     return nullptr;
 }
 
+HistoryPlacesPort* HistoryPort::places()
+{
+    return nullptr;
+}
+
+std::string HistoryPort::laneOf(const std::string&) const
+{
+    return {};
+}
+
 AuditTrail::AuditTrail(AuditMode mode, std::string ownName, HistoryPort& historyPort, Rng& random)
     : how(mode), node(std::move(ownName)), port(historyPort), rng(random)
 {
+}
+
+AuditTrail::Lane& AuditTrail::laneFor(const std::string& tenant)
+{
+    const std::string name = port.laneOf(tenant);
+    const auto [lane, made] = lanes.try_emplace(name);
+    if (made) {
+        lane->second.mostResults = name.empty() ? limits::maxUnstoredResults : limits::maxUnstoredResults / 8;
+    }
+    return lane->second;
+}
+
+bool AuditTrail::isBusy() const
+{
+    return std::any_of(lanes.begin(), lanes.end(), [](const auto& entry) {
+        const Lane& lane = entry.second;
+        return lane.writing || !lane.intents.empty() || !lane.results.empty();
+    });
 }
 
 history::AuditRecord AuditTrail::recordOf(Deed deed, Now now)
@@ -51,8 +79,9 @@ void AuditTrail::begin(Deed deed, Now now, Go go)
     if (how == AuditMode::off) {
         return go(AuditToken{0}, now);
     }
-    const bool hangs = now.mono >= answerBy;
-    if (hangs || intents.size() >= limits::maxWaitingAudits) {
+    Lane& lane = laneFor(deed.tenant);
+    const bool hangs = now.mono >= lane.answerBy;
+    if (hangs || lane.intents.size() >= limits::maxWaitingAudits) {
         if (how == AuditMode::bestEffort) {
             ++count.unrecorded;
             return go(AuditToken{0}, now);
@@ -64,8 +93,8 @@ void AuditTrail::begin(Deed deed, Now now, Go go)
     }
     const AuditToken token = ++lastToken;
     open.emplace(token, recordOf(std::move(deed), now));
-    intents.push_back({token, std::move(go)});
-    write(now);
+    lane.intents.push_back({token, std::move(go)});
+    write(lane, now);
 }
 
 void AuditTrail::end(AuditToken token, int status, Now now)
@@ -86,73 +115,86 @@ void AuditTrail::note(Deed deed, int status, Now now)
     }
 }
 
+void AuditTrail::noteRefused(Deed deed, int status, Now now)
+{
+    if (how == AuditMode::off) {
+        return;
+    }
+    std::erase_if(refusals, [now](const auto& entry) { return now.mono - entry.second.since >= 1min; });
+    Minute& minute = refusals.try_emplace(deed.tenant, Minute{now.mono, 0}).first->second;
+    if (minute.noted >= limits::auditRefusalsPerMinute) {
+        ++count.unnoted;
+        return;
+    }
+    ++minute.noted;
+    note(std::move(deed), status, now);
+}
+
 void AuditTrail::keepResult(history::AuditRecord result, Now now)
 {
-    if (results.size() >= limits::maxUnstoredResults) {
-        results.pop_front();
+    Lane& lane = laneFor(result.tenant);
+    if (lane.results.size() >= lane.mostResults) {
+        lane.results.pop_front();
         ++count.lostResults;
     }
-    results.push_back(std::move(result));
-    if (!failing) {
-        write(now);
-    } else if (retryAt == never) {
-        retryAt = now.mono + limits::auditRetry;
+    lane.results.push_back(std::move(result));
+    if (!lane.failing) {
+        write(lane, now);
+    } else if (lane.retryAt == never) {
+        lane.retryAt = now.mono + limits::auditRetry;
     }
 }
 
-void AuditTrail::write(Now now)
+void AuditTrail::write(Lane& lane, Now now)
 {
-    if (writing || (intents.empty() && results.empty())) {
+    if (lane.writing || (lane.intents.empty() && lane.results.empty())) {
         return;
     }
-    writing = true;
-    retryAt = never;
-    answerBy = now.mono + limits::auditPatience;
+    lane.writing = true;
+    lane.retryAt = never;
+    lane.answerBy = now.mono + limits::auditPatience;
     std::vector<history::AuditRecord> records;
     // Results first: they are older than intents that still wait, for whom they leave room: somebody waits for those.
-    const std::size_t room = limits::maxAuditBatch - std::min(intents.size(), limits::maxAuditBatch / 2);
-    while (!results.empty() && records.size() < room) {
-        records.push_back(std::move(results.front()));
-        results.pop_front();
+    const std::size_t room = limits::maxAuditBatch - std::min(lane.intents.size(), limits::maxAuditBatch / 2);
+    while (!lane.results.empty() && records.size() < room) {
+        records.push_back(std::move(lane.results.front()));
+        lane.results.pop_front();
     }
     std::vector<history::AuditRecord> kept = records;
-    while (!intents.empty() && records.size() < limits::maxAuditBatch) {
-        records.push_back(open.at(intents.front().token));
-        underWay.push_back(std::move(intents.front()));
-        intents.pop_front();
+    while (!lane.intents.empty() && records.size() < limits::maxAuditBatch) {
+        records.push_back(open.at(lane.intents.front().token));
+        lane.underWay.push_back(std::move(lane.intents.front()));
+        lane.intents.pop_front();
     }
     const std::size_t written = records.size();
-    port.append(std::move(records), [this, written, kept = std::move(kept)](const Result<void>& stored, Now then) mutable {
-        onWritten(written, std::move(kept), stored, then);
+    port.append(std::move(records), [this, &lane, written, kept = std::move(kept)](const Result<void>& stored, Now then) mutable {
+        onWritten(lane, written, std::move(kept), stored, then);
     });
 }
 
-void AuditTrail::onWritten(std::size_t written, std::vector<history::AuditRecord> kept, const Result<void>& stored, Now now)
+void AuditTrail::onWritten(Lane& lane, std::size_t written, std::vector<history::AuditRecord> kept, const Result<void>& stored, Now now)
 {
-    std::vector<Waiting> waited = std::exchange(underWay, {});
+    std::vector<Waiting> waited = std::exchange(lane.underWay, {});
     // An intent that is stored after all must not look as if it had been carried out.
-    for (const AuditToken token : std::exchange(gaveUp, {})) {
+    for (const AuditToken token : std::exchange(lane.gaveUp, {})) {
         if (stored) {
             end(token, refusedMeanwhile, now);
         } else {
             open.erase(token);
         }
     }
-    writing = false;
-    answerBy = never;
-    failing = !stored.ok();
+    lane.writing = false;
+    lane.answerBy = never;
+    lane.failing = !stored.ok();
     if (stored) {
         count.stored += written;
     } else {
         ++count.failedWrites;
-        results.insert(results.begin(), std::make_move_iterator(kept.begin()), std::make_move_iterator(kept.end()));
-        for (; results.size() > limits::maxUnstoredResults; results.pop_front()) {
-            ++count.lostResults;
-        }
-        retryAt = results.empty() ? never : now.mono + limits::auditRetry;
+        keepAgain(std::move(kept), now);
+        lane.retryAt = lane.results.empty() ? never : now.mono + limits::auditRetry;
     }
-    if (!failing || !intents.empty()) {
-        write(now);
+    if (!lane.failing || !lane.intents.empty()) {
+        write(lane, now);
     }
     for (Waiting& one : waited) {
         if (stored) {
@@ -168,20 +210,56 @@ void AuditTrail::onWritten(std::size_t written, std::vector<history::AuditRecord
     }
 }
 
-// Whoever waits is told; what is under way may be stored all the same.
-void AuditTrail::giveUp(Now now)
+// What was not stored, before what came later; its tenant may have another lane by now.
+void AuditTrail::keepAgain(std::vector<history::AuditRecord> kept, Now now)
 {
-    std::vector<Waiting> waited = std::exchange(underWay, {});
+    for (auto record = kept.rbegin(); record != kept.rend(); ++record) {
+        Lane& lane = laneFor(record->tenant);
+        if (lane.results.size() >= lane.mostResults) {
+            ++count.lostResults;
+            continue;
+        }
+        lane.results.push_front(std::move(*record));
+        if (!lane.writing && lane.retryAt == never) {
+            lane.retryAt = now.mono + limits::auditRetry;
+        }
+    }
+}
+
+void AuditTrail::onLanes(Now now)
+{
+    Lane& common = laneFor(std::string());
+    std::deque<Waiting> intents = std::exchange(common.intents, {});
+    std::deque<history::AuditRecord> results = std::exchange(common.results, {});
+    for (Waiting& one : intents) {
+        laneFor(open.at(one.token).tenant).intents.push_back(std::move(one));
+    }
+    for (history::AuditRecord& result : results) {
+        laneFor(result.tenant).results.push_back(std::move(result));
+    }
+    for (auto& [name, lane] : lanes) {
+        if (!lane.failing || !lane.intents.empty()) {
+            write(lane, now);
+        } else if (lane.retryAt == never && !lane.results.empty()) {
+            lane.retryAt = now.mono + limits::auditRetry;
+        }
+    }
+}
+
+// Whoever waits is told; what is under way may be stored all the same.
+void AuditTrail::giveUp(Lane& lane, Now now)
+{
+    std::vector<Waiting> waited = std::exchange(lane.underWay, {});
     if (how == AuditMode::required) {
         for (const Waiting& one : waited) {
-            gaveUp.insert(one.token);
+            lane.gaveUp.insert(one.token);
         }
-        for (const Waiting& one : intents) {
+        for (const Waiting& one : lane.intents) {
             open.erase(one.token);
         }
     }
-    waited.insert(waited.end(), std::make_move_iterator(intents.begin()), std::make_move_iterator(intents.end()));
-    intents.clear();
+    waited.insert(waited.end(), std::make_move_iterator(lane.intents.begin()), std::make_move_iterator(lane.intents.end()));
+    lane.intents.clear();
     for (Waiting& one : waited) {
         if (how == AuditMode::bestEffort) {
             ++count.unrecorded;
@@ -195,19 +273,26 @@ void AuditTrail::giveUp(Now now)
 
 void AuditTrail::onTimer(Now now)
 {
-    if (answerBy <= now.mono) {
-        giveUp(now);
-    } else if (retryAt <= now.mono) {
-        write(now);
+    for (auto& [name, lane] : lanes) {
+        if (lane.answerBy <= now.mono) {
+            giveUp(lane, now);
+        } else if (lane.retryAt <= now.mono) {
+            write(lane, now);
+        }
     }
 }
 
 Instant AuditTrail::nextDeadline() const
 {
-    if (writing) {
-        return underWay.empty() && intents.empty() ? never : answerBy;
+    Instant next = never;
+    for (const auto& [name, lane] : lanes) {
+        if (!lane.writing) {
+            next = std::min(next, lane.retryAt);
+        } else if (!lane.underWay.empty() || !lane.intents.empty()) {
+            next = std::min(next, lane.answerBy);
+        }
     }
-    return retryAt;
+    return next;
 }
 
 void AuditTrail::addMetrics(std::vector<Counter>& out) const
@@ -217,7 +302,12 @@ void AuditTrail::addMetrics(std::vector<Counter>& out) const
     out.push_back({"bmcmesh_audit_unrecorded_total", "Writes carried out all the same (best_effort)", count.unrecorded, false});
     out.push_back({"bmcmesh_audit_results_lost_total", "Results that nobody will read, because the database was away too long", count.lostResults, false});
     out.push_back({"bmcmesh_audit_write_failures_total", "Transactions that the database refused", count.failedWrites, false});
-    out.push_back({"bmcmesh_audit_results_waiting", "Results that are not stored yet", results.size(), true});
+    out.push_back({"bmcmesh_audit_refusals_unrecorded_total", "Orders beyond a tenant's quota that were only counted", count.unnoted, false});
+    std::size_t waiting = 0;
+    for (const auto& [name, lane] : lanes) {
+        waiting += lane.results.size();
+    }
+    out.push_back({"bmcmesh_audit_results_waiting", "Results that are not stored yet", waiting, true});
 }
 
 }  // namespace mesh::aggregator

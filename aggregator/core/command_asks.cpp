@@ -108,6 +108,13 @@ void Commands::record(CommandAsk ask, Now now)
     }
     recording.insert({ask.asker, ask.askerId});
     Deed deed{ask.tenant, ask.asker, "mesh", "POST", commandUri(ask.tenant, ask.to, ask.wanted.command, ask.payload)};
+    Result<std::shared_ptr<Admission>> reserved = reserve(ask, now);
+    if (!reserved) {
+        trail->noteRefused(std::move(deed), statusOf(reserved.error().code), now);
+        recording.erase({ask.asker, ask.askerId});
+        return refuseForGood({ask.asker, ask.askerId}, reserved.error(), ask.deadline, now);
+    }
+    ask.admission = std::move(*reserved);
     trail->begin(std::move(deed), now, [this, ask = std::move(ask)](const Result<AuditToken>& stored, Now then) mutable {
         recording.erase({ask.asker, ask.askerId});
         if (!stored) {

@@ -161,8 +161,7 @@ shoset::Address Commands::pickOne(const std::vector<shoset::Address>& candidates
     return *best[rng.below(best.size())];
 }
 
-// Each connector that gets it is a message to it.
-Result<Admission> Commands::makeRoom(const CommandAsk& ask, std::size_t parts, Now now)
+Result<void> Commands::hasRoom(const CommandAsk& ask)
 {
     const auto ofTenant = underWay.find(ask.tenant);
     const auto ofAsker = askedBy.find(ask.asker);
@@ -175,6 +174,18 @@ Result<Admission> Commands::makeRoom(const CommandAsk& ask, std::size_t parts, N
         ++count.refusedFull;
         return Error{Code::full, "too many commands are under way; nothing was sent"};
     }
+    return {};
+}
+
+// Each connector that gets it is a message to it.
+Result<Admission> Commands::makeRoom(const CommandAsk& ask, std::size_t parts, Now now)
+{
+    if (const Result<void> room = hasRoom(ask); !room) {
+        return room.error();
+    }
+    if (ask.admission != nullptr) {
+        return std::move(*ask.admission);
+    }
     return quotas == nullptr ? Admission{} : quotas->admit(ask.tenant, ask.payload.size() * parts, now, parts);
 }
 
@@ -184,6 +195,23 @@ Result<std::vector<shoset::Address>> Commands::targetsOf(const CommandAsk& ask, 
     Result<void> admitted = checkAsk(ask);
     admitted = admitted ? mayOrder(now) : admitted;
     return admitted ? resolve(ask) : Result<std::vector<shoset::Address>>(admitted.error());
+}
+
+Result<std::shared_ptr<Admission>> Commands::reserve(CommandAsk ask, Now now)
+{
+    if (ask.wanted.type.empty()) {
+        ask.wanted.type = ask.to.type;
+    }
+    const auto targets = targetsOf(ask, now);
+    if (!targets) {
+        return std::shared_ptr<Admission>();
+    }
+    Result<Admission> room = makeRoom(ask, anyOf(ask.to) ? 1 : targets->size(), now);
+    if (!room) {
+        ++count.refused;
+        return room.error();
+    }
+    return std::make_shared<Admission>(std::move(*room));
 }
 
 Result<MessageId> Commands::start(CommandAsk ask, Now now)

@@ -34,6 +34,7 @@ struct CommandAsk {
     shoset::Address asker = {};  // a connector that asks, under
     MessageId askerId = {};      // this id; else who asks is told by record()
     AuditToken audit = 0;        // of its intent, which is on disk
+    std::shared_ptr<Admission> admission = {};  // see Commands::reserve()
 };
 
 // What is said where nobody fits, and where the tenant is none of the asker's.
@@ -61,6 +62,9 @@ public:
     // Where it is recorded what connectors ask for; without it, nowhere. Set once before the first command.
     void setAudit(AuditTrail& deeds) { trail = &deeds; }
 
+    // Holds what start() of the same needs of the tenant's quota, so that it can be recorded first; nullptr where start() is going to
+    // refuse it for another reason. full: it is too much.
+    Result<std::shared_ptr<Admission>> reserve(CommandAsk ask, Now now);
     // The error is why nothing was sent: invalidArgument, notFound (target or command), unsupported (version), notSent (no way to
     // whoever could), full, unavailable, tooLarge (more targets than limits::maxFanOut).
     Result<MessageId> start(CommandAsk ask, Now now);
@@ -117,6 +121,7 @@ private:
     Result<std::vector<shoset::Address>> resolveType(const CommandAsk& ask) const;
     bool mayAsk(const CommandAsk& ask, const shoset::Address& target) const;
     shoset::Address pickOne(const std::vector<shoset::Address>& candidates);
+    Result<void> hasRoom(const CommandAsk& ask);
     Result<Admission> makeRoom(const CommandAsk& ask, std::size_t parts, Now now);
     void dispatch(Entry& entry, std::size_t part, const MessageId& id, Now now);
     bool goOn(Entry& entry, std::size_t part, Code code, Now now);

@@ -89,6 +89,13 @@ void EventFlow::note(const std::string& tenant, std::string_view topic, std::str
     }
 }
 
+void EventFlow::onLanes()
+{
+    if (parts != nullptr) {
+        parts->intake.onLanes();
+    }
+}
+
 void EventFlow::onTimer(Now now)
 {
     if (parts != nullptr) {

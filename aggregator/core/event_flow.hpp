@@ -34,6 +34,8 @@ public:
     void onConnectorDown(const shoset::Address& connector);
     void note(const std::string& tenant, std::string_view topic, std::string_view name, std::string_view payload, Now now);
 
+    // A tenant may have another lane.
+    void onLanes();
     void onTimer(Now now);
     Instant nextDeadline() const;
     void addMetrics(std::vector<Counter>& out) const;

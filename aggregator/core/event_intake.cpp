@@ -22,6 +22,16 @@ bool isReserved(const shoset::Address& source, const shoset::Event& event)
 
 }  // namespace
 
+std::string EventStorePort::laneOf(std::string_view) const
+{
+    return {};
+}
+
+std::vector<std::string> EventStorePort::lanes() const
+{
+    return {};
+}
+
 EventPlace placeBehind(const history::EventRecord& record)
 {
     return {record.epoch, std::max(record.sequence, record.lostTo)};
@@ -33,31 +43,85 @@ shoset::Event eventOf(const history::EventRecord& record, std::uint64_t subscrip
 }
 
 EventIntake::EventIntake(EventStorePort& eventStore, EventLinks& eventLinks, Admits quota, OnStored listener)
-    : store(eventStore), links(eventLinks), admits(std::move(quota)), onStored(std::move(listener)), backoff(limits::eventRetryInitial)
+    : store(eventStore), links(eventLinks), admits(std::move(quota)), onStored(std::move(listener))
 {
+    laneFor({});
+    onLanes();
 }
 
-void EventIntake::readHeads(Now)
+// One that comes while the common one records goes on from what is known.
+EventIntake::Lane& EventIntake::laneFor(std::string_view tenant)
 {
-    state = State::reading;
-    store.readHeads({}, [this, owner = std::weak_ptr<int>(alive)](const Result<std::vector<history::EventHead>>& heads, Now now) {
+    const std::string name = store.laneOf(tenant);
+    const auto [entry, made] = lanes.try_emplace(name);
+    Lane& lane = entry->second;
+    if (made) {
+        lane.name = name;
+        lane.backoff = limits::eventRetryInitial;
+        lane.state = !name.empty() && lanes.at({}).isReady() ? State::recording : State::unread;
+    }
+    return lane;
+}
+
+const EventIntake::Lane* EventIntake::findLane(std::string_view tenant) const
+{
+    const auto found = lanes.find(store.laneOf(tenant));
+    return found == lanes.end() ? nullptr : &found->second;
+}
+
+bool EventIntake::isReady(std::string_view tenant) const
+{
+    const Lane* lane = findLane(tenant);
+    return lane != nullptr ? lane->isReady() : lanes.at({}).isReady();
+}
+
+// What waits goes with its tenant. What is under way is the store's to put where it belongs.
+void EventIntake::onLanes()
+{
+    Lane& common = lanes.at({});
+    for (const shoset::Address& address : std::exchange(common.turns, {})) {
+        const Source& source = sources[address];
+        Lane& lane = laneFor(shoset::tenantOf(address));
+        lane.turns.push_back(address);
+        if (&lane != &common) {
+            common.waiting.events -= source.amount.events;
+            common.waiting.bytes -= source.amount.bytes;
+            for (Amount* amount : {&lane.waiting, &elsewhere}) {
+                amount->events += source.amount.events;
+                amount->bytes += source.amount.bytes;
+            }
+        }
+    }
+    for (const std::string& name : store.lanes()) {
+        laneFor(name);
+    }
+}
+
+void EventIntake::readHeads(Lane& lane)
+{
+    lane.state = State::reading;
+    const shoset::Address whose = lane.name.empty() ? shoset::Address() : shoset::connectorAddress(lane.name, {});
+    store.readHeads(whose, [this, &lane, owner = std::weak_ptr<int>(alive)](const Result<std::vector<history::EventHead>>& heads, Now now) {
         if (!owner.expired()) {
-            onHeads(heads, now);
+            onHeads(lane, heads, now);
         }
     });
 }
 
-void EventIntake::onHeads(const Result<std::vector<history::EventHead>>& heads, Now now)
+void EventIntake::onHeads(Lane& lane, const Result<std::vector<history::EventHead>>& heads, Now now)
 {
     if (!heads) {
-        state = State::unread;
-        return afterFailure(heads.error(), now);
+        lane.state = State::unread;
+        return afterFailure(lane, heads.error(), now);
     }
-    state = State::recording;
-    reason.clear();
-    backoff = limits::eventRetryInitial;
+    lane.state = State::recording;
+    lane.reason.clear();
+    lane.backoff = limits::eventRetryInitial;
     for (const history::EventHead& head : *heads) {
         const shoset::Address address = shoset::connectorAddress(head.tenant, head.connector);
+        if (store.laneOf(head.tenant) != lane.name) {
+            continue;
+        }
         if (!isCredible(address, head.epoch, now)) {
             ++count.farEpochs;
             continue;
@@ -66,16 +130,18 @@ void EventIntake::onHeads(const Result<std::vector<history::EventHead>>& heads, 
         source.stored = source.taken = {head.epoch, head.sequence};
     }
     for (auto& [address, source] : sources) {
-        tell(address, source, now);
+        if (store.laneOf(shoset::tenantOf(address)) == lane.name) {
+            tell(address, source, now);
+        }
     }
 }
 
-void EventIntake::afterFailure(const Error& error, Now now)
+void EventIntake::afterFailure(Lane& lane, const Error& error, Now now)
 {
     ++count.failedWrites;
-    reason = error.message;
-    retryAt = now.mono + backoff;
-    backoff = std::min<Duration>(2 * backoff, limits::eventRetryMax);
+    lane.reason = error.message;
+    lane.retryAt = now.mono + lane.backoff;
+    lane.backoff = std::min<Duration>(2 * lane.backoff, limits::eventRetryMax);
 }
 
 void EventIntake::onLinkUp(const shoset::Address& connector, Now now)
@@ -95,7 +161,7 @@ void EventIntake::onLinkDown(const shoset::Address& connector)
 
 void EventIntake::tell(const shoset::Address& address, Source& source, Now now)
 {
-    if (isReady() && source.linked) {
+    if (source.linked && isReady(shoset::tenantOf(address))) {
         source.told = source.stored;
         links.tellEvents(address, {}, shoset::EventsStored{source.stored.epoch, source.stored.sequence}, {}, now);
     }
@@ -124,20 +190,24 @@ void EventIntake::resume(const shoset::Address& address, Now now)
     }
 }
 
-bool EventIntake::hasRoom(const Source& source, std::string_view tenant, std::size_t bytes) const
+// A tenant with a database of its own has less room, as have all of these together: it must not take that of the others.
+bool EventIntake::hasRoom(const Lane& lane, const Source& source, std::string_view tenant, std::size_t bytes) const
 {
     const auto fits = [bytes](const Amount& amount, std::size_t events, std::size_t most) {
         return amount.events < events && amount.bytes + bytes <= most;
     };
+    const std::size_t part = lane.name.empty() ? 1 : 4;
     const auto ofIts = ofTenant.find(tenant);
-    return fits(waiting, limits::maxWaitingEvents, limits::maxWaitingEventBytes) &&
+    return fits(lane.waiting, limits::maxWaitingEvents / part, limits::maxWaitingEventBytes / part) &&
+           (lane.name.empty() || fits(elsewhere, limits::maxWaitingEvents, limits::maxWaitingEventBytes)) &&
            fits(source.amount, limits::maxWaitingSourceEvents, limits::maxWaitingSourceBytes) &&
            (ofIts == ofTenant.end() || fits(ofIts->second, limits::maxWaitingTenantEvents, limits::maxWaitingTenantBytes));
 }
 
 Offered EventIntake::offer(const shoset::Address& address, const shoset::Event& event, std::string_view payload, Now now)
 {
-    if (!isReady()) {
+    Lane& lane = laneFor(shoset::tenantOf(address));
+    if (!lane.isReady()) {
         ++count.early;
         return Offered::refused;
     }
@@ -162,7 +232,7 @@ Offered EventIntake::offer(const shoset::Address& address, const shoset::Event& 
         return Offered::newEpoch;
     }
     const std::uint64_t next = begins ? 1 : source.taken.sequence + 1;
-    const bool fits = !source.refused && hasRoom(source, shoset::tenantOf(address), payload.size());
+    const bool fits = !source.refused && hasRoom(lane, source, shoset::tenantOf(address), payload.size());
     if (event.sequence > next && fits) {
         ++count.holes;
         return Offered::hole;
@@ -189,20 +259,23 @@ Offered EventIntake::offer(const shoset::Address& address, const shoset::Event& 
     if (record.lostTo != 0) {
         record.time = now.wall;
     }
-    take(address, source, std::move(record));
+    take(lane, address, source, std::move(record));
     return Offered::taken;
 }
 
-void EventIntake::take(const shoset::Address& address, Source& source, history::EventRecord record)
+void EventIntake::take(Lane& lane, const shoset::Address& address, Source& source, history::EventRecord record)
 {
     source.taken = placeBehind(record);
     Amount& ofIts = ofTenant[record.tenant];
-    for (Amount* amount : {&waiting, &source.amount, &ofIts}) {
-        ++amount->events;
-        amount->bytes += record.payload.size();
+    Amount* const ofOthers = lane.name.empty() ? nullptr : &elsewhere;
+    for (Amount* amount : {&lane.waiting, &source.amount, &ofIts, ofOthers}) {
+        if (amount != nullptr) {
+            ++amount->events;
+            amount->bytes += record.payload.size();
+        }
     }
     if (source.waiting.empty()) {
-        turns.push_back(address);
+        lane.turns.push_back(address);
     }
     source.waiting.push_back(std::move(record));
 }
@@ -232,16 +305,17 @@ void EventIntake::adopt(const shoset::Address& address, EventPlace head, Now now
 }
 
 // A share for each that has something, whole runs of one connector.
-void EventIntake::write(Now now)
+void EventIntake::write(Lane& lane)
 {
     auto batch = std::make_shared<std::vector<history::EventRecord>>();
-    batch->reserve(std::min(waiting.events, limits::maxEventBatch));
+    batch->reserve(std::min(lane.waiting.events, limits::maxEventBatch));
     std::size_t bytes = 0;
-    const std::size_t share = std::max(leastShare, limits::maxEventBatch / turns.size());
+    const std::size_t share = std::max(leastShare, limits::maxEventBatch / lane.turns.size());
     const auto full = [&] { return batch->size() >= limits::maxEventBatch || bytes >= limits::maxEventBatchBytes; };
-    while (!turns.empty() && !full()) {
-        const shoset::Address address = std::move(turns.front());
-        turns.pop_front();
+    Amount* const ofOthers = lane.name.empty() ? nullptr : &elsewhere;
+    while (!lane.turns.empty() && !full()) {
+        const shoset::Address address = std::move(lane.turns.front());
+        lane.turns.pop_front();
         Source& source = sources[address];
         const history::EventRecord& first = source.waiting.front();
         const auto ofIts = ofTenant.find(first.tenant);
@@ -249,9 +323,11 @@ void EventIntake::write(Now now)
         for (std::size_t taken = 0; taken < share && !source.waiting.empty() && !full(); ++taken) {
             const std::size_t size = source.waiting.front().payload.size();
             bytes += size;
-            for (Amount* amount : {&waiting, &source.amount, &ofIts->second}) {
-                --amount->events;
-                amount->bytes -= size;
+            for (Amount* amount : {&lane.waiting, &source.amount, &ofIts->second, ofOthers}) {
+                if (amount != nullptr) {
+                    --amount->events;
+                    amount->bytes -= size;
+                }
             }
             batch->push_back(std::move(source.waiting.front()));
             source.waiting.pop_front();
@@ -260,38 +336,38 @@ void EventIntake::write(Now now)
             ofTenant.erase(ofIts);
         }
         if (!source.waiting.empty()) {
-            turns.push_back(address);
+            lane.turns.push_back(address);
         }
         run.end = batch->size();
-        runs.push_back(std::move(run));
+        lane.runs.push_back(std::move(run));
     }
-    underWay = std::move(batch);
-    append(now);
+    lane.underWay = std::move(batch);
+    append(lane);
 }
 
-void EventIntake::append(Now)
+void EventIntake::append(Lane& lane)
 {
-    writing = true;
-    retryAt = never;
-    store.appendEvents(underWay, [this, owner = std::weak_ptr<int>(alive)](const Result<void>& outcome, Now now) {
+    lane.writing = true;
+    lane.retryAt = never;
+    store.appendEvents(lane.underWay, [this, &lane, owner = std::weak_ptr<int>(alive)](const Result<void>& outcome, Now now) {
         if (!owner.expired()) {
-            onWritten(outcome, now);
+            onWritten(lane, outcome, now);
         }
     });
 }
 
-void EventIntake::onWritten(const Result<void>& outcome, Now now)
+void EventIntake::onWritten(Lane& lane, const Result<void>& outcome, Now now)
 {
-    writing = false;
+    lane.writing = false;
     if (!outcome) {
-        state = State::failing;
-        return afterFailure(outcome.error(), now);
+        lane.state = State::failing;
+        return afterFailure(lane, outcome.error(), now);
     }
-    state = State::recording;
-    reason.clear();
-    backoff = limits::eventRetryInitial;
-    const EventBatch batch = std::exchange(underWay, nullptr);
-    std::vector<StoredRun> ended = std::exchange(runs, {});
+    lane.state = State::recording;
+    lane.reason.clear();
+    lane.backoff = limits::eventRetryInitial;
+    const EventBatch batch = std::exchange(lane.underWay, nullptr);
+    std::vector<StoredRun> ended = std::exchange(lane.runs, {});
     for (StoredRun& run : ended) {
         Source& source = sources[run.source];
         run.before = source.stored;  // of the epoch before where another began
@@ -321,7 +397,8 @@ void EventIntake::tellRefused(Now now)
         const bool waits = source.refused && now.mono < source.refusedUntil;
         if (waits) {
             refusedUntil = std::min(refusedUntil, source.refusedUntil);
-        } else if ((source.refused || source.resumes) && source.taken == source.stored && hasRoom(source, shoset::tenantOf(address), 0)) {
+        } else if ((source.refused || source.resumes) && source.taken == source.stored &&
+                   hasRoom(laneFor(shoset::tenantOf(address)), source, shoset::tenantOf(address), 0)) {
             source.refused = source.resumes = false;
             tell(address, source, now);
         }
@@ -335,34 +412,56 @@ void EventIntake::onTimer(Now now)
         refusedUntil = never;
         tellRefused(now);
     }
-    if (state == State::reading || writing || (retryAt != never && now.mono < retryAt)) {
+    for (auto& [name, lane] : lanes) {
+        step(lane, now);
+    }
+}
+
+void EventIntake::step(Lane& lane, Now now)
+{
+    if (lane.state == State::reading || lane.writing || (lane.retryAt != never && now.mono < lane.retryAt)) {
         return;
     }
-    retryAt = never;
-    if (state == State::unread) {
-        readHeads(now);
-    } else if (underWay != nullptr) {
-        append(now);
-    } else if (!turns.empty()) {
-        write(now);
+    lane.retryAt = never;
+    if (lane.state == State::unread) {
+        readHeads(lane);
+    } else if (lane.underWay != nullptr) {
+        append(lane);
+    } else if (!lane.turns.empty()) {
+        write(lane);
     }
+}
+
+Instant EventIntake::Lane::nextDeadline() const
+{
+    if (state == State::reading || writing) {
+        return never;
+    }
+    const bool something = state == State::unread || underWay != nullptr || !turns.empty();
+    return retryAt == never && something ? Instant{} : retryAt;
 }
 
 Instant EventIntake::nextDeadline() const
 {
-    if (state == State::reading || writing) {
-        return refusedUntil;
+    Instant next = refusedUntil;
+    for (const auto& [name, lane] : lanes) {
+        next = std::min(next, lane.nextDeadline());
     }
-    const bool something = state == State::unread || underWay != nullptr || !turns.empty();
-    return retryAt == never && something ? Instant{} : std::min(retryAt, refusedUntil);
+    return next;
 }
 
 std::string EventIntake::condition() const
 {
-    if (!reason.empty()) {
-        return "the history's database failed: " + reason;
+    for (const auto& [name, lane] : lanes) {
+        const std::string whose = name.empty() ? "the history's database" : "the database of tenant " + name;
+        if (!lane.reason.empty()) {
+            return whose + " failed: " + lane.reason;
+        }
+        if (!lane.isReady()) {
+            return name.empty() ? "what is stored is being read" : "what is stored in " + whose + " is being read";
+        }
     }
-    return isReady() ? "recording" : "what is stored is being read";
+    return "recording";
 }
 
 bool EventIntake::isCredible(const shoset::Address& source, std::uint64_t epoch, Now now)
@@ -404,8 +503,14 @@ void EventIntake::addMetrics(std::vector<Counter>& out) const
     out.push_back({"bmcmesh_events_refused_malformed_total", "Events whose place is none", count.malformed, false});
     out.push_back({"bmcmesh_events_refused_epoch_total", "Events, and what is stored of connectors, of epochs that no clock can have come to", count.farEpochs, false});
     out.push_back({"bmcmesh_events_write_failures_total", "Transactions with events that the database refused", count.failedWrites, false});
-    out.push_back({"bmcmesh_events_waiting", "Events that wait to be stored", waiting.events + (underWay == nullptr ? 0 : underWay->size()), true});
-    out.push_back({"bmcmesh_events_recording", "1: events are stored; 0: the database fails, or was not read yet", isReady() && reason.empty() ? 1U : 0U, true});
+    std::size_t waits = 0;
+    bool all = true;
+    for (const auto& [name, lane] : lanes) {
+        waits += lane.waiting.events + (lane.underWay == nullptr ? 0 : lane.underWay->size());
+        all = all && lane.isReady() && lane.reason.empty();
+    }
+    out.push_back({"bmcmesh_events_waiting", "Events that wait to be stored", waits, true});
+    out.push_back({"bmcmesh_events_recording", "1: events are stored; 0: a database fails, or was not read yet", all ? 1U : 0U, true});
 }
 
 }  // namespace mesh::aggregator

@@ -37,10 +37,11 @@ enum class Offered : std::uint8_t {
     refused,   // the connector will be told when to send it again
 };
 
-// Takes the events of connectors: of each the next one only, into one transaction at a time, each connector with its share
-// of that, and says what is on disk. A store that fails gets the same transaction again later; nothing is acknowledged before,
-// and what waits is bounded, for a node, a tenant and a connector. Until the store has told what it has, nothing is taken. An epoch that
-// no clock of a connector can have come to (isCredible) is nobody's: a higher one could not follow, and its connector would be dumb for good.
+// Takes the events of connectors: of each the next one only, into one transaction of a lane (HistoryPort::laneOf) at a time, each
+// connector with its share of that, and says what is on disk. A store that fails gets the same transaction again later; nothing is
+// acknowledged before, and what waits is bounded, for a node, a tenant and a connector. Until the store has told what it has, nothing is
+// taken. An epoch that no clock of a connector can have come to (isCredible) is nobody's: a higher one could not follow, and its connector
+// would be dumb for good.
 class EventIntake {
 public:
     using OnStored = std::function<void(const StoredRun& run, Now now)>;
@@ -66,11 +67,13 @@ public:
     void onTimer(Now now);
     Instant nextDeadline() const;
 
-    bool isReady() const { return state != State::unread && state != State::reading; }
+    bool isReady(std::string_view tenant) const;
     // For people: "recording", or why nothing is.
     std::string condition() const;
     // Not of this node's own source, whose epochs are finer.
     static bool isCredible(const shoset::Address& source, std::uint64_t epoch, Now now);
+    // A tenant may have another lane.
+    void onLanes();
     EventPlace taken(const shoset::Address& source) const;
     EventPlace stored(const shoset::Address& source) const;
     // All of a tenant, with what is stored of them.
@@ -98,14 +101,31 @@ private:
         std::deque<history::EventRecord> waiting;
         Amount amount;
     };
-    void readHeads(Now now);
-    void onHeads(const Result<std::vector<history::EventHead>>& heads, Now now);
-    bool hasRoom(const Source& source, std::string_view tenant, std::size_t bytes) const;
-    void take(const shoset::Address& address, Source& source, history::EventRecord record);
-    void write(Now now);
-    void append(Now now);
-    void onWritten(const Result<void>& outcome, Now now);
-    void afterFailure(const Error& error, Now now);
+    struct Lane {
+        std::string name;
+        State state = State::unread;
+        std::string reason;                 // why the store failed last
+        std::deque<shoset::Address> turns;  // those with waiting events, whose turn is next
+        Amount waiting;
+        EventBatch underWay;          // the transaction that is, or is to be tried again
+        std::vector<StoredRun> runs;  // in it
+        bool writing = false;
+        Instant retryAt = never;
+        Duration backoff{};
+        bool isReady() const { return state != State::unread && state != State::reading; }
+        Instant nextDeadline() const;
+    };
+    Lane& laneFor(std::string_view tenant);
+    const Lane* findLane(std::string_view tenant) const;
+    void readHeads(Lane& lane);
+    void onHeads(Lane& lane, const Result<std::vector<history::EventHead>>& heads, Now now);
+    bool hasRoom(const Lane& lane, const Source& source, std::string_view tenant, std::size_t bytes) const;
+    void take(Lane& lane, const shoset::Address& address, Source& source, history::EventRecord record);
+    void write(Lane& lane);
+    void append(Lane& lane);
+    void onWritten(Lane& lane, const Result<void>& outcome, Now now);
+    void afterFailure(Lane& lane, const Error& error, Now now);
+    void step(Lane& lane, Now now);
     void tell(const shoset::Address& address, Source& source, Now now);
     void tellRefused(Now now);
 
@@ -113,19 +133,12 @@ private:
     EventLinks& links;
     const Admits admits;
     const OnStored onStored;
-    State state = State::unread;
-    std::string reason;  // why the store failed last
+    std::map<std::string, Lane> lanes;          // by name, never erased
     std::map<shoset::Address, Source> sources;  // as many as there ever were connectors with events
-    std::deque<shoset::Address> turns;          // those with waiting events, whose turn is next
     std::map<std::string, Amount, std::less<>> ofTenant;  // that wait
-    Amount waiting;
-    EventBatch underWay;         // the transaction that is, or is to be tried again
-    std::vector<StoredRun> runs;  // in it
-    bool writing = false;
+    Amount elsewhere;            // that wait in lanes of tenants
     bool someRefused = false;    // or resume
-    Instant retryAt = never;
     Instant refusedUntil = never;  // those whose quota was used up
-    Duration backoff{};
     EventIntakeCounters count;
     std::shared_ptr<int> alive = std::make_shared<int>();
 };

@@ -39,9 +39,13 @@ public:
     using Source = std::function<void(Result<history::SourcePage>, Now)>;
     using Page = std::function<void(Result<history::EventPage>, Now)>;
     virtual ~EventStorePort() = default;
-    // All or none, on disk when `done` says so; what is there already is left out.
+    // As HistoryPort::laneOf().
+    virtual std::string laneOf(std::string_view tenant) const;
+    // Names of all but the node's own.
+    virtual std::vector<std::string> lanes() const;
+    // All or none of each lane, on disk when `done` says so; what is there already is left out.
     virtual void appendEvents(EventBatch events, Stored done) = 0;
-    // Of all connectors, or of this one.
+    // Of all connectors whose lane is the node's own, of a tenant's ("acme/"), or of this one.
     virtual void readHeads(const shoset::Address& connector, Heads done) = 0;
     virtual void readSource(history::SourceQuery query, Source done) = 0;
     virtual void readEvents(history::EventQuery query, Page done) = 0;

@@ -133,8 +133,8 @@ void EventSubscriptions::onSubscribe(const shoset::Address& subscriber, shoset::
 
 void EventSubscriptions::begin(const Key& key, Subscription& to, Now now)
 {
-    if (!intake.isReady()) {
-        someWait = true;
+    if (!intake.isReady(shoset::tenantOf(key.first))) {
+        tenantsWait.emplace(shoset::tenantOf(key.first));
         return;
     }
     to.begun = true;
@@ -423,10 +423,15 @@ bool EventSubscriptions::passOver(const Key& key, Subscription& to, const shoset
     return true;
 }
 
+bool EventSubscriptions::someCanBegin() const
+{
+    return std::any_of(tenantsWait.begin(), tenantsWait.end(), [this](const std::string& tenant) { return intake.isReady(tenant); });
+}
+
 void EventSubscriptions::onTimer(Now now)
 {
-    if (someWait && intake.isReady()) {
-        someWait = false;
+    if (someCanBegin()) {
+        tenantsWait.clear();  // who has to wait on says so again
         for (auto& [subscriber, ofOne] : all) {
             for (auto& [number, to] : ofOne) {
                 if (!to.begun) {
@@ -451,7 +456,7 @@ void EventSubscriptions::onTimer(Now now)
 
 Instant EventSubscriptions::nextDeadline() const
 {
-    if ((someWait && intake.isReady()) || (retryAt == never && reading < limits::maxEventReads && !toRead.empty())) {
+    if (someCanBegin() || (retryAt == never && reading < limits::maxEventReads && !toRead.empty())) {
         return Instant{};
     }
     return std::min(retryAt, pacedUntil);

@@ -45,6 +45,7 @@ public:
     const EventSubscriptionCounters& counters() const { return counted; }
 
 private:
+    bool someCanBegin() const;
     using Key = std::pair<shoset::Address, std::uint64_t>;  // subscriber, its number
     struct Subscription {
         std::uint64_t serial = 0;  // of all there ever were
@@ -104,7 +105,7 @@ private:
     std::size_t count = 0;
     std::size_t held = 0;  // bytes of pages, of all of them
     std::uint64_t lastSerial = 0;
-    bool someWait = false;  // for the store to have told what it has
+    std::set<std::string> tenantsWait;  // for the store to have told what it has of them
     Instant retryAt = never;
     Instant pacedUntil = never;  // some have sent what they may in a while
     EventSubscriptionCounters counted;

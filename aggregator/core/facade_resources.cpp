@@ -82,6 +82,8 @@ struct FacadeResources::Route {
     bool readsRecorded = false;  // as writes are: they hand out what is secret
     // What stands in the audit trail, where the path does not say enough.
     void (*describe)(const FacadeResources& all, const Call& call, Deed& deed) = nullptr;
+    // Whether it is within a quota, before it is recorded.
+    Result<void> (*reserve)(const FacadeResources& all, Call& call) = nullptr;
 };
 
 struct FacadeResources::Found {
@@ -168,7 +170,8 @@ std::span<const FacadeResources::Route> FacadeResources::workerRoutes()
          {}, About::other, Needs::login},
         {"mesh/v1/commands", createOnly, [](R& all, const CallPtr& call) { all.commands.create(call); }, nullptr,
          {}, About::other, Needs::componentManager, nullptr, false,
-         [](const R& all, const Call& call, Deed& deed) { all.commands.describe(call, deed); }},
+         [](const R& all, const Call& call, Deed& deed) { all.commands.describe(call, deed); },
+         [](const R& all, Call& call) { return all.commands.reserve(call); }},
         {"mesh/v1/commands/{}", readOnly, [](R& all, const CallPtr& call) { all.commands.read(call); }, nullptr,
          {}, About::other, Needs::componentManager},
         {"mesh/v1/events", readOnly, [](R& all, const CallPtr& call) { all.events.read(call); }, nullptr,
@@ -219,6 +222,8 @@ std::span<const FacadeResources::Route> FacadeResources::adminRoutes()
          },
          nullptr, {},
          About::other, Needs::systemManager},
+        {"mesh/v1/tenants/{}/database", withCreate, [](R& all, const CallPtr& call) { all.databases.handle(call); }, nullptr, {},
+         About::other, Needs::systemManager},
         {"mesh/v1/connectors", withCreate,
          [](R& all, const CallPtr& call) {
              call->reads() ? call->answer(all.registry.connectors(*call)) : all.registry.putConnector(call);
@@ -259,7 +264,7 @@ FacadeResources::FacadeResources(cluster::StateEngine& engine, CatchUp& catchUp,
                                  Credentials& credentials, PasswordPort& passwords, HostPort& hosts, const Satellites& satellites,
                                  const NodeView& node, Rng& rng)
     : context{engine, catchUp, members, credentials, passwords, hosts, satellites, node, rng}, services(context), accounts(context), roles(context),
-      sessions(context, services), aggregation(context), sources(context, aggregation), cluster(context), managers(context), registry(context),
+      sessions(context, services), aggregation(context), sources(context, aggregation), cluster(context), managers(context), registry(context), databases(context),
       commands(context), configurations(context), policies(context), history(context), secrets(context), events(context)
 {
 }
@@ -441,6 +446,11 @@ void FacadeResources::handleRecorded(const CallPtr& call, const Route& route)
             done(std::move(answer), now);
         };
         return carryOut(*this, call);
+    }
+    if (const Result<void> reserved = route.reserve == nullptr ? Result<void>{} : route.reserve(*this, *call); !reserved) {
+        Answer refusal = temporarilyUnavailable(reserved.error().message);
+        trail->noteRefused(std::move(deed), refusal.head.status, call->now);
+        return call->answer(std::move(refusal));
     }
     trail->begin(std::move(deed), call->now, [this, call, carryOut](const Result<AuditToken>& stored, Now now) {
         call->now = now;

@@ -6,6 +6,7 @@
 #include "aggregator/core/resource_cluster.hpp"
 #include "aggregator/core/resource_commands.hpp"
 #include "aggregator/core/resource_configurations.hpp"
+#include "aggregator/core/resource_databases.hpp"
 #include "aggregator/core/resource_events.hpp"
 #include "aggregator/core/resource_history.hpp"
 #include "aggregator/core/resource_managers.hpp"
@@ -73,6 +74,7 @@ private:
     ClusterResources cluster;
     ManagerResources managers;
     RegistryResources registry;
+    DatabaseResources databases;
     CommandResources commands;
     ConfigurationResources configurations;
     PolicyResources policies;

@@ -78,6 +78,11 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
                  [this] { return otherStores(); },
                  [this](std::string_view tenant, std::size_t bytes, Now now) { return quotas.admit(tenant, bytes, now).ok(); }},
                 history.events(), links),
+      places({settings.name, settings.seed, [this](Now now) { deeds.onLanes(now); eventFlow.onLanes(); },
+              [this](const std::string& tenant, std::string_view name, const std::string& payload, Now now) {
+                  eventFlow.note(tenant, "mesh.error", name, payload, now);
+              }},
+             engine, history.places(), rng),
       resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
       carried(links, requests, machines, offered, grants, [this](Now now) { return front.orders().mayWrite(now); }, rng),
@@ -161,6 +166,7 @@ void Node::onTimer(Now now)
     if (aggregatorsChanged) {
         tellAggregators(now);
     }
+    places.onTimer(now);
     links.onTimer(now);
     front.onTimer(now);
     requests.onTimer(now);
@@ -182,7 +188,7 @@ Instant Node::nextDeadline() const
         return Instant{};
     }
     return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), carried.nextDeadline(), elsewhere.nextDeadline(),
-                     deeds.nextDeadline(), eventFlow.nextDeadline(), keeper.nextDeadline(), rotations.nextDeadline(),
+                     places.nextDeadline(), deeds.nextDeadline(), eventFlow.nextDeadline(), keeper.nextDeadline(), rotations.nextDeadline(),
                      layers.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline(),
                      reports.nextDeadline()});
 }
@@ -283,6 +289,10 @@ void Node::onStateChange(const cluster::Change& change)
     const bool ofDocuments = change.kind == cluster::ChangeKind::document || change.kind == cluster::ChangeKind::everything;
     if (ofDocuments || change.kind == cluster::ChangeKind::tenant) {
         grants = policyOf(engine.state());
+    }
+    if (ofDocuments || change.kind == cluster::ChangeKind::tenant || change.kind == cluster::ChangeKind::node ||
+        change.kind == cluster::ChangeKind::featureLevel) {
+        places.wake();
     }
     if (ofDocuments) {
         layers.onChange(change.key);
@@ -471,7 +481,7 @@ std::vector<Counter> Node::metrics() const
     };
     addLoginMetrics(logins.counters(), out);
     addPartMetrics(rotations.counters(), reports, catchUp, out);
-    addMetricsOf(out, deeds, quotas, sealed, layers, eventFlow);
+    addMetricsOf(out, deeds, places, quotas, sealed, layers, eventFlow);
     addCommandMetrics(carried, offered, out);
     const std::vector<Counter> ofShell = shell.shellMetrics();
     out.insert(out.end(), ofShell.begin(), ofShell.end());

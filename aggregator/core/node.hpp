@@ -11,6 +11,7 @@
 #include "aggregator/core/event_flow.hpp"
 #include "aggregator/core/facade.hpp"
 #include "aggregator/core/facade_resources.hpp"
+#include "aggregator/core/history_places.hpp"
 #include "aggregator/core/hosting.hpp"
 #include "aggregator/core/key_rotations.hpp"
 #include "aggregator/core/mesh.hpp"
@@ -41,6 +42,7 @@ struct NodeSettings {
     // Takes this node's report to another one; it may be lost.
     std::function<void(const std::string& node, const std::string& report)> tellPeer = [](const std::string&, const std::string&) {};
     AuditMode audit = AuditMode::required;
+    std::optional<sealing::Seed> seed = {};  // of the key that passwords of databases are sealed to
 };
 
 // What only the shell can say of the node.
@@ -116,6 +118,7 @@ public:
     std::vector<PeerStatus> peers() const override { return reports.all(); }
     bool registryInCluster() const override { return settings.registryInCluster; }
     std::vector<Counter> metrics() const override;
+    std::vector<PlaceStatus> historyPlaces() const override { return places.statuses(); }
 
 private:
     std::optional<std::vector<shoset::Address>> otherStores() const;
@@ -139,6 +142,7 @@ private:
     Credentials logins;
     AuditTrail deeds;
     EventFlow eventFlow;
+    HistoryPlaces places;
     FacadeResources resources;
     Facade front;
     Broker requests;

@@ -15,6 +15,18 @@ struct Counter {
     bool gauge = false;
 };
 
+constexpr const char* ownPlaceShown = "sqlite";  // the node's own database, as people call it
+
+// How it stands at this node with where a tenant's history is to live.
+struct PlaceStatus {
+    std::string tenant;
+    std::string wanted;  // as people may see it
+    std::string inUse;
+    std::string phase;   // see history::MovePhase
+    std::string failure;
+    std::uint64_t copied = 0, failures = 0, moves = 0;
+};
+
 // What a node can say of itself, for /healthz, /metrics, /mesh/v1/status and the Managers.
 class NodeView {
 public:
@@ -31,6 +43,8 @@ public:
     // Tenants and connectors are kept in the cluster, not in a file.
     virtual bool registryInCluster() const = 0;
     virtual std::vector<Counter> metrics() const = 0;
+    // Of tenants whose history is, or is to be, elsewhere than in the node's own database.
+    virtual std::vector<PlaceStatus> historyPlaces() const = 0;
 };
 
 }  // namespace mesh::aggregator

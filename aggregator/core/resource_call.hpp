@@ -17,6 +17,8 @@
 
 namespace mesh::aggregator {
 
+class Admission;
+
 // What the facade's own resources are made of; all outlive them.
 struct ResourceContext {
     cluster::StateEngine& engine;
@@ -38,6 +40,7 @@ struct Call {
     std::string id;                  // what stands for {} of the route
     const Principal* who = nullptr;  // into `request`; null: nobody has authenticated, the resource is open
     bool own = false;                // the asker's own account or session
+    std::shared_ptr<Admission> admission;  // of what it will order, within a quota
     std::optional<Principal> loggedIn;  // who it turned out to be, of a login that made a session
 
     bool reads() const { return request.head.method == "GET" || request.head.method == "HEAD"; }

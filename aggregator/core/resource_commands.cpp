@@ -178,13 +178,34 @@ Result<CommandAsk> CommandResources::askOf(const Call& call, const RequestBody& 
     return ask;
 }
 
-// What cannot be read, or names what is not the asker's, stands in his own trail as the path it was sent to.
-void CommandResources::describe(const Call& call, Deed& deed) const
+// What he may ask for, as far as it can be read.
+std::optional<CommandAsk> CommandResources::readableAsk(const Call& call) const
 {
     const auto read = readBody(call.request, commandRules);
     const RequestBody* body = std::get_if<RequestBody>(&read);
-    const Result<CommandAsk> ask = body == nullptr ? Result<CommandAsk>(Error{}) : askOf(call, *body);
-    if (!ask || !tenants::mayReach(call.tenant(), ask->tenant)) {
+    Result<CommandAsk> ask = body == nullptr ? Result<CommandAsk>(Error{}) : askOf(call, *body);
+    return ask && tenants::mayReach(call.tenant(), ask->tenant) ? std::optional(std::move(*ask)) : std::nullopt;
+}
+
+Result<void> CommandResources::reserve(Call& call) const
+{
+    std::optional<CommandAsk> ask = readableAsk(call);
+    if (!ask) {
+        return {};
+    }
+    Result<std::shared_ptr<Admission>> reserved = commands->reserve(std::move(*ask), call.now);
+    if (!reserved) {
+        return reserved.error();
+    }
+    call.admission = std::move(*reserved);
+    return {};
+}
+
+// What cannot be read, or names what is not the asker's, stands in his own trail as the path it was sent to.
+void CommandResources::describe(const Call& call, Deed& deed) const
+{
+    const std::optional<CommandAsk> ask = readableAsk(call);
+    if (!ask) {
         return;
     }
     for (const std::string* name : {&ask->tenant, &ask->to.name, &ask->to.type, &ask->wanted.command}) {
@@ -220,6 +241,7 @@ void CommandResources::create(const CallPtr& call) const
             return call->answer(forbidden());
         }
     }
+    ask->admission = std::move(call->admission);
     const Result<MessageId> started = commands->start(std::move(*ask), call->now);
     if (!started) {
         return call->answer(refusalOf(started.error()));

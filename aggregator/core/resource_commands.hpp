@@ -29,10 +29,13 @@ public:
     void create(const CallPtr& call) const;
     // Which command for whom, into the audit trail of the tenant whose connectors are meant.
     void describe(const Call& call, Deed& deed) const;
+    // Before that: within the quota of that tenant and the limits of this node, or why not.
+    Result<void> reserve(Call& call) const;
     void read(const CallPtr& call) const;
     Answer workers(const Call& call) const;
 
 private:
+    std::optional<CommandAsk> readableAsk(const Call& call) const;
     Result<CommandAsk> askOf(const Call& call, const RequestBody& body) const;
     std::string tenantFor(const Call& call, std::string given) const;
     void readElsewhere(const CallPtr& call, const MessageId& id) const;

@@ -3,6 +3,7 @@
 #include "aggregator/core/json_text.hpp"
 #include "aggregator/core/query_options.hpp"
 #include "aggregator/core/resource_body.hpp"
+#include "aggregator/core/resource_history.hpp"
 #include "cluster/history/core/syslog.hpp"
 #include "shoset/base/ids.hpp"
 #include "shoset/base/limits.hpp"
@@ -118,13 +119,14 @@ std::string eventText(const history::StoredEvent& stored)
     return jsonText(head);
 }
 
-Answer eventsAnswer(const history::EventPage& page, const std::string& node)
+Answer eventsAnswer(const history::EventPage& page, const std::string& node, const std::vector<std::string>& elsewhere)
 {
     std::string text = "{\"events\":[";
     for (const history::StoredEvent& stored : page.records) {
         text += (text.back() == '[' ? "" : ",") + eventText(stored);
     }
-    text += "],\"next\":\"" + node + "." + std::to_string(page.end) + "\",\"more\":" + (page.more ? "true}" : "false}");
+    text += "],\"next\":\"" + node + "." + std::to_string(page.end) + "\",\"more\":" + (page.more ? "true" : "false");
+    text += elsewhere.empty() ? "}" : ",\"elsewhere\":" + json(elsewhere).dump() + "}";
     return documentAnswer(200, "application/json", std::move(text));
 }
 
@@ -134,6 +136,7 @@ struct EventResources::Ask {
     CallPtr call;
     history::EventQuery query;
     Instant until{};
+    std::string shown;           // its place
     std::uint64_t revision = 0;  // of what was stored, when it was read
 };
 
@@ -153,7 +156,8 @@ void EventResources::read(const CallPtr& call) const
         }
         wish.query.tenant = call->tenant();
     }
-    ask(std::make_shared<Ask>(Ask{call, std::move(wish.query), call->now.mono + wish.wait, 0}), call->now);
+    std::string shown = context.node.nodeName() + "." + std::to_string(wish.query.after);
+    ask(std::make_shared<Ask>(Ask{call, std::move(wish.query), call->now.mono + wish.wait, std::move(shown), 0}), call->now);
 }
 
 void EventResources::ask(const std::shared_ptr<Ask>& one, Now) const
@@ -179,7 +183,10 @@ void EventResources::onPage(const std::shared_ptr<Ask>& one, const Result<histor
     if (full) {
         return call->answer(temporarilyUnavailable(page.error().message));
     }
-    call->answer(page ? eventsAnswer(*page, context.node.nodeName())
+    if (!page && page.error().code == Code::refused) {  // it moved since the page before
+        return call->answer(errorAnswer(400, {"QueryParameterValueFormatError", {one->shown, "after"}, {}}, page.error().message));
+    }
+    call->answer(page ? eventsAnswer(*page, context.node.nodeName(), tenantsElsewhere(context.node, one->query.tenant))
                       : temporarilyUnavailable("What was stored cannot be read now; this node's log says why."));
 }
 

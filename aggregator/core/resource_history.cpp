@@ -74,7 +74,7 @@ json recordJson(const history::StoredAudit& stored)
     return out;
 }
 
-Answer pageAnswer(const history::AuditPage& page)
+Answer pageAnswer(const history::AuditPage& page, const std::vector<std::string>& elsewhere)
 {
     json records = json::array();
     for (const history::StoredAudit& stored : page.records) {
@@ -88,10 +88,24 @@ Answer pageAnswer(const history::AuditPage& page)
         body["chains"].push_back({{"node", chain.node}, {"tenant", chain.tenant}, {"floor", linkJson(chain.floor)},
                                   {"head", linkJson(chain.head)}, {"bytes", chain.bytes}});
     }
+    if (!elsewhere.empty()) {
+        body["elsewhere"] = elsewhere;
+    }
     return documentAnswer(200, "application/json", jsonText(body));
 }
 
 }  // namespace
+
+std::vector<std::string> tenantsElsewhere(const NodeView& node, const std::optional<std::string>& asked)
+{
+    std::vector<std::string> out;
+    for (const PlaceStatus& status : asked ? std::vector<PlaceStatus>{} : node.historyPlaces()) {
+        if (status.inUse != ownPlaceShown) {
+            out.push_back(status.tenant);
+        }
+    }
+    return out;
+}
 
 void HistoryResources::audit(const CallPtr& call) const
 {
@@ -109,12 +123,16 @@ void HistoryResources::audit(const CallPtr& call) const
         }
         query.tenant = call->tenant();
     }
-    trail->store().read(std::move(query), [call](const Result<history::AuditPage>& page, Now now) {
+    std::vector<std::string> elsewhere = tenantsElsewhere(context.node, query.tenant);
+    trail->store().read(std::move(query), [call, elsewhere = std::move(elsewhere)](const Result<history::AuditPage>& page, Now now) {
         call->now = now;
         if (!page && page.error().code == Code::full) {
             return call->answer(temporarilyUnavailable(page.error().message));
         }
-        call->answer(page ? pageAnswer(*page)
+        if (!page && page.error().code == Code::refused) {  // it moved since the page before
+            return call->answer(adminRefusal(page.error()));
+        }
+        call->answer(page ? pageAnswer(*page, elsewhere)
                           : temporarilyUnavailable("What was recorded cannot be read now; this node's log says why."));
     });
 }

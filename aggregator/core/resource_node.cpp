@@ -1,6 +1,7 @@
 #include "aggregator/core/resource_node.hpp"
 
 #include "aggregator/core/json_text.hpp"
+#include "aggregator/core/resource_databases.hpp"
 #include "tenants/policy.hpp"
 
 #include <nlohmann/json.hpp>
@@ -110,6 +111,12 @@ Answer meshStatus(const Call& call, const ResourceContext& context)
                                 {"linked", satellite.linked}});
         }
     }
+    json histories = json::array();
+    for (const PlaceStatus& status : node.historyPlaces()) {
+        if (tenants::mayReach(call.tenant(), status.tenant)) {
+            histories.push_back(placeStatusJson(status));
+        }
+    }
     return documentAnswer(200, "application/json",
                           jsonText({{"node", node.nodeName()},
                                 {"software", node.software()},
@@ -117,6 +124,7 @@ Answer meshStatus(const Call& call, const ResourceContext& context)
                                 {"service_uuid", node.serviceUuid()},
                                 {"cluster", clusterStatus(context)},
                                 {"peers", std::move(peers)},
+                                {"history", std::move(histories)},
                                 {"satellites", std::move(machines)}}));
 }
 

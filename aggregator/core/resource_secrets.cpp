@@ -1,8 +1,10 @@
 #include "aggregator/core/resource_secrets.hpp"
 
+#include "aggregator/core/history_places.hpp"
 #include "aggregator/core/json_text.hpp"
 #include "aggregator/core/resource_body.hpp"
 #include "aggregator/core/sealed_documents.hpp"
+#include "cluster/core/feature_level.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/sealing/sealing.hpp"
 
@@ -42,6 +44,12 @@ Result<void> checkSucceeds(const cluster::State& state, const sealing::Envelope&
     if (!state.registry.hasTenant(envelope.tenant)) {
         return Error{Code::notFound, "the cluster has no tenant " + envelope.tenant + " (registry: cluster)"};
     }
+    const bool forNodes = std::any_of(envelope.recipients.begin(), envelope.recipients.end(), [](const sealing::Recipient& each) {
+        return each.connector.starts_with(sealing::nodePrefix);
+    });
+    if (forNodes && state.featureLevel < cluster::databaseFeatureLevel) {  // an older node would find no secret in it
+        return Error{Code::unsupported, "a secret for nodes needs feature level " + std::to_string(cluster::databaseFeatureLevel)};
+    }
     const std::optional<SealedDocument> old = findSealed(state, envelope.tenant, envelope.name);
     if (!old && revision != 0) {
         return Error{Code::refused, "the secret " + envelope.name + " was removed meanwhile"};
@@ -72,7 +80,12 @@ Answer SecretResources::list() const
                 {{"tenant", satellite.tenant}, {"name", satellite.name}, {"key", sealing::toBase64(satellite.sealingKey)}});
         }
     }
-    return documentAnswer(200, "application/json", jsonText({{"secrets", std::move(secrets)}, {"connectors", std::move(connectors)}}));
+    json nodes = json::array();
+    for (const auto& [name, key] : nodeKeys(context.engine.state())) {
+        nodes.push_back({{"name", nodeRecipient(name)}, {"key", sealing::toBase64(key)}});
+    }
+    return documentAnswer(200, "application/json",
+                          jsonText({{"secrets", std::move(secrets)}, {"connectors", std::move(connectors)}, {"nodes", std::move(nodes)}}));
 }
 
 void SecretResources::put(const CallPtr& call, const std::string& tenant, const std::string& name) const

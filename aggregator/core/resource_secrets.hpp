@@ -9,7 +9,7 @@ namespace mesh::aggregator {
 // /mesh/v1/secrets: sealed secrets, which are made and opened on operators' machines and at connectors only. For who may
 // configure managers and belongs to no tenant; writes are recorded.
 //
-//   GET secrets                                    all without their boxes, and the sealing keys that connectors announce
+//   GET secrets                                    all without their boxes, and the sealing keys of connectors and nodes
 //   GET, DELETE secrets/TENANT:NAME
 //   POST secrets/TENANT:NAME {envelope, revision}  201; `revision` as it was read, without it the secret is new
 //

@@ -13,7 +13,7 @@ _meshctl() {
         --role)
             mapfile -t COMPREPLY < <(compgen -W "Administrator Operator ReadOnly" -- "$word")
             return ;;
-        --url | --user | --context | --tenant | --prefix | --minutes | --messages-per-second | --bytes-in-flight | --stored-events | --connectors | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header | --to | --from | --topic | --connector | --follows)
+        --url | --user | --context | --tenant | --prefix | --minutes | --messages-per-second | --bytes-in-flight | --stored-events | --connectors | --generation | --resource | --since | --until | --payload | --version | --timeout | --host | --uri | --as | --content-type | -H | --header | --to | --from | --topic | --connector | --follows | --password-secret)
             return ;;
     esac
 
@@ -56,9 +56,10 @@ _meshctl() {
             esac ;;
         tenant)
             case $sub in
-                "") options="add list quota remove" ;;
+                "") options="add list quota database remove" ;;
                 add | quota) options="$common --messages-per-second --bytes-in-flight --stored-events --connectors" ;;
                 remove) options="$common --force" ;;
+                database) options="$common --password-secret sqlite postgresql://" ;;
                 *) options="$common" ;;
             esac ;;
         connector)

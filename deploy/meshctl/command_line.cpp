@@ -139,7 +139,8 @@ void addTenant(CLI::App& app, Arguments& args, Actions& actions)
     CLI::App* list = tenant->add_subcommand("list", "Their names, one a line, with the quotas that they have");
     CLI::App* quota = tenant->add_subcommand("quota", "Change what is given of its quota; without options: show it");
     CLI::App* remove = tenant->add_subcommand("remove", "Remove one that has neither connectors nor accounts");
-    for (CLI::App* command : {add, quota, remove}) {
+    CLI::App* database = tenant->add_subcommand("database", "Where its history lives; with a place: move it there, at every node");
+    for (CLI::App* command : {add, quota, remove, database}) {
         command->add_option("name", args.registry.name, "Name of the tenant")->required();
     }
     for (CLI::App* command : {add, quota}) {
@@ -153,6 +154,11 @@ void addTenant(CLI::App& app, Arguments& args, Actions& actions)
         command->add_option("--stored-events", given.storedEvents, "That the history keeps of it")->check(notNegative);
         command->add_option("--connectors", given.connectors, "That it may have")->check(notNegative);
     }
+    database->add_option("place", args.registry.database, "sqlite (each node's own), sqlite:NAME (a file of the tenant's own), or "
+                                                          "postgresql://USER@HOST/DATABASE, without a password");
+    database->add_option("--password-secret", args.registry.passwordSecret,
+                         "The tenant's secret with the password, sealed to each node ('secret put --to node:NAME,...')");
+    actions[database] = [&args] { return tenantDatabase(args.connection, args.registry); };
     remove->add_flag("--force", args.registry.force, "Its connectors go with it, linked or not; with accounts it stays");
     actions[quota] = [&args] { return tenantQuota(args.connection, args.registry); };
     actions[add] = [&args] { return tenantAdd(args.connection, args.registry); };

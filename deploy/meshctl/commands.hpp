@@ -141,6 +141,8 @@ struct RegistryOptions {
     unsigned minutes = 60;  // that a join string is good for
     bool cancel = false;    // of a rotation
     bool force = false;     // a tenant's connectors go with it
+    std::string database;        // where its history is to live; empty: show it
+    std::string passwordSecret;  // of the tenant, with the password for that
     QuotaOptions quota;
 };
 // Who belongs to the mesh, where that is kept in the cluster.
@@ -148,6 +150,8 @@ int tenantAdd(Connection connection, const RegistryOptions& options);
 int tenantList(Connection connection, const RegistryOptions& options);
 // Changes what is given; nothing given: shows it.
 int tenantQuota(Connection connection, const RegistryOptions& options);
+// Where its history is to live, and how far this node is with that.
+int tenantDatabase(Connection connection, const RegistryOptions& options);
 int tenantRemove(Connection connection, const RegistryOptions& options);
 // Prints the join string, and nothing else.
 int connectorAdd(Connection connection, const RegistryOptions& options);

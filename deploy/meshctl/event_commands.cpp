@@ -138,6 +138,7 @@ private:
     static std::int64_t secondsNow() { return toMillis(host::systemNow().wall) / 1000; }
     void show(const json& page)
     {
+        noteElsewhere(page, toldElsewhere);
         for (const json& event : page.value("events", json::array())) {
             auto& last = had[event.value("tenant", "") + "/" + event.value("connector", "")];
             const std::pair<std::uint64_t, std::uint64_t> at{event.value("epoch", 0ULL),
@@ -173,6 +174,7 @@ private:
     std::string place;  // of the node that is asked; empty: by time
     std::size_t current = 0;
     std::size_t failures = 0;  // since one has answered
+    bool toldElsewhere = false;
     std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> had;  // of each connector
 };
 
@@ -180,12 +182,14 @@ private:
 int listEvents(Connection& connection, const std::string& uri)
 {
     json all = json::array();
+    bool told = false;
     std::string after;
     for (bool more = true; more;) {
         Result<json> page = ask(connection, "GET", uri + after, nullptr);
         if (!page) {
             return complain(page.error());
         }
+        noteElsewhere(*page, told);
         for (json& event : (*page)["events"]) {
             if (connection.json) {
                 all.push_back(std::move(event));

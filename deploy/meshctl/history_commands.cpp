@@ -75,12 +75,14 @@ std::vector<history::Chain> chainsOf(const json& page)
 Result<void> readPages(Connection& connection, const std::string& uri, const std::function<bool(const json&)>& take)
 {
     std::string after;
+    bool told = false;
     while (true) {
         const Result<json> page = ask(connection, "GET", uri + after, nullptr);
         if (!page) {
             return page.error();
         }
         try {
+            noteElsewhere(*page, told);
             if (!take(*page) || !page->contains("next")) {
                 return {};
             }

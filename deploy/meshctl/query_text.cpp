@@ -6,6 +6,7 @@
 #include <cctype>
 #include <chrono>
 #include <cstdio>
+#include <iostream>
 
 namespace mesh::ctl {
 
@@ -45,6 +46,18 @@ Result<std::int64_t> readTime(const std::string& text)
     }
     return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::sys_days(date).time_since_epoch()).count() + hour * 3600 +
            minute * 60 + second;
+}
+
+void noteElsewhere(const nlohmann::json& page, bool& told)
+{
+    std::string names;
+    for (const nlohmann::json& tenant : page.value("elsewhere", nlohmann::json::array())) {
+        names += (names.empty() ? "" : ", ") + tenant.get<std::string>();
+    }
+    if (!names.empty() && !told) {
+        told = true;
+        std::cerr << "meshctl: the history of " << names << " is in a database of its own, and not shown here: give --tenant\n";
+    }
 }
 
 }  // namespace mesh::ctl

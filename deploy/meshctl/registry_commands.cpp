@@ -120,6 +120,17 @@ std::string tenantLine(const json& tenant)
     return line + (refused == 0 ? "" : "  refused here " + std::to_string(refused));
 }
 
+// Nothing where it is as it is to be.
+std::string lineOfPlace(const json& here)
+{
+    const std::string phase = here.value("phase", "settled");
+    if (phase == "settled") {
+        return {};
+    }
+    const std::string reason = here.value("reason", "");
+    return "  still in " + here.value("in_use", "") + " here (" + phase + (reason.empty() ? "" : ": " + reason) + ")";
+}
+
 // What is in the mesh already, and what an import did.
 struct Import {
     std::set<std::string> tenants;
@@ -252,6 +263,31 @@ int tenantQuota(Connection connection, const RegistryOptions& options)
         }
     }
     return complain({Code::notFound, "there is no tenant " + options.name});
+}
+
+int tenantDatabase(Connection connection, const RegistryOptions& options)
+{
+    const Result<std::string> tenant = pathOf(tenantsUri, options.name);
+    const Result<std::string> uri = tenant ? Result<std::string>(*tenant + "/database") : tenant;
+    if (!options.database.empty()) {
+        json body{{"database", options.database}};
+        if (!options.passwordSecret.empty()) {
+            body["password_secret"] = options.passwordSecret;
+        }
+        return change(std::move(connection), "POST", uri, body,
+                      "the history of " + options.name + " goes to " + options.database + " at every node; 'meshctl status' shows how far it is");
+    }
+    const Result<json> known = uri ? ask(connection, "GET", *uri, nullptr) : Result<json>(uri.error());
+    if (!known) {
+        return complain(known.error());
+    }
+    if (connection.json) {
+        std::cout << *known << '\n';
+        return exitOk;
+    }
+    const std::string secret = known->value("password_secret", "");
+    return done({}, known->value("database", "") + (secret.empty() ? "" : "  password in secret " + options.name + "/" + secret) +
+                        lineOfPlace(known->value("here", json::object())));
 }
 
 int tenantRemove(Connection connection, const RegistryOptions& options)

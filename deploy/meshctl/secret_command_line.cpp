@@ -34,13 +34,13 @@ void addSecretCommands(CLI::App& app, Arguments& args, Actions& actions)
     CLI::App* keygen = withKey(secret->add_subcommand("keygen", "Make an operator's key; prints what goes into connectors' secrets.operators"));
     actions[keygen] = [&args] { return secretKeygen(args.secret, args.connection.json); };
     sealing(withValue(add("put", "Store a new one", &secretPut)))
-        ->add_option("--to", options.connectors, "Connectors that may read it, by name")
+        ->add_option("--to", options.connectors, "Connectors that may read it, by name; an aggregator is node:NAME")
         ->delimiter(',')
         ->allow_extra_args(false);
     add("list", "Names, versions and who may read them", &secretList);
     withKey(add("get", "Open it here and print it", &secretGet));
     sealing(add("grant", "Let further connectors read it", &secretGrant))
-        ->add_option("--to", options.connectors, "By name")
+        ->add_option("--to", options.connectors, "By name; an aggregator is node:NAME")
         ->required()
         ->delimiter(',')
         ->allow_extra_args(false);

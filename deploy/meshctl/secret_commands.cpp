@@ -48,7 +48,7 @@ struct Work {
     std::string operatorFile;
     sealing::Seed seed;
     Seen seen;
-    std::map<std::string, std::string> announced;  // sealing keys in base64, by name, of the tenant's connectors
+    std::map<std::string, std::string> announced;  // sealing keys in base64, by name, of the tenant's connectors and of nodes (node:NAME)
     std::optional<sealing::Envelope> old;
     std::uint64_t revision = 0;
 };
@@ -102,6 +102,9 @@ Result<Work> beginWork(Connection& connection, const SecretOptions& options)
             work.announced[connector.value("name", "")] = connector.value("key", "");
         }
     }
+    for (const json& node : list->value("nodes", json::array())) {  // whatever the tenant
+        work.announced[node.value("name", "")] = node.value("key", "");
+    }
     for (const json& secret : list->value("secrets", json::array())) {
         if (secret.value("tenant", "") == work.secret.tenant && secret.value("name", "") == work.secret.name) {
             if (Result<void> read = readOld(connection, work); !read) {
@@ -120,7 +123,10 @@ Result<std::string> keyFor(Work& work, const std::string& connector, const Secre
     const auto announced = work.announced.find(connector);
     const auto known = work.seen.keys.find(full);
     if (announced == work.announced.end() && known == work.seen.keys.end()) {
-        return Error{Code::notFound, full + " has told no key to seal to: it is not linked, or its configuration names no secrets.operators"};
+        return Error{Code::notFound, full + " has told no key to seal to: " +
+                                         (connector.starts_with(sealing::nodePrefix) ? "there is no such node, or it stores no history"
+                                                                                     : "it is not linked, or its configuration names no "
+                                                                                       "secrets.operators")};
     }
     if (announced == work.announced.end() && !options.absent) {
         return Error{Code::refused, full + " has told this aggregator no key, and may have another one by now than " + known->second +

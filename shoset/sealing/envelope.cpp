@@ -22,7 +22,7 @@ constexpr std::size_t base64Bytes(std::size_t raw)
 {
     return (raw * 4 + 2) / 3;
 }
-constexpr std::size_t recipientBytes = 63 + base64Bytes(keyBytes) + base64Bytes(sealBytes) + 48;
+constexpr std::size_t recipientBytes = 63 + nodePrefix.size() + base64Bytes(keyBytes) + base64Bytes(sealBytes) + 48;
 constexpr std::size_t largestBox = limits::maxSecretBytes + limits::secretBlockBytes + tagBytes;
 static_assert(base64Bytes(largestBox) + limits::maxSecretRecipients * recipientBytes + 1024 <= limits::maxSecretEnvelopeBytes,
               "what keeps to the limits must be one that can be stored");
@@ -50,6 +50,14 @@ public:
     {
         std::string value = text(field);
         if (!isValidName(value)) {
+            problem = std::string("'") + field + "' is no name";
+        }
+        return value;
+    }
+    std::string recipient(const char* field)
+    {
+        std::string value = text(field);
+        if (!isRecipientName(value)) {
             problem = std::string("'") + field + "' is no name";
         }
         return value;
@@ -82,7 +90,7 @@ Result<std::vector<Recipient>> recipientsFrom(const json& list)
     std::vector<Recipient> out;
     for (const json& entry : list) {
         EnvelopeReader reader(entry);
-        Recipient recipient{reader.name("connector"),
+        Recipient recipient{reader.recipient("connector"),
                             {reader.bytes("key", keyBytes, keyBytes), reader.bytes("seal", sealBytes, sealBytes)}};
         if (!reader.problem.empty()) {
             return noEnvelope(reader.problem + ", of a recipient");
@@ -96,6 +104,11 @@ Result<std::vector<Recipient>> recipientsFrom(const json& list)
 }
 
 }  // namespace
+
+bool isRecipientName(std::string_view name)
+{
+    return isValidName(name.starts_with(nodePrefix) ? name.substr(nodePrefix.size()) : name);
+}
 
 const Recipient* findRecipient(const Envelope& envelope, std::string_view connector)
 {

@@ -23,8 +23,11 @@ struct Seal {
     bool operator==(const Seal&) const = default;
 };
 
+// What the names of nodes among recipients begin with; no connector can be called so.
+constexpr std::string_view nodePrefix = "node:";
+
 struct Recipient {
-    std::string connector;  // logical name, in the secret's tenant
+    std::string connector;  // logical name, in the secret's tenant; or "node:" and the name of an aggregator
     Seal seal;
     bool operator==(const Recipient&) const = default;
 };
@@ -46,6 +49,7 @@ struct Envelope {
     bool operator==(const Envelope&) const = default;
 };
 
+bool isRecipientName(std::string_view name);
 const Recipient* findRecipient(const Envelope& envelope, std::string_view connector);
 
 // JSON, at most limits::maxSecretEnvelopeBytes for what keeps to the limits.

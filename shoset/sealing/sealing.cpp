@@ -220,7 +220,7 @@ Result<Envelope> seal(const SecretToSeal& secret, const Seed& operatorSeed, Rng&
     }
     envelope.operatorSeal = std::move(*own);
     for (const auto& [connector, key] : secret.recipients) {
-        Result<Seal> sealed = isValidName(connector) ? sealDataKey(*dataKey, key, rng)
+        Result<Seal> sealed = isRecipientName(connector) ? sealDataKey(*dataKey, key, rng)
                                                      : Result<Seal>(Error{Code::invalidArgument, "that is no connector's name"});
         if (!sealed) {
             return Error{sealed.error().code, connector + ": " + sealed.error().message};

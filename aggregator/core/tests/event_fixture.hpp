@@ -20,12 +20,14 @@ namespace mesh::aggregator {
 // A database that does what it is asked for when it is told to.
 class FakeEventStore final : public EventStorePort {
 public:
+    std::string laneOf(std::string_view tenant) const override { return own.contains(std::string(tenant)) ? std::string(tenant) : ""; }
+    std::vector<std::string> lanes() const override { return {own.begin(), own.end()}; }
     void appendEvents(EventBatch events, Stored done) override
     {
         batches.push_back(events->size());
         lastBatch = events;
         jobs.push_back([this, events, done](Now now) {
-            if (failing) {
+            if (failing || failingTenants.contains(events->front().tenant)) {
                 return done(Error{Code::ioError, "the disk is full"}, now);
             }
             for (const history::EventRecord& event : *events) {
@@ -37,12 +39,12 @@ public:
     void readHeads(const shoset::Address& connector, Heads done) override
     {
         jobs.push_back([this, connector, done](Now now) {
-            if (failing) {
+            if (failing || failingTenants.contains(std::string(connector.empty() ? "" : shoset::tenantOf(connector)))) {
                 return done(Error{Code::ioError, "the disk is full"}, now);
             }
             std::vector<history::EventHead> out;
             for (const auto& [source, place] : heads) {
-                if (connector.empty() || connector == source) {
+                if (connector.empty() || connector == source || (connector.ends_with('/') && source.starts_with(connector))) {
                     out.push_back({std::string(shoset::tenantOf(source)), std::string(shoset::nameOf(source)), place.epoch, place.sequence});
                 }
             }
@@ -94,6 +96,8 @@ public:
     }
 
     bool failing = false;
+    std::set<std::string> own;             // tenants with a database of their own
+    std::set<std::string> failingTenants;  // whose database does not answer
     std::deque<std::function<void(Now)>> jobs;
     std::vector<std::size_t> batches;
     EventBatch lastBatch;

@@ -84,6 +84,9 @@ public:
         return {{"bmcmesh_links_up", "Links\nthat are up", 3, true}, {"bmcmesh_http_requests_total", "Requests", 7, false}};
     }
 
+    std::vector<PlaceStatus> historyPlaces() const override { return histories; }
+
+    std::vector<PlaceStatus> histories;
     std::string reason;
     std::vector<PeerStatus> others{{"agg-b", true}};
     bool inCluster = true;

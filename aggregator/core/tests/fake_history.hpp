@@ -3,6 +3,8 @@
 #include "aggregator/core/audit_trail.hpp"
 
 #include <deque>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,7 @@ public:
         queries.push_back(query);
         reads.push_back(std::move(done));
     }
+    std::string laneOf(const std::string& tenant) const override { return own.contains(tenant) ? tenant : std::string(); }
     // The oldest transaction ends; false: there is none.
     bool finish(Now now, const Result<void>& outcome = {})
     {
@@ -36,6 +39,7 @@ public:
     }
     bool fail(Now now) { return finish(now, Error{Code::ioError, "the disk is full"}); }
 
+    std::set<std::string> own;  // tenants with a database of their own
     std::deque<std::pair<std::vector<history::AuditRecord>, Stored>> asked;
     std::vector<history::AuditRecord> stored;
     std::vector<history::AuditQuery> queries;

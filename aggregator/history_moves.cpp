@@ -1,0 +1,447 @@
+#include "aggregator/history_moves.hpp"
+
+#include "cluster/history/core/database_url.hpp"
+#include "shoset/host/files.hpp"
+#include "shoset/host/log.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace mesh::aggregator {
+
+namespace {
+
+using history::MoveReply;
+using history::Place;
+
+std::string placesFile(const std::string& stateDirectory)
+{
+    return stateDirectory + "/history.places";
+}
+
+std::string shownPlace(const std::string& name)
+{
+    return name.empty() ? std::string(ownPlaceShown) : history::shownUrl(name);
+}
+
+// The tenant's own directory, for its user alone.
+Result<void> makeFolder(const std::string& url)
+{
+    const std::filesystem::path folder = std::filesystem::path(history::sqlitePath(url)).parent_path();
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (!error) {
+        std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+    }
+    return error ? Result<void>(Error{Code::ioError, folder.string() + ": " + error.message()}) : Result<void>{};
+}
+
+}  // namespace
+
+HistoryMoves::HistoryMoves(host::Loop& ownLoop, Environment given, std::function<void()> afterwards)
+    : loop(ownLoop), environment(std::move(given)), turn(std::move(afterwards)), timer(loop.context()),
+      ownDatabase(loop, environment.ownUrl, {}, environment.syslog, turn)
+{
+}
+
+Result<void> HistoryMoves::load()
+{
+    const std::string file = placesFile(environment.stateDirectory);
+    const Result<std::string> text = host::readSecretFile(file, limits::maxPlacesFileBytes);
+    if (!text) {
+        return text.error().code == Code::notFound ? Result<void>{} : Result<void>(text.error());
+    }
+    Result<history::Places> read = history::parsePlaces(*text);
+    if (!read) {
+        return Error{read.error().code, file + ": " + read.error().message};
+    }
+    places = std::move(*read);
+    for (const auto& [tenant, place] : places) {
+        movers.try_emplace(tenant, place.name, isFile({})).first->second.wanted = {place.name, place.secret};
+    }
+    return {};
+}
+
+void HistoryMoves::stop()
+{
+    timer.cancel();
+    forEach([](HistoryDatabase& database) { database.stop(); });
+}
+
+void HistoryMoves::forEach(const std::function<void(HistoryDatabase&)>& visit)
+{
+    visit(ownDatabase);
+    for (const auto& [name, database] : others) {
+        visit(*database);
+    }
+}
+
+std::vector<std::string> HistoryMoves::lanes() const
+{
+    std::vector<std::string> out;
+    for (const auto& [tenant, mover] : movers) {
+        out.push_back(tenant);
+    }
+    return out;
+}
+
+Place HistoryMoves::placeOf(const std::string& tenant) const
+{
+    const auto found = places.find(tenant);
+    return found == places.end() ? Place{} : found->second;
+}
+
+Result<std::uint64_t> HistoryMoves::idOf(const std::string& tenant, std::uint64_t shown) const
+{
+    const auto known = recent.find(tenant);
+    return history::idAtPlace(placeOf(tenant), shown, known == recent.end() ? std::vector<history::MovedEvent>{} : known->second);
+}
+
+Result<HistoryDatabase*> HistoryMoves::databaseOf(const std::string& tenant)
+{
+    const Place place = placeOf(tenant);
+    return at(tenant, place.name, place.secret);
+}
+
+Result<std::string> HistoryMoves::passwordFor(const std::string& tenant, const std::string& secret) const
+{
+    if (secret.empty()) {
+        return std::string();
+    }
+    return secretOf ? secretOf(tenant, secret) : Result<std::string>(Error{Code::unavailable, "what is sealed cannot be read yet"});
+}
+
+// One without its password is refused by its server, in words that say so.
+Result<HistoryDatabase*> HistoryMoves::at(const std::string& tenant, const std::string& name, const std::string& secret)
+{
+    if (name.empty()) {
+        return &ownDatabase;
+    }
+    const std::string url = history::urlOfPlace(name, tenant, environment.ownUrl, environment.stateDirectory);
+    const std::string key = secret.empty() ? url : url + " " + tenant + "/" + secret;
+    const auto known = others.find(key);
+    if (known != others.end()) {
+        return known->second.get();
+    }
+    if (others.size() + 1 >= limits::maxHistoryDatabases && !makeRoom()) {
+        return Error{Code::full, "this node has " + std::to_string(limits::maxHistoryDatabases) + " databases open already"};
+    }
+    const Result<std::string> password = passwordFor(tenant, secret);
+    auto made = std::make_unique<HistoryDatabase>(loop, url, password ? *password : std::string(), environment.syslog, turn);
+    return others.emplace(key, std::move(made)).first->second.get();
+}
+
+bool HistoryMoves::isFile(const std::string& name) const
+{
+    return history::isSqlite(name.empty() ? environment.ownUrl : name);
+}
+
+// Of where it is now: it may have been opened before that could be read.
+void HistoryMoves::refreshPassword(const std::string& tenant)
+{
+    const Place place = placeOf(tenant);
+    const Result<std::string> password = passwordFor(tenant, place.secret);
+    const Result<HistoryDatabase*> database = at(tenant, place.name, place.secret);
+    if (!place.secret.empty() && password && database) {
+        (*database)->setPassword(*password);
+    }
+}
+
+// One that no tenant's history is in, or goes to.
+bool HistoryMoves::makeRoom()
+{
+    const auto unused = std::find_if(others.begin(), others.end(), [this](const auto& entry) {
+        return entry.second->isIdle() && std::none_of(movers.begin(), movers.end(), [&](const auto& one) {
+            const auto names = [&](const std::string& name) {
+                return history::urlOfPlace(name, one.first, environment.ownUrl, environment.stateDirectory) == entry.second->url();
+            };
+            return names(one.second.move.inUse()) || names(one.second.move.wanted());
+        });
+    });
+    if (unused == others.end()) {
+        return false;
+    }
+    others.erase(unused);
+    return true;
+}
+
+bool HistoryMoves::holds(const std::string& tenant) const
+{
+    const auto found = movers.find(tenant);
+    return found != movers.end() && found->second.move.holdsWrites();
+}
+
+void HistoryMoves::hold(const std::string& tenant, std::function<void()> write)
+{
+    movers.find(tenant)->second.held.push_back(std::move(write));
+}
+
+void HistoryMoves::start(Secrets secrets, News news)
+{
+    secretOf = std::move(secrets);
+    tell = std::move(news);
+}
+
+void HistoryMoves::setPlaces(std::map<std::string, WantedPlace> wanted)
+{
+    for (const auto& [tenant, place] : wanted) {
+        if (hasLane(tenant) || !place.name.empty()) {
+            setPlace(tenant, place);
+        }
+    }
+}
+
+// What has to be tried anew is where the place or its password changed, or whether that can be read.
+void HistoryMoves::setPlace(const std::string& tenant, const WantedPlace& wanted)
+{
+    const auto [entry, made] = movers.try_emplace(tenant, placeOf(tenant).name, isFile({}));
+    Mover& mover = entry->second;
+    const Result<std::string> password = passwordFor(tenant, wanted.secret);
+    const std::string problem = password ? std::string() : password.error().message;
+    bool changed = made || mover.wanted != wanted || mover.problem != problem;
+    mover.wanted = wanted;
+    mover.problem = problem;
+    if (const auto place = places.find(tenant); place != places.end() && place->second.name == wanted.name) {
+        place->second.secret = wanted.secret;
+    }
+    if (password && !wanted.secret.empty()) {
+        if (const Result<HistoryDatabase*> database = at(tenant, wanted.name, wanted.secret)) {
+            changed = (*database)->setPassword(*password) || changed;
+        }
+    }
+    refreshPassword(tenant);
+    if (changed) {
+        mover.move.want(wanted.name);
+    }
+    drive(tenant);
+}
+
+void HistoryMoves::drive(const std::string& tenant)
+{
+    Mover& mover = movers.find(tenant)->second;
+    const Now now = loop.now();
+    mover.move.onTimer(now);
+    if (const std::optional<history::MoveStep> step = mover.move.next(now)) {
+        carryOut(tenant, *step);
+    }
+    if (const std::optional<history::MoveNews> news = mover.move.takeNews()) {
+        const std::string shown = shownPlace(news->place);
+        if (news->failure.empty()) {
+            log::info("history_moved", {{"tenant", tenant}, {"database", shown}, {"records", mover.move.copied()}});
+        } else {
+            log::error("history_not_moved", {{"tenant", tenant}, {"database", shown}, {"reason", news->failure}});
+        }
+        if (tell) {
+            tell(tenant, shown, news->failure, now);
+        }
+    }
+    if (!mover.move.holdsWrites()) {
+        for (const std::function<void()>& write : std::exchange(mover.held, {})) {
+            write();
+        }
+    }
+    arm();
+}
+
+void HistoryMoves::arm()
+{
+    Instant next = never;
+    for (const auto& [tenant, mover] : movers) {
+        next = std::min(next, mover.move.nextDeadline());
+    }
+    if (next == never) {
+        timer.cancel();
+        return;
+    }
+    timer.expires_after(std::max<Duration>(next == Instant{} ? Duration{} : next - loop.now().mono, Duration{}));
+    timer.async_wait([this](const boost::system::error_code& error) {
+        if (error) {
+            return;
+        }
+        for (const std::string& tenant : lanes()) {
+            drive(tenant);
+        }
+        turn();
+    });
+}
+
+void HistoryMoves::carryOut(const std::string& tenant, const history::MoveStep& step)
+{
+    const Mover& mover = movers.find(tenant)->second;
+    Reply reply = [this, tenant](const Result<MoveReply>& outcome) {
+        movers.find(tenant)->second.move.onDone(outcome, loop.now());
+        drive(tenant);
+    };
+    const bool leaves = step.deed == history::MoveDeed::clear;
+    const Result<HistoryDatabase*> from = at(tenant, step.from, leaves ? std::string() : placeOf(tenant).secret);
+    const Result<HistoryDatabase*> to = leaves ? from : at(tenant, step.to, mover.wanted.secret);
+    if (!from || !to || (!leaves && !mover.problem.empty())) {
+        const Error error = !from ? from.error() : !to ? to.error() : Error{Code::unavailable, mover.problem};
+        boost::asio::post(loop.context(), [this, reply = std::move(reply), error] {
+            reply(error);
+            turn();
+        });
+        return;
+    }
+    switch (step.deed) {
+    case history::MoveDeed::open:
+        return open(tenant, **to, step.to, std::move(reply));
+    case history::MoveDeed::copyAudit:
+        return copyAudit(tenant, **from, **to, step, std::move(reply));
+    case history::MoveDeed::copyEvents:
+        return copyEvents(tenant, **from, **to, step, std::move(reply));
+    case history::MoveDeed::settle:
+        return settle(tenant, **from, **to, {step.to, mover.wanted.secret, 0, 0, 0}, std::move(reply));
+    case history::MoveDeed::clear:
+        break;
+    }
+    (*from)->ask<bool>([tenant](history::HistoryStore& store) { return store.drop(tenant, limits::historyClearPage); },
+                       [reply = std::move(reply)](const Result<bool>& more) {
+                           reply(more ? Result<MoveReply>(MoveReply{0, *more, 0}) : Result<MoveReply>(more.error()));
+                       });
+}
+
+void HistoryMoves::open(const std::string& tenant, HistoryDatabase& to, const std::string& name, Reply reply)
+{
+    log::info("history_moving", {{"tenant", tenant}, {"database", shownPlace(name)}});
+    to.ask<MoveReply>(
+        [folder = !name.empty() && isFile(name), url = to.url()](history::HistoryStore& store) -> Result<MoveReply> {
+            if (const Result<void> made = folder ? makeFolder(url) : Result<void>{}; !made) {
+                return made.error();
+            }
+            const Result<void> opened = store.open();
+            return opened ? Result<MoveReply>(MoveReply{}) : opened.error();
+        },
+        std::move(reply));
+}
+
+// From a server that nodes share into files of their own, each takes its own trail; else all there is of the tenant.
+void HistoryMoves::copyAudit(const std::string& tenant, HistoryDatabase& from, HistoryDatabase& to, const history::MoveStep& step, Reply reply)
+{
+    const bool apart = !isFile(step.from) && isFile(step.to);
+    const std::string node = apart ? environment.node : std::string();
+    from.ask<history::AuditPage>(
+        [tenant, node, after = step.after](history::HistoryStore& store) {
+            return store.exportAudit(tenant, node, after, limits::historyMovePage);
+        },
+        [&to, after = step.after, reply = std::move(reply)](Result<history::AuditPage> read) mutable {
+            if (!read) {
+                return reply(read.error());
+            }
+            const MoveReply done{read->records.empty() ? after : read->records.back().id, read->more, read->records.size()};
+            const auto page = std::make_shared<const history::AuditPage>(std::move(*read));
+            to.ask<std::uint64_t>([page](history::HistoryStore& store) { return store.importAudit(*page); },
+                                  [done, reply = std::move(reply)](const Result<std::uint64_t>& stored) {
+                                      reply(stored ? Result<MoveReply>(done) : Result<MoveReply>(stored.error()));
+                                  });
+        });
+}
+
+void HistoryMoves::copyEvents(const std::string& tenant, HistoryDatabase& from, HistoryDatabase& to, const history::MoveStep& step, Reply reply)
+{
+    from.ask<history::EventExport>(
+        [tenant, after = step.after](history::HistoryStore& store) {
+            return store.exportEvents(tenant, after, limits::historyMovePage, limits::historyMovePageBytes);
+        },
+        [&to, reply = std::move(reply)](Result<history::EventExport> read) mutable {
+            if (!read) {
+                return reply(read.error());
+            }
+            const MoveReply done{read->page.end, read->page.more, read->page.records.size()};
+            const auto page = std::make_shared<const history::EventExport>(std::move(*read));
+            to.ask<bool>(
+                [page](history::HistoryStore& store) -> Result<bool> {
+                    const Result<void> stored = store.importEvents(*page);
+                    return stored ? Result<bool>(true) : stored.error();
+                },
+                [done, reply = std::move(reply)](const Result<bool>& stored) {
+                    reply(stored ? Result<MoveReply>(done) : Result<MoveReply>(stored.error()));
+                });
+        });
+}
+
+// One after the other: each writes the file with all of them.
+void HistoryMoves::settle(const std::string& tenant, HistoryDatabase& from, HistoryDatabase& to, const Place& place, Reply reply)
+{
+    if (std::exchange(settling, true)) {
+        settleNext.push_back([this, tenant, &from, &to, place, reply = std::move(reply)] { settle(tenant, from, to, place, reply); });
+        return;
+    }
+    Reply ended = [this, reply = std::move(reply)](const Result<MoveReply>& outcome) {
+        settling = false;
+        reply(outcome);
+        if (!settling && !settleNext.empty()) {
+            const std::function<void()> next = std::move(settleNext.front());
+            settleNext.pop_front();
+            next();
+        }
+    };
+    const auto ids = [tenant](history::HistoryStore& store) { return store.eventIds(tenant); };
+    from.ask<history::EventIds>(ids, [this, tenant, ids, &to, place, ended = std::move(ended)](const Result<history::EventIds>& before) {
+        if (!before) {
+            return ended(before.error());
+        }
+        to.ask<history::EventIds>(ids, [this, tenant, &to, place, before = *before, ended](const Result<history::EventIds>& after) {
+            if (!after) {
+                return ended(after.error());
+            }
+            const Place old = placeOf(tenant);
+            const std::uint64_t last = before.last == 0 ? 0 : before.last + old.base;
+            const Place next = history::placeAfter(old, place, before.newest + old.base, last, after->newest);
+            remember(tenant, to, before.recent, old.base, [this, tenant, &to, next, ended](const Result<MoveReply>& remembered) {
+                return remembered ? writePlace(tenant, to, next, ended) : ended(remembered.error());
+            });
+        });
+    });
+}
+
+// Which of the last events is which, for readers who have not seen all of them.
+void HistoryMoves::remember(const std::string& tenant, HistoryDatabase& to, const std::vector<history::EventKey>& last, std::uint64_t base,
+                            Reply reply)
+{
+    using Found = std::vector<std::pair<history::EventKey, std::uint64_t>>;
+    to.ask<Found>([tenant, last](history::HistoryStore& store) { return store.idsHere(tenant, last); },
+                  [this, tenant, base, reply = std::move(reply)](const Result<Found>& found) {
+                      if (!found) {
+                          return reply(found.error());
+                      }
+                      std::vector<history::MovedEvent> events;
+                      for (const auto& [key, id] : *found) {
+                          events.push_back({key.id + base, id});
+                      }
+                      settled[tenant] = std::move(events);
+                      reply(MoveReply{});
+                  });
+}
+
+void HistoryMoves::writePlace(const std::string& tenant, HistoryDatabase& to, const Place& place, Reply reply)
+{
+    history::Places all = places;
+    all[tenant] = place;
+    to.ask<MoveReply>(
+        [file = placesFile(environment.stateDirectory), text = history::placesText(all)](history::HistoryStore&) -> Result<MoveReply> {
+            const Result<void> written = host::writeFileAtomic(file, text, 0600);
+            return written ? Result<MoveReply>(MoveReply{}) : written.error();
+        },
+        [this, tenant, place, reply = std::move(reply)](const Result<MoveReply>& written) {
+            if (written) {
+                places[tenant] = place;
+                recent[tenant] = std::move(settled[tenant]);
+            }
+            reply(written);
+        });
+}
+
+std::vector<PlaceStatus> HistoryMoves::statuses() const
+{
+    std::vector<PlaceStatus> out;
+    for (const auto& [tenant, mover] : movers) {
+        const history::HistoryMove& move = mover.move;
+        out.push_back({tenant, shownPlace(move.wanted()), shownPlace(move.inUse()), history::phaseName(move.phase()), move.failure(),
+                       move.copied(), move.failures(), move.moves()});
+    }
+    return out;
+}
+
+}  // namespace mesh::aggregator
