@@ -36,6 +36,14 @@ Answer readOnlyRefusal()
     return refusal;
 }
 
+// -1: nobody knows yet.
+std::int64_t bodyLengthOf(const RequestInfo& request)
+{
+    return request.bodyFollows && request.contentLength == 0
+               ? -1
+               : static_cast<std::int64_t>(std::max<std::uint64_t>(request.contentLength, request.body.size()));
+}
+
 Answer nothingAt(const std::string& path)
 {
     return errorAnswer(404, {"ResourceMissingAtURI", {path}, {}});
@@ -163,6 +171,9 @@ void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& sat
         forward(id, exchange, satellite);
         return;
     }
+    if (!admitOrder(id, exchange, satellite)) {
+        return;
+    }
     exchange.phase = Phase::recording;
     trail->begin({satellite.tenant, std::get<Principal>(exchange.who).user, exchange.request.remote, exchange.request.head.method,
                   exchange.path},
@@ -264,7 +275,7 @@ void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satelli
     const std::string& tenant = std::get<Principal>(exchange.who).tenant;
     exchange.key = joinable ? joinedGets.keyOf(satellite.address, tenant, request.http.target, request.http.headers) : JoinedGets::Key{};
     exchange.follows = joinedGets.join(exchange.key, id);
-    if (exchange.follows || !admit(id, exchange, satellite, request)) {
+    if (exchange.follows || !admitToSend(id, exchange, satellite, request.bodyLength)) {
         return;
     }
     const bool bodyFollows = request.bodyFollows;
@@ -274,30 +285,6 @@ void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satelli
     if (bodyFollows && first < limits::inlineBodyBytes && find(id) != nullptr) {
         http.grant(id, limits::inlineBodyBytes - first);
     }
-}
-
-// Within the quota of the satellite's tenant; else the client is told, unless another satellite can answer. Of a body that streams,
-// as much counts as this node holds of it at a time. Asked anew, of another satellite of the tenant or of the same one, it is still the one
-// message that was let in, and held once.
-bool Facade::admit(ExchangeId id, Exchange& exchange, const Satellite& satellite, const SatelliteRequest& request)
-{
-    if (quotas == nullptr) {
-        return true;
-    }
-    constexpr auto window = static_cast<std::int64_t>(limits::streamWindowBytes);
-    const std::int64_t bytes = request.bodyLength < 0 ? window : std::min(request.bodyLength, window);
-    const bool wasLetIn = exchange.admission.isOf(quotas->find(satellite.tenant));
-    exchange.admission.release();
-    Result<Admission> admitted = quotas->admit(satellite.tenant, static_cast<std::uint64_t>(bytes), now, wasLetIn ? 0 : 1);
-    if (admitted) {
-        exchange.admission = std::move(*admitted);
-        return true;
-    }
-    joinedGets.take(exchange.key, id);  // nobody follows it yet
-    if (!askAnother(id, exchange)) {
-        answer(id, temporarilyUnavailable(admitted.error().message));
-    }
-    return false;
 }
 
 SatelliteRequest Facade::requestFor(Exchange& exchange, const Satellite& satellite)
@@ -312,10 +299,7 @@ SatelliteRequest Facade::requestFor(Exchange& exchange, const Satellite& satelli
     }
     request.http = {head.method, head.target, requestHeadersForSatellite(head.headers, settings.serviceUuid)};
     request.bodyFollows = exchange.request.bodyFollows;
-    request.bodyLength = request.bodyFollows && exchange.request.contentLength == 0
-                             ? -1
-                             : static_cast<std::int64_t>(std::max<std::uint64_t>(exchange.request.contentLength,
-                                                                                 exchange.request.body.size()));
+    request.bodyLength = bodyLengthOf(exchange.request);
     request.body = std::move(exchange.request.body);
     if (exchange.deadline == never) {
         exchange.deadline = now.mono + (request.bodyFollows ? limits::maxRequestDeadline : limits::defaultRequestDeadline);

@@ -94,7 +94,7 @@ private:
         bool bodyComplete = true;
         bool answered = false;
         AuditToken audit = 0;                 // of an order to a satellite
-        Admission admission;                  // of what was sent
+        Admission admission;                  // of what was sent, or is to be
         bool reads() const;
     };
 
@@ -110,7 +110,9 @@ private:
     enum class Joining { allowed, no };
     void forward(ExchangeId id, Exchange& exchange, const Satellite& satellite, Joining joining = Joining::allowed);
     SatelliteRequest requestFor(Exchange& exchange, const Satellite& satellite);
-    bool admit(ExchangeId id, Exchange& exchange, const Satellite& satellite, const SatelliteRequest& request);
+    Result<void> admit(Exchange& exchange, const std::string& tenant, std::int64_t bodyLength);
+    bool admitOrder(ExchangeId id, Exchange& exchange, const Satellite& satellite);
+    bool admitToSend(ExchangeId id, Exchange& exchange, const Satellite& satellite, std::int64_t bodyLength);
     void forwardAgain(const std::vector<ExchangeId>& ids, Joining joining);
     void deliver(ExchangeId id, ResponseHead head, std::string body, bool last);
     void fail(ExchangeId id, const Error& error, bool outOfTime);

@@ -1,6 +1,8 @@
 // The facade's way back: from a satellite's answer to the client.
 #include "aggregator/core/facade.hpp"
 #include "aggregator/core/header_rules.hpp"
+#include "aggregator/core/messages.hpp"
+#include "shoset/base/limits.hpp"
 #include "shoset/uri/uri_map.hpp"
 
 #include <algorithm>
@@ -221,6 +223,53 @@ void Facade::answer(ExchangeId id, Answer result)
         result.body.clear();
     }
     http.respond(id, std::move(result.head), std::move(result.body), true);
+}
+
+// Within the quota of the satellite's tenant. Of a body that streams, as much counts as this node holds of it at a time. Asked anew, after
+// it was recorded or of another satellite of the tenant, it is still the one message that was let in, and held once.
+Result<void> Facade::admit(Exchange& exchange, const std::string& tenant, std::int64_t bodyLength)
+{
+    if (quotas == nullptr) {
+        return {};
+    }
+    constexpr auto window = static_cast<std::int64_t>(limits::streamWindowBytes);
+    const std::int64_t bytes = bodyLength < 0 ? window : std::min(bodyLength, window);
+    const bool wasLetIn = exchange.admission.isOf(quotas->find(tenant));
+    exchange.admission.release();
+    Result<Admission> admitted = quotas->admit(tenant, static_cast<std::uint64_t>(bytes), now, wasLetIn ? 0 : 1);
+    if (!admitted) {
+        return admitted.error();
+    }
+    exchange.admission = std::move(*admitted);
+    return {};
+}
+
+// Before it is recorded: what is not let in is no intent, or who floods would fill the trail with them.
+bool Facade::admitOrder(ExchangeId id, Exchange& exchange, const Satellite& satellite)
+{
+    const Result<void> admitted = admit(exchange, satellite.tenant, bodyLengthOf(exchange.request));
+    if (!admitted) {
+        Answer refusal = temporarilyUnavailable(admitted.error().message);
+        trail->noteRefused({satellite.tenant, std::get<Principal>(exchange.who).user, exchange.request.remote, exchange.request.head.method,
+                            exchange.path},
+                           refusal.head.status, now);
+        answer(id, std::move(refusal));
+    }
+    return admitted.ok();
+}
+
+// Else the client is told, unless another satellite can answer.
+bool Facade::admitToSend(ExchangeId id, Exchange& exchange, const Satellite& satellite, std::int64_t bodyLength)
+{
+    const Result<void> admitted = admit(exchange, satellite.tenant, bodyLength);
+    if (admitted) {
+        return true;
+    }
+    joinedGets.take(exchange.key, id);  // nobody follows it yet
+    if (!askAnother(id, exchange)) {
+        answer(id, temporarilyUnavailable(admitted.error().message));
+    }
+    return false;
 }
 
 }  // namespace mesh::aggregator

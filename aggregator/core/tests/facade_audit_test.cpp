@@ -17,6 +17,16 @@ protected:
     void grant(ExchangeId, std::size_t bytes) override { granted += bytes; }
 
     std::size_t granted = 0;
+    void limit(std::uint64_t messagesPerSecond)
+    {
+        ASSERT_TRUE(tenantsOf.addTenant("acme").ok());
+        ASSERT_TRUE(tenantsOf.setQuota("acme", {messagesPerSecond, 0, 0, 0}).ok());
+        quotas.setRegistry(tenantsOf);
+        facade.setQuotas(quotas);
+    }
+
+    tenants::Registry tenantsOf;
+    TenantQuotas quotas;
     const std::string target = "/redfish/v1/Systems/A1_one/Actions/ComputerSystem.Reset";
     FakeHistory history;
     AuditTrail trail{AuditMode::required, "agg", history, rng};
@@ -120,6 +130,54 @@ TEST_F(FacadeAudit, ABodyThatComesWhileItsIntentIsStoredIsSentWhole)
     history.finish(now);
     EXPECT_EQ(take(1).command.bodyLength, 2);
     EXPECT_EQ(granted, 0U);
+}
+
+TEST_F(FacadeAudit, WhatIsBeyondAQuotaIsNoIntentAndOnlySomeOfItIsRecorded)
+{
+    limit(1);
+    reset();
+    ASSERT_TRUE(history.finish(now));
+    ASSERT_EQ(history.stored.size(), 1U);
+    for (std::size_t i = 0; i < 3 * limits::auditRefusalsPerMinute; ++i) {
+        EXPECT_EQ(given.at(reset()).status, 503);
+        while (history.finish(now)) {
+        }
+    }
+    ASSERT_EQ(history.stored.size(), 1 + limits::auditRefusalsPerMinute);
+    for (std::size_t i = 1; i < history.stored.size(); ++i) {
+        EXPECT_EQ(history.stored[i].phase, history::Phase::result);
+        EXPECT_EQ(history.stored[i].status, 503);
+        EXPECT_EQ(history.stored[i].uri, target);
+    }
+    EXPECT_EQ(trail.counters().unnoted, 2 * limits::auditRefusalsPerMinute);
+    EXPECT_EQ(commands(1).size(), 1U);
+    now.mono += 1min;
+    facade.setNow(now);
+    reset();
+    ASSERT_TRUE(history.finish(now));
+    EXPECT_EQ(history.stored.back().phase, history::Phase::intent);
+}
+
+TEST_F(FacadeAudit, WhatIsRecordedWasLetInOnce)
+{
+    limit(2);
+    reset();
+    reset();
+    while (history.finish(now)) {
+    }
+    EXPECT_EQ(commands(1).size(), 2U);
+    EXPECT_EQ(quotas.find("acme")->refusedMessages, 0U);
+}
+
+TEST_F(FacadeAudit, WhatWasLetInIsGivenBackWhereItCouldNotBeRecorded)
+{
+    limit(100);
+    facade.setNow(now);
+    facade.onRequest(1000, {{"POST", target, {{"Authorization", "acme"}}}, "client", false, "{}", 2});
+    EXPECT_EQ(quotas.find("acme")->inFlight, 2U);
+    history.fail(now);
+    EXPECT_EQ(given.at(1000).status, 503);
+    EXPECT_EQ(quotas.find("acme")->inFlight, 0U);
 }
 
 }  // namespace mesh::aggregator
