@@ -108,6 +108,13 @@ void AuditTrail::end(AuditToken token, int status, Now now)
     keepResult(std::move(result), now);
 }
 
+MessageId AuditTrail::requestOf(AuditToken token) const
+{
+    const auto found = open.find(token);
+    const Result<MessageId> id = found == open.end() ? Error{} : MessageId::fromHex(found->second.request);
+    return id ? *id : MessageId{};
+}
+
 void AuditTrail::note(Deed deed, int status, Now now)
 {
     if (how != AuditMode::off) {

@@ -2,6 +2,7 @@
 
 #include "aggregator/core/node_view.hpp"
 #include "cluster/history/core/query.hpp"
+#include "shoset/base/ids.hpp"
 #include "shoset/base/result.hpp"
 #include "shoset/base/rng.hpp"
 #include "shoset/base/time.hpp"
@@ -75,6 +76,8 @@ public:
     void begin(Deed deed, Now now, Go go);
     // `status`: what the client was answered; 0 where he was not. Once for each token, 0 included.
     void end(AuditToken token, int status, Now now);
+    // As which it is recorded; nil where nobody records it, or it has ended.
+    MessageId requestOf(AuditToken token) const;
     // What was known only when it was done: the result alone.
     void note(Deed deed, int status, Now now);
     // What was refused before anything was ordered, because its tenant asks too much: at most limits::auditRefusalsPerMinute of a

@@ -1,5 +1,4 @@
-#include "aggregator/core/broker.hpp"
-
+#include "aggregator/core/broker_request.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <algorithm>
@@ -8,29 +7,6 @@
 namespace mesh::aggregator {
 
 using shoset::LinkId;
-
-struct Broker::Request {
-    MessageId id;
-    Ticket ticket = 0;
-    shoset::Address connector;
-    shoset::Command command;
-    Instant begun{};
-    Instant deadline = never;
-    Instant timer = never;
-    Instant retryAt = never;
-    std::string body;  // kept for another try while no answer has come, at most limits::inlineBodyBytes
-    bool bodyFollows = false;
-    std::optional<LinkId> link;    // over which it was sent
-    std::optional<LinkId> repeat;  // and once more, as that one stayed silent; both are up
-    unsigned attempts = 0;
-    bool started = false;  // the answer's head has come
-    CommandEvents* asker = nullptr;  // of a command to a worker
-
-    shoset::SendWindow outgoing{0, limits::inlineBodyBytes};
-    std::string waiting;  // of the request's body, for credit
-    bool bodyComplete = false;
-    shoset::ReceiveWindow incoming;
-};
 
 Broker::Broker(Mesh& meshOfNode, BrokerEvents& asker, const Satellites& known, Rng& random)
     : mesh(meshOfNode), events(asker), satellites(known), rng(random)
@@ -84,6 +60,7 @@ void Broker::start(Ticket ticket, SatelliteRequest given, Now now)
     request.command = {std::string(shoset::redfishRequest), std::move(given.user), std::move(given.connectorPrefix), std::move(given.http),
                        given.bodyLength, std::move(given.hosts)};
     request.deadline = given.deadline;
+    request.about = given.about;
     request.body = std::move(given.body);
     request.bodyFollows = given.bodyFollows;
     request.bodyComplete = !given.bodyFollows;
@@ -99,6 +76,7 @@ void Broker::startCommand(Ticket ticket, WorkerRequest given, CommandEvents& ask
     }
     Request& request = add(ticket, given.id, std::move(given.connector));
     request.asker = &asker;
+    request.about = given.about;
     request.command = std::move(given.command);
     request.deadline = given.deadline;
     request.body = std::move(given.payload);
@@ -120,6 +98,7 @@ bool Broker::trySend(Request& request, Now now)
     }
     request.link = way;
     request.repeat = request.repeat == way ? std::nullopt : request.repeat;
+    noteSent(request, now);
     request.retryAt = request.bodyFollows ? never : now.mono + (request.deadline - now.mono) / 3;
     schedule(request, std::min(request.retryAt, request.deadline));
     return true;
@@ -246,9 +225,13 @@ void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::R
 {
     const bool notPassedOn = reply.state == shoset::ReplyState::fail && reply.code == Code::notSent;
     Request* request = findFrom(from, id, notPassedOn);
-    if (request == nullptr || request->started || (reply.state == shoset::ReplyState::onGoing && request->asker == nullptr)) {
+    if (request == nullptr) {
+        return noteStray(from, id, now);
+    }
+    if (request->started || (reply.state == shoset::ReplyState::onGoing && request->asker == nullptr)) {
         return;
     }
+    noteReply(*request, from, reply, sent, now);
     // That one way was closed proves nothing while the request may have arrived over another.
     if (notPassedOn && request->attempts > 1) {
         onNotPassedOn(*request, from, now);
@@ -259,7 +242,7 @@ void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::R
         return;
     }
     if (reply.state == shoset::ReplyState::fail) {
-        fail(*request, {reply.code, std::move(reply.message)}, now);
+        conclude(*request, {reply.code, std::move(reply.message)}, now);
         return;
     }
     const Ticket ticket = request->ticket;
@@ -427,11 +410,11 @@ void Broker::expire(Request& request, Now now)
         }
         request.retryAt = never;
         schedule(request, request.deadline);
-        if (const auto way = mesh.send(request.connector, request.id, request.command, request.body, true, request.deadline, now,
-                                       request.link)) {
+        if (const auto way = mesh.send(request.connector, request.id, request.command, request.body, true, request.deadline, now, request.link)) {
             ++request.attempts;
             ++count.retried;
             request.repeat = way == request.link ? std::nullopt : way;
+            note(request, {.fate = HopFate::sentAgain, .from = mesh.name(), .to = request.connector, .over = mesh.peerOf(*way)}, now);
         }
         return;
     }
@@ -449,6 +432,13 @@ Instant Broker::nextDeadline() const
 }
 
 void Broker::fail(Request& request, Error error, Now now)
+{
+    note(request, {.fate = HopFate::ended, .code = error.code, .from = mesh.name(), .to = request.connector}, now);
+    conclude(request, std::move(error), now);
+}
+
+// Who asked is told.
+void Broker::conclude(Request& request, Error error, Now now)
 {
     ++count.failed;
     const Ticket ticket = request.ticket;

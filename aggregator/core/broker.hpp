@@ -29,6 +29,7 @@ struct SatelliteRequest {
     std::int64_t bodyLength = 0;  // -1: not known
     std::vector<std::string> hosts;
     Instant deadline = never;
+    MessageId about = {};  // as which it stands in the audit trail
 };
 
 // A command for a worker on its way: its id is its for life, and nobody else's.
@@ -38,6 +39,7 @@ struct WorkerRequest {
     shoset::Command command;  // its assignment is set by the broker
     std::string payload;      // at most limits::maxPayloadBytes
     Instant deadline = never;
+    MessageId about = {};     // a command to all, of which it is one part
 };
 
 // The same for commands to workers: any number of onCommandReply with ON_GOING, then exactly one with SUCCESS or FAIL or one
@@ -76,6 +78,8 @@ class Broker {
 public:
     Broker(Mesh& mesh, BrokerEvents& events, const Satellites& satellites, Rng& rng);
     ~Broker();
+    // Where it is noted when what was sent and came back; without it, nowhere. Set once before the first request.
+    void setNotes(HopNotes& ofMessages) { notes = &ofMessages; }
 
     void start(Ticket ticket, SatelliteRequest request, Now now);
     // Tickets of both kinds are of one set. `asker` outlives the command.
@@ -112,6 +116,11 @@ private:
     void awaitWay(Request& request, Now now);
     void schedule(Request& request, Instant when);
     void fail(Request& request, Error error, Now now);
+    void conclude(Request& request, Error error, Now now);
+    void note(const Request& request, HopEntry entry, Now now);
+    void noteSent(const Request& request, Now now);
+    void noteReply(Request& request, const shoset::Address& from, const shoset::Reply& reply, Instant sent, Now now);
+    void noteStray(const shoset::Address& from, const MessageId& id, Now now);
     void tellCancel(Request& request, Now now);
     void erase(Request& request);
     void pumpBody(Request& request, Now now);
@@ -129,6 +138,7 @@ private:
     std::map<shoset::Address, std::size_t> perConnector;
     std::map<std::string, std::size_t, std::less<>> perTenant;
     BrokerCounters count;
+    HopNotes* notes = nullptr;
 };
 
 }  // namespace mesh::aggregator

@@ -15,6 +15,13 @@ using shoset::ReplyState;
 // So that one connector cannot have all others refused.
 static constexpr std::size_t askersShareOfPast = limits::maxPastAsks / 4;
 
+void Commands::note(std::string_view tenant, const HopEntry& entry, Now now)
+{
+    if (notes != nullptr) {
+        notes->add(HopRing::messages, tenant, entry, now);
+    }
+}
+
 void Commands::refuseAsker(const shoset::Address& asker, const MessageId& id, const Error& error, Now now)
 {
     Reply reply;
@@ -22,6 +29,18 @@ void Commands::refuseAsker(const shoset::Address& asker, const MessageId& id, co
     reply.code = error.code;
     reply.message = error.message;
     mesh.send(asker, id, std::move(reply), {}, true, never, now);
+    note(shoset::tenantOf(asker),
+         {.kind = shoset::Kind::reply, .fate = HopFate::refused, .code = error.code, .id = id, .from = mesh.name(), .to = asker}, now);
+    if (const std::string_view name = refusalName(error.code); refusals != nullptr && !name.empty()) {
+        refusals->note(shoset::tenantOf(asker), name, {.connector = shoset::nameOf(asker), .message = id, .reason = error.message}, now);
+    }
+}
+
+void Commands::tellRefused(const std::string& tenant, const std::string& account, const Error& error, Now now)
+{
+    if (const std::string_view name = refusalName(error.code); refusals != nullptr && !name.empty()) {
+        refusals->note(tenant, name, {.account = account, .reason = error.message}, now);
+    }
 }
 
 // Another copy of it may be under way, and its asker may send it anew under another id: this one must not be begun any more.
@@ -44,7 +63,10 @@ void Commands::onAsked(const shoset::Address& from, const MessageId& id, shoset:
                        std::optional<Instant> deadline, Now now)
 {
     ++count.asked;
-    if (isAskedAgain({from, id}, command, now)) {
+    const AskerKey key{from, id};
+    const bool before = byAsker.contains(key) || recording.contains(key) || pastAsks.contains(key);
+    note(shoset::tenantOf(from), {.fate = before ? HopFate::duplicate : HopFate::delivered, .id = id, .from = from, .to = mesh.name()}, now);
+    if (isAskedAgain(key, command, now)) {
         return;
     }
     if (!deadline || *deadline <= now.mono) {
@@ -132,6 +154,9 @@ void Commands::startAsked(CommandAsk ask, Now now)
     const shoset::Address asker = ask.asker;
     const MessageId id = ask.askerId;
     const AuditToken audit = ask.audit;
+    if (trail != nullptr && audit != 0) {
+        note(ask.tenant, {.fate = HopFate::recorded, .id = id, .about = trail->requestOf(audit), .from = asker, .to = mesh.name()}, now);
+    }
     const Instant deadline = ask.deadline;
     const Result<MessageId> started = ask.deadline > now.mono
                                           ? start(std::move(ask), now)
@@ -170,6 +195,9 @@ void Commands::tellAsker(const Entry& entry, Now now)
         reply.failure = part.failure;
         reply.message = part.text;
     }
+    note(record.tenant,
+         {.kind = shoset::Kind::reply, .fate = HopFate::sent, .code = reply.code, .id = entry.askerId, .from = mesh.name(), .to = entry.asker},
+         now);
     mesh.send(entry.asker, entry.askerId, std::move(reply), payload, true, never, now);
 }
 

@@ -247,6 +247,11 @@ Result<MessageId> Commands::start(CommandAsk ask, Now now)
         entry.record.parts.emplace_back().connector = target;
     }
     entry.underWay = parts;
+    const bool asked = !entry.asker.empty();
+    note(entry.record.tenant,
+         {.fate = HopFate::taken, .id = id, .about = asked ? entry.askerId : ask.about, .from = asked ? entry.asker : mesh.name(),
+          .to = parts == 1 ? entry.record.parts.front().connector : shoset::Address()},
+         now);
     for (std::size_t part = 0; part < parts; ++part) {
         dispatch(entry, part, parts == 1 ? id : MessageId::make(now.wall, rng), now);
     }
@@ -266,7 +271,8 @@ void Commands::dispatch(Entry& entry, std::size_t part, const MessageId& id, Now
     command.type = record.wanted.type;
     command.major = record.wanted.major;
     command.minor = record.wanted.minor;
-    broker.startCommand(ticket, {id, connector, std::move(command), entry.payload, entry.deadline}, *this, now);
+    broker.startCommand(ticket, {id, connector, std::move(command), entry.payload, entry.deadline, id == record.id ? MessageId{} : record.id}, *this,
+                        now);
 }
 
 void Commands::onCommandReply(Ticket ticket, Reply reply, std::string payload, Now now)

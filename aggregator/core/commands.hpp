@@ -5,6 +5,7 @@
 #include "aggregator/core/command_record.hpp"
 #include "aggregator/core/mesh.hpp"
 #include "aggregator/core/offer_book.hpp"
+#include "aggregator/core/refusal_notes.hpp"
 #include "aggregator/core/satellites.hpp"
 #include "aggregator/core/tenant_quotas.hpp"
 #include "shoset/base/rng.hpp"
@@ -35,6 +36,7 @@ struct CommandAsk {
     MessageId askerId = {};      // this id; else who asks is told by record()
     AuditToken audit = 0;        // of its intent, which is on disk
     std::shared_ptr<Admission> admission = {};  // see Commands::reserve()
+    MessageId about = {};        // as which that stands there
 };
 
 // What is said where nobody fits, and where the tenant is none of the asker's.
@@ -61,6 +63,13 @@ public:
     void setQuotas(TenantQuotas& ofTenants) { quotas = &ofTenants; }
     // Where it is recorded what connectors ask for; without it, nowhere. Set once before the first command.
     void setAudit(AuditTrail& deeds) { trail = &deeds; }
+    // Where it is noted what was asked for; without it, nowhere. Set once before the first command.
+    void setNotes(HopNotes& ofMessages) { notes = &ofMessages; }
+
+    // What tells of refusals; without it, nothing does. Set once before the first command.
+    void setRefusals(RefusalNotes& ofTenants) { refusals = &ofTenants; }
+    // Tells of one that is refused to somebody else than a connector, who belongs to `tenant`.
+    void tellRefused(const std::string& tenant, const std::string& account, const Error& error, Now now);
 
     // Holds what start() of the same needs of the tenant's quota, so that it can be recorded first; nullptr where start() is going to
     // refuse it for another reason. full: it is too much.
@@ -135,6 +144,7 @@ private:
     void refuseAsker(const shoset::Address& asker, const MessageId& id, const Error& error, Now now);
     void refuseForGood(const AskerKey& key, const Error& error, Instant until, Now now);
     bool hasRoomForAnother(const shoset::Address& asker) const;
+    void note(std::string_view tenant, const HopEntry& entry, Now now);
     void forgetOne();
     void forget(const MessageId& id);
 
@@ -146,6 +156,8 @@ private:
     const MayOrder mayOrder;
     TenantQuotas* quotas = nullptr;
     AuditTrail* trail = nullptr;
+    HopNotes* notes = nullptr;
+    RefusalNotes* refusals = nullptr;
     Rng& rng;
 
     std::unordered_map<MessageId, std::unique_ptr<Entry>> records;

@@ -271,4 +271,15 @@ void Credentials::remember(const Check& check, Now now)
     }
 }
 
+void Credentials::addMetrics(std::vector<Counter>& out) const
+{
+    out.push_back({"bmcmesh_caught_up_total", "Sessions that were known only after asking the primary", count.caughtUp, false});
+    out.push_back({"bmcmesh_logins_remembered_total", "Logins by a remembered credential", count.remembered, false});
+    out.push_back({"bmcmesh_logins_checked_total", "Passwords checked", count.checked, false});
+    out.push_back({"bmcmesh_logins_wrong_total", "Wrong passwords", count.wrong, false});
+    out.push_back({"bmcmesh_logins_lockouts_total", "Accounts locked after too many wrong passwords", count.lockouts, false});
+    out.push_back({"bmcmesh_logins_flooded_total", "Logins refused because too many waited", count.flooded, false});
+    out.push_back({"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", count.unknownToken, false});
+}
+
 }  // namespace mesh::aggregator

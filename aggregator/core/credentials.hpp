@@ -2,6 +2,7 @@
 
 #include "aggregator/core/access.hpp"
 #include "aggregator/core/catch_up.hpp"
+#include "aggregator/core/node_view.hpp"
 #include "aggregator/core/session_ages.hpp"
 #include "cluster/core/state_engine.hpp"
 #include "shoset/base/rng.hpp"
@@ -49,6 +50,7 @@ public:
     SessionAges& sessions() { return ages; }
     const SessionAges& sessions() const { return ages; }
     const CredentialCounters& counters() const { return count; }
+    void addMetrics(std::vector<Counter>& out) const;
 
 private:
     struct Memory {

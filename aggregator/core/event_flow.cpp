@@ -6,8 +6,9 @@
 namespace mesh::aggregator {
 
 EventFlow::Parts::Parts(const Environment& environment, EventStorePort& eventStore, EventLinks& eventLinks)
-    : store(eventStore), intake(eventStore, eventLinks, environment.admits,
+    : self(environment.self), store(eventStore), intake(eventStore, eventLinks, environment.admits,
                                 [this](const StoredRun& run, Now now) {
+                                    noteStored(run, now);
                                     recent.add(run);
                                     subscriptions.onStored(run, now);
                                     waiters.onStored(std::string(shoset::tenantOf(run.source)));
@@ -15,6 +16,28 @@ EventFlow::Parts::Parts(const Environment& environment, EventStorePort& eventSto
       filling(eventStore, eventLinks, intake, environment.others), subscriptions(eventStore, eventLinks, intake, recent),
       log(intake, environment.self)
 {
+}
+
+void EventFlow::Parts::noteStored(const StoredRun& run, Now now) const
+{
+    if (notes == nullptr || run.batch == nullptr) {
+        return;
+    }
+    const history::EventRecord& first = (*run.batch)[run.begin];
+    const EventPlace last = placeBehind((*run.batch)[run.end - 1]);
+    notes->add(HopRing::events, shoset::tenantOf(run.source),
+               {.kind = shoset::Kind::event, .fate = HopFate::stored, .id = idOfPlace(first.epoch, first.sequence),
+                .about = idOfPlace(last.epoch, last.sequence), .from = run.source, .to = self,
+                .left = run.begin + 1 == run.end ? first.time : WallTime{}},
+               now);
+}
+
+void EventFlow::setNotes(HopNotes& ofMessages)
+{
+    if (parts != nullptr) {
+        parts->notes = &ofMessages;
+        parts->subscriptions.setNotes(ofMessages);
+    }
 }
 
 EventFlow::EventFlow(Environment given, EventStorePort* eventStore, EventLinks& eventLinks) : environment(std::move(given)), links(eventLinks)

@@ -4,6 +4,7 @@
 #include "aggregator/core/event_log.hpp"
 #include "aggregator/core/event_subscriptions.hpp"
 #include "aggregator/core/event_waiters.hpp"
+#include "aggregator/core/hop_notes.hpp"
 #include "aggregator/core/recent_events.hpp"
 
 #include <cstdint>
@@ -28,6 +29,8 @@ public:
     EventFlow(Environment environment, EventStorePort* store, EventLinks& links);
 
     bool isOn() const { return parts != nullptr; }
+    // Where it is noted which were stored and passed on; without it, nowhere. Set once before the first record.
+    void setNotes(HopNotes& ofMessages);
     // A record of events, from the proved other end of a link.
     void onRecord(const shoset::Address& peer, shoset::Message message, std::string_view body, Now now);
     void onConnectorUp(const shoset::Address& connector, Now now);
@@ -48,6 +51,9 @@ public:
 private:
     struct Parts {
         Parts(const Environment& environment, EventStorePort& store, EventLinks& links);
+        void noteStored(const StoredRun& run, Now now) const;
+        const std::string self;
+        HopNotes* notes = nullptr;
         EventStorePort& store;
         RecentEvents recent;
         EventWaiters waiters;

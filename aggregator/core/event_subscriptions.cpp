@@ -3,6 +3,7 @@
 #include "shoset/base/limits.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mesh::aggregator {
 
@@ -295,14 +296,38 @@ bool EventSubscriptions::sendPage(const Key& key, Subscription& to, Now now)
         place.sequence = limits::maxEventNumber;
         to.restLost = false;
     }
-    for (; !to.page.empty(); to.page.pop_front()) {
+    Run run;
+    bool goesOn = true;
+    while (goesOn && !to.page.empty()) {
         const history::EventRecord& record = *to.page.front();
-        if (placeBehind(record) > place && !send(key, to, record, place, now)) {
-            return false;
+        const std::uint64_t before = to.sent;
+        goesOn = placeBehind(record) <= place || send(key, to, record, place, now);
+        if (to.sent != before) {
+            noteRun(key, source, run, {record.epoch, record.sequence}, now);
         }
-        place = std::max(place, placeBehind(record));
+        if (goesOn) {
+            place = std::max(place, placeBehind(record));
+            to.page.pop_front();
+        }
     }
-    return true;
+    noteRun(key, source, run, {}, now);
+    return goesOn;
+}
+
+// One note for those that follow each other; `next` ends them where it does not.
+void EventSubscriptions::noteRun(const Key& key, const shoset::Address& source, Run& run, EventPlace next, Now now)
+{
+    if (next.epoch != 0 && next.epoch == run.last.epoch && next.sequence == run.last.sequence + 1) {
+        run.last = next;
+        return;
+    }
+    const Run ended = std::exchange(run, Run{next, next});
+    if (notes != nullptr && ended.first.epoch != 0) {
+        notes->add(HopRing::events, shoset::tenantOf(source),
+                   {.kind = shoset::Kind::event, .fate = HopFate::sent, .id = idOfPlace(ended.first.epoch, ended.first.sequence),
+                    .about = idOfPlace(ended.last.epoch, ended.last.sequence), .from = source, .to = key.first, .over = key.first},
+                   now);
+    }
 }
 
 bool EventSubscriptions::send(const Key& key, Subscription& to, const history::EventRecord& record, EventPlace& place, Now now)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aggregator/core/event_intake.hpp"
+#include "aggregator/core/hop_notes.hpp"
 #include "aggregator/core/recent_events.hpp"
 
 #include <cstdint>
@@ -30,6 +31,9 @@ struct EventSubscriptionCounters {
 class EventSubscriptions {
 public:
     EventSubscriptions(EventStorePort& store, EventLinks& links, const EventIntake& intake, const RecentEvents& recent);
+
+    // Where it is noted what was sent; without it, nowhere.
+    void setNotes(HopNotes& ofMessages) { notes = &ofMessages; }
 
     // `subscriber` is proved.
     void onSubscribe(const shoset::Address& subscriber, shoset::Subscribe wish, Now now);
@@ -76,6 +80,9 @@ private:
         std::size_t subscriptions = 0;
         std::size_t heldBytes = 0;
     };
+    struct Run {  // events that follow each other; epoch 0: none
+        EventPlace first, last;
+    };
     Subscription* find(const Key& key);
     void erase(const Key& key);
     void release(const shoset::Address& subscriber, const Subscription& gone);
@@ -85,6 +92,7 @@ private:
     void tellBeginning(const Key& key, const std::vector<shoset::EventCursor>& places, Now now);
     void pump(const Key& key, Subscription& to, Now now);
     bool sendPage(const Key& key, Subscription& to, Now now);
+    void noteRun(const Key& key, const shoset::Address& source, Run& run, EventPlace next, Now now);
     bool send(const Key& key, Subscription& to, const history::EventRecord& record, EventPlace& place, Now now);
     bool tellLoss(const Key& key, Subscription& to, const shoset::Address& source, EventPlace from, std::uint64_t last, Now now);
     void rest(const Key& key, Subscription& to, Now now);
@@ -109,6 +117,7 @@ private:
     Instant retryAt = never;
     Instant pacedUntil = never;  // some have sent what they may in a while
     EventSubscriptionCounters counted;
+    HopNotes* notes = nullptr;
     std::shared_ptr<int> alive = std::make_shared<int>();
 };
 

@@ -294,6 +294,7 @@ SatelliteRequest Facade::requestFor(Exchange& exchange, const Satellite& satelli
     request.connector = satellite.address;
     request.connectorPrefix = satellite.prefix;
     request.user = std::get<Principal>(exchange.who).user;
+    request.about = exchange.audit == 0 ? MessageId{} : trail->requestOf(exchange.audit);
     if (const std::string* host = findHeader(head.headers, "Host")) {
         request.hosts.push_back(*host);
     }

@@ -174,6 +174,8 @@ std::span<const FacadeResources::Route> FacadeResources::workerRoutes()
          [](const R& all, Call& call) { return all.commands.reserve(call); }},
         {"mesh/v1/commands/{}", readOnly, [](R& all, const CallPtr& call) { all.commands.read(call); }, nullptr,
          {}, About::other, Needs::componentManager},
+        {"mesh/v1/trace/{}", readOnly, [](R& all, const CallPtr& call) { all.traces.read(call); }, nullptr,
+         {}, About::other, Needs::componentManager},
         {"mesh/v1/events", readOnly, [](R& all, const CallPtr& call) { all.events.read(call); }, nullptr,
          {}, About::other, Needs::componentManager},
         {"mesh/v1/config", withCreate,
@@ -457,6 +459,7 @@ void FacadeResources::handleRecorded(const CallPtr& call, const Route& route)
         if (!stored) {
             return call->answer(notRecorded());
         }
+        call->recorded = trail->requestOf(*stored);
         call->done = [this, token = *stored, done = std::move(call->done)](Answer answer, Now then) {
             trail->end(token, answer.head.status, then);
             done(std::move(answer), then);

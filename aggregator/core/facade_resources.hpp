@@ -17,6 +17,7 @@
 #include "aggregator/core/resource_services.hpp"
 #include "aggregator/core/resource_sessions.hpp"
 #include "aggregator/core/resource_sources.hpp"
+#include "aggregator/core/resource_trace.hpp"
 
 #include <optional>
 #include <span>
@@ -43,6 +44,8 @@ public:
     // Records what changes here, and shows what was recorded; without it, nothing does.
     void setAudit(AuditTrail& deeds);
     void setEvents(EventFlow& flow) { events.set(flow); }
+    // Shows where messages have been. Set once before the first request.
+    void setTraces(TraceLookup& lookup) { traces.set(lookup); }
 
     bool isOpen(const std::string& method, const std::string& path) const override;
     bool ownsCollection(const std::string& collection) const override;
@@ -81,6 +84,7 @@ private:
     HistoryResources history;
     SecretResources secrets;
     EventResources events;
+    TraceResources traces;
     AuditTrail* trail = nullptr;
 };
 

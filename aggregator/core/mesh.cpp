@@ -230,6 +230,9 @@ bool Mesh::tellConfiguration(const shoset::Address& connector, const shoset::Con
             told = link->append({{}, self.name, connector, what}, body, shoset::flagLast, never, now, 0) || told;
         }
     }
+    if (told) {
+        noteConfiguration(Kind::configure, HopFate::sent, connector, what.document, what.version, now);
+    }
     return told;
 }
 
@@ -408,6 +411,7 @@ void Mesh::deliver(LinkId id, const shoset::Record& record, Now now)
     } else if (auto* offers = std::get_if<shoset::Offers>(&message->content); offers != nullptr && shoset::isConnector(from)) {
         events.onOffers(from, std::move(*offers));
     } else if (auto* told = std::get_if<shoset::Configured>(&message->content); told != nullptr && shoset::isConnector(from)) {
+        noteConfigured(from, *told, now);
         events.onConfigured(from, std::move(*told));
     } else if (auto* command = std::get_if<shoset::Command>(&message->content); command != nullptr && shoset::isConnector(from) && last) {
         events.onCommandAsked(from, message->id, std::move(*command), record.body, links.at(id)->deadlineOf(record.prelude, now), now);
@@ -431,26 +435,29 @@ void Mesh::forward(LinkId from, const shoset::Record& record, const shoset::Enve
     const bool toConnector = shoset::isConnector(envelope.destination);
     if (shoset::isConnector(incoming.peer()) && toConnector) {
         ++count.notAllowed;
-        return;
+        return events.onRefusedRecord(incoming.peer(), "not_allowed", now);
     }
     if (record.prelude.hops == 0) {
         ++count.hopLimit;
-        return;
+        return noteForward(record, envelope, HopFate::refused, Code::unsupported, {}, now);
     }
     const std::optional<Instant> deadline = incoming.deadlineOf(record.prelude, now);
     if (!deadline || *deadline <= now.mono) {
         ++(deadline ? count.expired : count.clockUnknown);
-        return;
+        events.onRefusedRecord(incoming.peer(), "expired", now);
+        return noteForward(record, envelope, HopFate::refused, Code::deadlineExceeded, {}, now);
     }
     for (const LinkId way : routes.nextHops(shoset::Address(envelope.destination))) {
         Link* link = way == from ? nullptr : find(way);
         if (link != nullptr && understands(*link, record.prelude.kind) && link->forward(record, *deadline, now)) {
             ++count.forwarded;
-            return;
+            return noteForward(record, envelope, HopFate::forwarded, Code::ok, link->peer(), now);
         }
     }
     ++count.noRoute;
+    noteForward(record, envelope, HopFate::refused, Code::notSent, {}, now);
     if (record.prelude.kind == Kind::command) {
+        events.onRefusedRecord(incoming.peer(), "unknown_destination", now);
         refuseCommand(incoming, envelope, now);
     }
 }

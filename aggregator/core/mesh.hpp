@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aggregator/core/event_store.hpp"
+#include "aggregator/core/hop_notes.hpp"
 #include "shoset/core/link.hpp"
 #include "shoset/core/message.hpp"
 #include "shoset/core/route_table.hpp"
@@ -43,7 +44,8 @@ public:
     virtual bool onPeerAsked(const shoset::Address&, const MessageId&, const shoset::Command&, std::string_view, Now) { return false; }
     // A record of events, over the direct link to `peer`; from a connector it bears its own name.
     virtual void onEventRecord(const shoset::Address& peer, shoset::Message message, std::string_view body, Now now);
-    // What it sent was dropped: "malformed", "not_allowed" (its kind is not the sender's) or "wrong_source".
+    // What it sent was dropped: "malformed", "not_allowed" (its kind is not the sender's, or connectors do not speak to each other),
+    // "wrong_source", "expired", or "unknown_destination".
     virtual void onRefusedRecord(const shoset::Address& peer, std::string_view why, Now now);
     // It has no link to this node any more.
     virtual void onConnectorDown(const shoset::Address& connector, Now now);
@@ -65,6 +67,8 @@ public:
     ~Mesh() override;
 
     const shoset::Address& name() const { return self.name; }
+    // Where it is noted what was passed on; without it, nowhere. Set once before the first frame.
+    void setNotes(HopNotes& ofMessages) { notes = &ofMessages; }
 
     // A peer that we dial, until it is removed.
     void addDialledPeer(shoset::LinkId link, const shoset::Address& peer);
@@ -104,6 +108,8 @@ public:
     bool leadsTo(shoset::LinkId link, const shoset::Address& address) const;
     std::string_view peerOf(shoset::LinkId link) const;  // empty: there is no such link
     bool hasDirectLink(const shoset::Address& address) const;
+    // Whom this link leads to; empty: it is gone.
+    std::string_view peerOf(shoset::LinkId link) const;
     std::vector<shoset::Address> reachable() const { return routes.addresses(); }
     // A node that took its leave over its last link, and has not come back.
     bool hasLeft(const shoset::Address& node) const { return departed.contains(node); }
@@ -119,6 +125,10 @@ public:
 private:
     void deliver(shoset::LinkId id, const shoset::Record& record, Now now);
     void forward(shoset::LinkId from, const shoset::Record& record, const shoset::Envelope& envelope, Now now);
+    void noteForward(const shoset::Record& record, const shoset::Envelope& envelope, HopFate fate, Code code, std::string_view over, Now now);
+    void noteConfiguration(shoset::Kind kind, HopFate fate, const shoset::Address& connector, std::uint64_t document, std::uint64_t version,
+                           Now now);
+    void noteConfigured(const shoset::Address& connector, const shoset::Configured& told, Now now);
     void refuseCommand(shoset::Link& link, const shoset::Envelope& envelope, Now now);
     void tellAggregators(shoset::Link& link, Now now);
     void tellRoutes(shoset::Link& link, const std::vector<shoset::Route>& told, Now now);
@@ -138,6 +148,7 @@ private:
     std::set<shoset::Address> departed;  // nodes that said bye; as many as there can be
     shoset::Aggregators aggregators;  // as connectors are told; empty: nothing to tell yet
     MeshCounters count;
+    HopNotes* notes = nullptr;
 };
 
 }  // namespace mesh::aggregator

@@ -22,21 +22,16 @@ void addPartMetrics(const KeyRotationCounters& k, const PeerReports& reports, co
     out.push_back({"bmcmesh_keys_change_repeated_total", "Attempts at that which led to nothing yet", k.repeated, false});
 }
 
-void addLoginMetrics(const CredentialCounters& c, std::vector<Counter>& out)
-{
-    out.push_back({"bmcmesh_caught_up_total", "Sessions that were known only after asking the primary", c.caughtUp, false});
-    out.push_back({"bmcmesh_logins_remembered_total", "Logins by a remembered credential", c.remembered, false});
-    out.push_back({"bmcmesh_logins_checked_total", "Passwords checked", c.checked, false});
-    out.push_back({"bmcmesh_logins_wrong_total", "Wrong passwords", c.wrong, false});
-    out.push_back({"bmcmesh_logins_lockouts_total", "Accounts locked after too many wrong passwords", c.lockouts, false});
-    out.push_back({"bmcmesh_logins_flooded_total", "Logins refused because too many waited", c.flooded, false});
-    out.push_back({"bmcmesh_tokens_unknown_total", "Unknown or expired session tokens", c.unknownToken, false});
-}
-
 template <class... Parts>
 void addMetricsOf(std::vector<Counter>& out, const Parts&... parts)
 {
     (parts.addMetrics(out), ...);
+}
+
+template <class... Parts>
+void noteHops(HopNotes& notes, Parts&... parts)
+{
+    (parts.setNotes(notes), ...);
 }
 
 void addCommandMetrics(const Commands& commands, const OfferBook& offers, std::vector<Counter>& out)
@@ -83,10 +78,14 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
                   eventFlow.note(tenant, "mesh.error", name, payload, now);
               }},
              engine, history.places(), rng),
+      refusals([this](const std::string& tenant, std::string_view name, std::string_view payload, Now now) {
+          eventFlow.note(tenant, "mesh.error", name, payload, now);
+      }),
       resources(engine, catchUp, members, logins, passwords, hosts, machines, *this, rng),
       front({engine.state().serviceUuid, settings.collectionDeadline, settings.authorityLease}, http, logins, resources, machines), requests(links, front, machines, rng),
       carried(links, requests, machines, offered, grants, [this](Now now) { return front.orders().mayWrite(now); }, rng),
-      elsewhere(links, engine, carried, rng), sealed(links, engine, rng),
+      questions(links, engine, rng), elsewhere(questions, carried),
+      traces(settings.name, hops, questions), sealed(links, engine, rng),
       keeper(settings.cluster, engine, members, rng), strangers(settings.name, engine, catchUp, rng),
       rotations(links, engine, rng),
       layers(links, engine,
@@ -113,6 +112,12 @@ Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluste
     resources.setAudit(deeds);
     carried.setAudit(deeds);
     resources.setEvents(eventFlow);
+    resources.setTraces(traces);
+    carried.setRefusals(refusals);
+    quotas.setRefused([this](std::string_view tenant, const Error& why, Now now) {
+        refusals.note(tenant, "over_quota", {.reason = why.message}, now);
+    });
+    noteHops(hops, links, requests, carried, eventFlow);
     watching = engine.watch(engine.state().revision, [this](const cluster::Change& change) { onStateChange(change); });
 }
 
@@ -171,7 +176,7 @@ void Node::onTimer(Now now)
     front.onTimer(now);
     requests.onTimer(now);
     carried.onTimer(now);
-    elsewhere.onTimer(now);
+    questions.onTimer(now);
     deeds.onTimer(now);
     eventFlow.onTimer(now);
     keeper.onTimer(now);
@@ -187,7 +192,7 @@ Instant Node::nextDeadline() const
     if (aggregatorsChanged) {
         return Instant{};
     }
-    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), carried.nextDeadline(), elsewhere.nextDeadline(),
+    return std::min({links.nextDeadline(), front.nextDeadline(), requests.nextDeadline(), carried.nextDeadline(), questions.nextDeadline(),
                      places.nextDeadline(), deeds.nextDeadline(), eventFlow.nextDeadline(), keeper.nextDeadline(), rotations.nextDeadline(),
                      layers.nextDeadline(), logins.sessions().nextDeadline(), hosted.nextDeadline(),
                      reports.nextDeadline()});
@@ -196,7 +201,7 @@ Instant Node::nextDeadline() const
 void Node::onReply(const shoset::Address& from, const MessageId& id, shoset::Reply reply, std::string_view body, bool last,
                    Instant sent, Now now)
 {
-    if (!elsewhere.onReply(from, id, reply, body, now)) {
+    if (!questions.onReply(from, id, reply, body, now)) {
         requests.onReply(from, id, std::move(reply), body, last, sent, now);
     }
 }
@@ -255,7 +260,7 @@ void Node::onCommandAsked(const shoset::Address& from, const MessageId& id, shos
 bool Node::onPeerAsked(const shoset::Address& from, const MessageId& id, const shoset::Command& command, std::string_view payload,
                        Now now)
 {
-    return elsewhere.onAsked(from, id, command, payload, now);
+    return questions.onAsked(from, id, command, payload, now);
 }
 
 // Once and for life; the state machine answers a second request for the same connector with the first prefix.
@@ -328,7 +333,7 @@ void Node::onConnectorDown(const shoset::Address& connector, Now)
 void Node::onRefusedRecord(const shoset::Address& peer, std::string_view why, Now now)
 {
     if (shoset::isConnector(peer)) {
-        eventFlow.note(std::string(shoset::tenantOf(peer)), "mesh.error", why, R"({"connector":")" + std::string(shoset::nameOf(peer)) + R"("})", now);
+        refusals.note(shoset::tenantOf(peer), why, {.connector = shoset::nameOf(peer)}, now);
     }
 }
 
@@ -479,9 +484,8 @@ std::vector<Counter> Node::metrics() const
         {"bmcmesh_host_assignments_total", "Orders of this node as the primary that another one fronts a BMC", hosted.assigned(), false},
         {"bmcmesh_requests_overtaken_total", "Requests that ended as unknown because their connector went to another node", b.overtaken, false},
     };
-    addLoginMetrics(logins.counters(), out);
     addPartMetrics(rotations.counters(), reports, catchUp, out);
-    addMetricsOf(out, deeds, places, quotas, sealed, layers, eventFlow);
+    addMetricsOf(out, logins, deeds, places, quotas, sealed, layers, eventFlow, refusals, hops);
     addCommandMetrics(carried, offered, out);
     const std::vector<Counter> ofShell = shell.shellMetrics();
     out.insert(out.end(), ofShell.begin(), ofShell.end());

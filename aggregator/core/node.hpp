@@ -12,12 +12,15 @@
 #include "aggregator/core/facade.hpp"
 #include "aggregator/core/facade_resources.hpp"
 #include "aggregator/core/history_places.hpp"
+#include "aggregator/core/hop_notes.hpp"
 #include "aggregator/core/hosting.hpp"
 #include "aggregator/core/key_rotations.hpp"
 #include "aggregator/core/mesh.hpp"
 #include "aggregator/core/node_view.hpp"
+#include "aggregator/core/refusal_notes.hpp"
 #include "aggregator/core/satellites.hpp"
 #include "aggregator/core/tenant_quotas.hpp"
+#include "aggregator/core/trace_lookup.hpp"
 #include "aggregator/core/secret_asks.hpp"
 #include "cluster/core/state_engine.hpp"
 #include "shoset/base/limits.hpp"
@@ -136,6 +139,7 @@ private:
     tenants::Registry configured;  // as in the file
     tenants::Registry registry;    // with the assigned prefixes
     TenantQuotas quotas;
+    HopNotes hops;
     Satellites machines;
     Mesh links;
     CatchUp catchUp;
@@ -143,13 +147,16 @@ private:
     AuditTrail deeds;
     EventFlow eventFlow;
     HistoryPlaces places;
+    RefusalNotes refusals;
     FacadeResources resources;
     Facade front;
     Broker requests;
     OfferBook offered;
     tenants::Policy grants;  // what connectors may ask each other for
     Commands carried;
+    PeerQuestions questions;
     CommandLookup elsewhere;
+    TraceLookup traces;
     SecretAsks sealed;
     ClusterKeeper keeper;
     Enrolment strangers;

@@ -41,6 +41,7 @@ struct Call {
     const Principal* who = nullptr;  // into `request`; null: nobody has authenticated, the resource is open
     bool own = false;                // the asker's own account or session
     std::shared_ptr<Admission> admission;  // of what it will order, within a quota
+    MessageId recorded;              // as which it stands in the audit trail; nil: it does not
     std::optional<Principal> loggedIn;  // who it turned out to be, of a login that made a session
 
     bool reads() const { return request.head.method == "GET" || request.head.method == "HEAD"; }

@@ -233,6 +233,7 @@ void CommandResources::create(const CallPtr& call) const
         return call->answer(refusalOf(ask ? wait.error() : ask.error()));
     }
     if (!tenants::mayReach(call->tenant(), ask->tenant)) {
+        commands->tellRefused(call->tenant(), call->who->user, noSuchTarget(*ask), call->now);
         return call->answer(refusalOf(noSuchTarget(*ask)));
     }
     if (shoset::isRedfishCommand(ask->wanted.command)) {
@@ -242,8 +243,10 @@ void CommandResources::create(const CallPtr& call) const
         }
     }
     ask->admission = std::move(call->admission);
+    ask->about = call->recorded;
     const Result<MessageId> started = commands->start(std::move(*ask), call->now);
     if (!started) {
+        commands->tellRefused(call->tenant(), call->who->user, started.error(), call->now);
         return call->answer(refusalOf(started.error()));
     }
     answerAtEnd(call, *started, call->now.mono + *wait, call->now);

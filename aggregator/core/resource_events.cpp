@@ -1,5 +1,6 @@
 #include "aggregator/core/resource_events.hpp"
 
+#include "aggregator/core/hop_notes.hpp"
 #include "aggregator/core/json_text.hpp"
 #include "aggregator/core/query_options.hpp"
 #include "aggregator/core/resource_body.hpp"
@@ -100,6 +101,9 @@ std::string eventText(const history::StoredEvent& stored)
     const history::EventRecord& record = stored.record;
     json head{{"tenant", record.tenant}, {"connector", record.connector}, {"epoch", record.epoch}, {"sequence", record.sequence},
               {"time", history::preciseTime(record.time)}, {"stored", history::preciseTime(stored.stored)}};
+    if (!record.tenant.empty()) {
+        head["id"] = eventId(record.tenant, record.connector, {record.epoch, record.sequence});
+    }
     if (record.lostTo != 0) {
         head["lost_to"] = record.lostTo;
     } else {

@@ -7,16 +7,6 @@
 
 namespace mesh::aggregator {
 
-namespace {
-
-Error overQuota(std::string_view tenant, std::uint64_t most, const char* what)
-{
-    return {Code::full, "tenant " + std::string(tenant) + " has reached its quota of " + std::to_string(most) + " " + what +
-                            "; nothing was sent"};
-}
-
-}  // namespace
-
 Admission::Admission(std::shared_ptr<TenantUse> of, std::uint64_t taken) : use(std::move(of)), bytes(taken)
 {
     use->inFlight += bytes;
@@ -57,6 +47,14 @@ void TenantQuotas::setRegistry(const tenants::Registry& registry)
     uses = std::move(known);
 }
 
+Error TenantQuotas::refuse(std::string_view tenant, std::uint64_t most, const char* what, Now now) const
+{
+    Error error{Code::full, "tenant " + std::string(tenant) + " has reached its quota of " + std::to_string(most) + " " + what +
+                                "; nothing was sent"};
+    refused(tenant, error, now);
+    return error;
+}
+
 Result<Admission> TenantQuotas::admit(std::string_view tenant, std::uint64_t bytes, Now now, std::size_t messages)
 {
     const auto found = uses.find(tenant);
@@ -67,7 +65,7 @@ Result<Admission> TenantQuotas::admit(std::string_view tenant, std::uint64_t byt
     if (const std::uint64_t most = use.quota.bytesInFlight; most != 0 && use.inFlight != 0 && use.inFlight + bytes > most) {
         ++use.refusedBytes;
         ++refusedBytes;
-        return overQuota(tenant, most, "bytes in flight");
+        return refuse(tenant, most, "bytes in flight", now);
     }
     if (const std::uint64_t rate = use.quota.messagesPerSecond; rate != 0 && messages != 0) {
         const Duration each = Duration(1s) / rate;
@@ -76,7 +74,7 @@ Result<Admission> TenantQuotas::admit(std::string_view tenant, std::uint64_t byt
         if (from + wanted > now.mono + limits::quotaBurst) {
             ++use.refusedMessages;
             ++refusedMessages;
-            return overQuota(tenant, rate, "messages a second");
+            return refuse(tenant, rate, "messages a second", now);
         }
         use.paidUntil = from + each * messages;
     }

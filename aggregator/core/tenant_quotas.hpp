@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mesh::aggregator {
@@ -48,6 +49,10 @@ private:
 // connector that gets one), and whatever else is asked about here.
 class TenantQuotas {
 public:
+    // Told of what was refused, during the call that refuses. Set once before the first message.
+    using Refused = std::function<void(std::string_view tenant, const Error& why, Now now)>;
+    void setRefused(Refused listener) { refused = std::move(listener); }
+
     // Who there is, and what they may take. What is in flight stays counted; a tenant that is gone is forgotten.
     void setRegistry(const tenants::Registry& registry);
 
@@ -62,10 +67,13 @@ public:
     void addMetrics(std::vector<Counter>& out) const;
 
 private:
+    Error refuse(std::string_view tenant, std::uint64_t most, const char* what, Now now) const;
+
     std::map<std::string, std::shared_ptr<TenantUse>, std::less<>> uses;
     std::uint64_t refusedMessages = 0;
     std::uint64_t refusedBytes = 0;
     std::uint64_t refusedConnectors = 0;
+    Refused refused = [](std::string_view, const Error&, Now) {};
 };
 
 }  // namespace mesh::aggregator

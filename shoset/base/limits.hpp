@@ -84,10 +84,20 @@ constexpr std::size_t maxCommandMemoryBytes = 16 * 1024 * 1024;  // of ended com
 constexpr Duration commandMemory = 600s;                 // how long an ended one can be asked for, at most
 constexpr std::size_t maxCommandWaiters = 8;             // requests that wait for one command to go on
 constexpr Duration maxCommandWait = 30s;                 // of one of them
-constexpr std::size_t maxCommandLookups = 64;            // questions of one node to the others for a command that it did not take
-constexpr Duration commandLookupPatience = 1s;           // for their answers
+constexpr std::size_t maxPeerQuestions = 64;             // of one node to all others, for what each of them alone knows
+constexpr Duration peerQuestionPatience = 1s;            // for their answers
 constexpr Duration progressInterval = 200ms;             // a connector passes on the newest ON_GOING of a command so often
 static_assert(maxOfferedCommands * 112 + maxOffers * 96 <= maxHeaderBytes / 2 + maxHeaderBytes / 4);
+
+// Notes of where messages have been, in memory, of the newest ones: for each tenant that has any, so that nobody's are pushed out by
+// another's flood.
+constexpr std::size_t hopNotesOfMessages = 2048;         // of commands to workers, their replies, and configuration
+constexpr std::size_t hopNotesOfRequests = 1024;         // of Redfish requests, and of what is passed on for other nodes
+constexpr std::size_t hopNotesOfEvents = 1024;           // each of events that follow each other
+constexpr std::size_t maxHopTenants = 256;               // beyond, the one with the oldest notes loses them
+constexpr std::size_t maxHopNames = 16384;               // of connectors and nodes in them; beyond, all notes are begun anew
+constexpr std::size_t maxTracedIds = 64;                 // messages that are traced at once, as they belong to the same one
+constexpr std::size_t maxTracedHops = 200;               // that one node tells of them: they fit maxPayloadBytes
 
 // HTTP, both sides.
 constexpr std::size_t maxHttpHeaderBytes = 32 * 1024;
@@ -426,6 +436,8 @@ constexpr Duration eventsKeep = std::chrono::hours(30 * 24);
 constexpr std::size_t eventNotesPerSecond = 10;          // of the mesh's own, per tenant
 constexpr std::size_t maxNotedTenants = 256;
 constexpr std::size_t maxNoteBytes = 4096;
+constexpr Duration refusalPause = 1s;                    // between events that tell of refusals of one kind, per tenant
+constexpr std::size_t maxRefusalKinds = 2048;            // of all tenants, that are remembered for that
 
 // Events that other aggregators have and this one has not.
 constexpr std::size_t maxEventFills = 16;                // connectors of which they are asked for at a time; and beyond these

@@ -79,13 +79,13 @@ struct CommandLookupTest : FacadeRig {
     }
     void onReply(const shoset::Address& from, const MessageId& id, Reply reply, std::string_view body, bool last, Instant sent, Now when) override
     {
-        if (!elsewhere.onReply(from, id, reply, body, when)) {
+        if (!questions.onReply(from, id, reply, body, when)) {
             broker.onReply(from, id, std::move(reply), body, last, sent, when);
         }
     }
     bool onPeerAsked(const shoset::Address& from, const MessageId& id, const shoset::Command& command, std::string_view payload, Now when) override
     {
-        return elsewhere.onAsked(from, id, command, payload, when);
+        return questions.onAsked(from, id, command, payload, when);
     }
     MessageId begun()
     {
@@ -109,7 +109,8 @@ struct CommandLookupTest : FacadeRig {
     OfferBook book;
     tenants::Policy grants;
     Commands carried{mesh, broker, satellites, book, grants, [](Now) { return Result<void>(); }, rng};
-    CommandLookup elsewhere{mesh, engine, carried, rng};
+    PeerQuestions questions{mesh, engine, rng};
+    CommandLookup elsewhere{questions, carried};
     std::vector<Result<std::string>> told;
 };
 
@@ -125,7 +126,7 @@ TEST_F(CommandLookupTest, WhatAnotherNodeTookIsAskedOfIt)
     ASSERT_EQ(told.size(), 1U);
     ASSERT_TRUE(told[0].ok());
     EXPECT_EQ(*told[0], R"({"state":"SUCCESS"})");
-    EXPECT_EQ(elsewhere.nextDeadline(), never);
+    EXPECT_EQ(questions.nextDeadline(), never);
 }
 
 TEST_F(CommandLookupTest, WhereNobodyHasItWhoCouldNotBeAskedIsNamed)
@@ -141,9 +142,9 @@ TEST_F(CommandLookupTest, WhereNobodyHasItWhoCouldNotBeAskedIsNamed)
 TEST_F(CommandLookupTest, ANodeThatStaysSilentIsWaitedForSoLong)
 {
     ask(MessageId::make(now.wall, rng), 1, 5s);
-    EXPECT_EQ(elsewhere.nextDeadline(), now.mono + 5s + limits::commandLookupPatience);
-    now.mono = elsewhere.nextDeadline();
-    elsewhere.onTimer(now);
+    EXPECT_EQ(questions.nextDeadline(), now.mono + 5s + limits::peerQuestionPatience);
+    now.mono = questions.nextDeadline();
+    questions.onTimer(now);
     ASSERT_EQ(told.size(), 1U);
     EXPECT_NE(told[0].error().message.find("agg-b, agg-c"), std::string::npos);
     answer(said(peer).at(0).message.id, ReplyState::success, Code::ok, "{}");
@@ -152,7 +153,7 @@ TEST_F(CommandLookupTest, ANodeThatStaysSilentIsWaitedForSoLong)
 
 TEST_F(CommandLookupTest, QuestionsAreBounded)
 {
-    for (std::size_t i = 0; i < limits::maxCommandLookups; ++i) {
+    for (std::size_t i = 0; i < limits::maxPeerQuestions; ++i) {
         ask(MessageId::make(now.wall, rng));
     }
     EXPECT_TRUE(told.empty());

@@ -305,6 +305,16 @@ TEST_F(EventIntakeTest, TheMeshsOwnAreStoredForTheTenantAndBounded)
     EXPECT_EQ(store.rows["acme/@agg-a"].rbegin()->second.topic, "mesh.error");
 }
 
+TEST_F(EventIntakeTest, TheMeshsOwnTakeNothingOfAQuota)
+{
+    run();
+    quota = 0;
+    flow.note("acme", "mesh.error", "over_quota", "{}", now);
+    run();
+    EXPECT_EQ(store.rows["acme/@agg-a"].size(), 1U) << "it may tell that the quota is used up";
+    EXPECT_EQ(quota, 0);
+}
+
 TEST_F(EventIntakeTest, TheMeshsOwnGoOnAfterARestart)
 {
     store.put({{}, "acme", "@agg-a", limits::maxEventNumber - 5, 7, "mesh.error", "x", "{}"});

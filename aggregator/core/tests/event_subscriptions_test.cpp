@@ -76,6 +76,33 @@ TEST_F(EventSubscriptionsTest, NothingComesBeforeItIsOnDisk)
     EXPECT_EQ(delivered(listener), each(sled, 1, 1));
 }
 
+TEST_F(EventSubscriptionsTest, WhereAnEventHasBeenIsNotedByRunsOfThoseThatFollowEachOther)
+{
+    HopNotes notes;
+    flow.setNotes(notes);
+    subscribe(listener, {1, {"power"}, {}, false, 1000});
+    const auto hops = [&notes](std::uint64_t sequence) {
+        Texts out;
+        for (const Hop& hop : notes.find({{}, sled, {1, sequence}, 0}, "acme").hops) {
+            out.push_back(std::string(fateName(hop.fate)) + " " + hop.to);
+        }
+        return out;
+    };
+    emitNow(sled, 1, 3);
+    EXPECT_EQ(hops(2), (Texts{"stored agg-a", "sent " + listener}));
+    EXPECT_TRUE(hops(4).empty());
+    emit(sled, 4, 4);
+    emit(sled, 5, 5, 1, "fan");
+    emit(sled, 6, 6);
+    run();
+    EXPECT_EQ(hops(5), Texts{"stored agg-a"}) << "nobody wants it";
+    EXPECT_EQ(hops(4), (Texts{"stored agg-a", "sent " + listener}));
+    EXPECT_EQ(hops(6), (Texts{"stored agg-a", "sent " + listener}));
+    std::vector<Counter> metrics;
+    notes.addMetrics(metrics);
+    EXPECT_EQ(metrics[0].value, 5U) << "one for each that was stored at once, and for each that was sent without a gap";
+}
+
 TEST_F(EventSubscriptionsTest, NobodyGetsHisOwnNorAnotherTenants)
 {
     emitNow(listener, 1, 2);

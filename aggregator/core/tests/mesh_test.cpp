@@ -376,6 +376,17 @@ TEST_F(MeshTest, AConnectorTellsItsOwnEventsAndAPeerThoseOfOthers)
     EXPECT_EQ(heard.refused, (std::vector<std::string>{"acme/s1 wrong_source", "acme/s1 not_allowed"}));
 }
 
+TEST_F(MeshTest, WhatAConnectorSendsAndNobodyPassesOnIsToldOf)
+{
+    greet(1, "acme/s1");
+    greet(2, "acme/s2");
+    const MessageId id = MessageId::make(now.wall, rng);
+    mesh.onFrame(1, frameOf({id, "acme/s1", "agg-x", shoset::Command{}}), now);
+    mesh.onFrame(1, frameOf({id, "acme/s1", "acme/s2", shoset::Command{}}), now);
+    mesh.onFrame(1, frameOf({id, "acme/s1", "agg-x", shoset::Command{}}, 0), now);
+    EXPECT_EQ(heard.refused, (std::vector<std::string>{"acme/s1 unknown_destination", "acme/s1 not_allowed", "acme/s1 expired"}));
+}
+
 TEST_F(MeshTest, EventsGoOverADirectLinkToWhoKnowsThem)
 {
     shoset::EventsStored stored{1, 5};

@@ -79,9 +79,9 @@ TEST_F(ResourceEvents, WhatIsStoredIsShownWithThePlaceToGoOnFrom)
     EXPECT_EQ(asked.status, 200);
     EXPECT_EQ(asked.text,
               R"({"events":[{"tenant":"acme","connector":"sled1","epoch":3,"sequence":8,"time":"1970-01-01T00:00:01.000000Z",)"
-              R"("stored":"1970-01-01T00:00:02.000000Z","topic":"power","name":"off","payload":{"on": true}},)"
+              R"("stored":"1970-01-01T00:00:02.000000Z","id":"acme:sled1:3:8","topic":"power","name":"off","payload":{"on": true}},)"
               R"({"tenant":"acme","connector":"sled1","epoch":3,"sequence":9,"time":"1970-01-01T00:00:01.000000Z",)"
-              R"("stored":"1970-01-01T00:00:02.000000Z","lost_to":12}],"next":"agg-a.9","more":true})");
+              R"("stored":"1970-01-01T00:00:02.000000Z","id":"acme:sled1:3:9","lost_to":12}],"next":"agg-a.9","more":true})");
 }
 
 TEST_F(ResourceEvents, APayloadCannotEndTheDocumentItStandsIn)
