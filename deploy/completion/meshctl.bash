@@ -2,7 +2,7 @@
 
 _meshctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command="" sub="" index
-    local commands="keygen status get post patch delete map localise account cluster tenant connector history policy secret send workers events config pivot product component"
+    local commands="keygen status get post patch delete map localise account cluster tenant connector history policy secret send workers events trace config pivot product component"
     local common="--url --user --password-file --cacert --context --json --help"
     COMPREPLY=()
 
@@ -83,11 +83,11 @@ _meshctl() {
         history)
             case $sub in
                 "") options="audit" ;;
-                *) options="$common --tenant --resource --since --until --verify --syslog" ;;
+                *) options="$common --tenant --resource --since --until --verify --syslog --ids" ;;
             esac ;;
-        events) options="$common --topic --connector --tenant --since --until --follow" ;;
+        events) options="$common --topic --connector --tenant --since --until --follow --ids" ;;
         send) options="$common --payload --tenant --version --type --all --wait --no-wait --timeout" ;;
-        workers) options=$common ;;
+        workers | trace) options=$common ;;
         policy)
             case $sub in
                 "") options="allow revoke list" ;;

@@ -287,6 +287,7 @@ void addHistory(CLI::App& app, Arguments& args, Actions& actions)
     audit->add_option("--until", args.history.until, "Likewise");
     audit->add_flag("--verify", args.history.verify, "Say whether all is as it was stored; else name the first record that is not");
     audit->add_flag("--syslog", args.history.syslog, "As lines of RFC 5424");
+    audit->add_flag("--ids", args.history.ids, "With the id of each request, for 'meshctl trace'");
     actions[audit] = [&args, tenant] {
         args.history.hasTenant = tenant->count() > 0;
         return historyAudit(args.connection, args.history);
@@ -304,7 +305,13 @@ void addEvents(CLI::App& app, Arguments& args, Actions& actions)
     command->add_flag("-f,--follow", args.events.follow,
                       "Go on with what comes, from now on or since --since; with --json one document a line. --url may be several, "
                       "separated by commas: the next one is asked where one does not answer");
+    command->add_flag("--ids", args.events.ids, "With the id of each, for 'meshctl trace'");
     actions[command] = [&args] { return events(args.connection, args.events); };
+    CLI::App* traced = app.add_subcommand("trace", "Where one message has been, and when, as all nodes know it");
+    traced->add_option("id", args.traced, "As 'meshctl send --no-wait', 'history audit --ids' and 'events --ids' print it; "
+                                          "TENANT/NAME:vVERSION of a connector's configuration")
+        ->required();
+    actions[traced] = [&args] { return trace(args.connection, args.traced); };
 }
 
 }  // namespace

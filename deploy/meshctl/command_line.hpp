@@ -25,6 +25,7 @@ struct Arguments {
     HistoryOptions history;
     SecretOptions secret;
     EventOptions events;
+    std::string traced;  // id of a message
 };
 
 // What each subcommand does.

@@ -185,6 +185,7 @@ struct HistoryOptions {
     std::string until;
     bool verify = false;
     bool syslog = false;
+    bool ids = false;        // for people, too
 };
 // Who did what, the oldest first; or whether that is as it was stored.
 int historyAudit(Connection connection, const HistoryOptions& options);
@@ -196,9 +197,14 @@ struct EventOptions {
     std::string since;  // as people write times
     std::string until;
     bool follow = false;
+    bool ids = false;   // for people, too
 };
 // What is stored, the oldest first; to follow is to go on with what is stored from now on, or since a time, until somebody ends it.
 // The connection's URL may be several, separated by commas: it is gone on with the next one where one does not answer.
 int events(Connection connection, const EventOptions& options);
+
+// Where one message has been, and when: a command, a record of the audit trail, an event, or a connector's configuration. Partly: some
+// node could not be asked.
+int trace(Connection connection, const std::string& id);
 
 }  // namespace mesh::ctl

@@ -65,10 +65,10 @@ std::string filterOf(const EventOptions& options)
     return uri;
 }
 
-std::string lineOfEvent(const json& event)
+std::string lineOfEvent(const json& event, bool withId)
 {
     const std::string tenant = event.value("tenant", "");
-    std::string line = event.value("stored", "") + "  " + (tenant.empty() ? "-" : tenant) + "/" + event.value("connector", "") + "  ";
+    std::string line = event.value("stored", "") + (withId ? "  " + event.value("id", "-") : "") + "  " + (tenant.empty() ? "-" : tenant) + "/" + event.value("connector", "") + "  ";
     if (event.contains("lost_to")) {
         return line + std::to_string(event.value("lost_to", 0ULL) - event.value("sequence", 0ULL) + 1) + " events were lost here";
     }
@@ -90,8 +90,8 @@ std::string documentOf(const json& event)
 // tells it.
 class Follower {
 public:
-    Follower(Connection given, std::string wanted, std::int64_t begin, bool fromNow)
-        : connection(std::move(given)), urls(urlsOf(connection.url)), filter(std::move(wanted)),
+    Follower(Connection given, std::string wanted, std::int64_t begin, bool fromNow, bool ids)
+        : withIds(ids), connection(std::move(given)), urls(urlsOf(connection.url)), filter(std::move(wanted)),
           first(fromNow ? secondsNow() - clockSeconds : begin), since(first), place(fromNow ? "now" : "")
     {
         connection.patience = answerWithin;
@@ -145,7 +145,7 @@ private:
                                                              std::max(event.value("sequence", 0ULL), event.value("lost_to", 0ULL))};
             if (at > last) {
                 last = at;
-                std::cout << (connection.json ? documentOf(event) : lineOfEvent(event)) << '\n';
+                std::cout << (connection.json ? documentOf(event) : lineOfEvent(event, withIds)) << '\n';
             }
         }
         std::cout << std::flush;
@@ -166,6 +166,7 @@ private:
         std::this_thread::sleep_for(pauseBetweenNodes);
     }
 
+    const bool withIds;
     Connection connection;
     const std::vector<std::string> urls;
     const std::string filter;
@@ -179,7 +180,7 @@ private:
 };
 
 // All pages.
-int listEvents(Connection& connection, const std::string& uri)
+int listEvents(Connection& connection, const std::string& uri, bool withIds)
 {
     json all = json::array();
     bool told = false;
@@ -194,7 +195,7 @@ int listEvents(Connection& connection, const std::string& uri)
             if (connection.json) {
                 all.push_back(std::move(event));
             } else {
-                std::cout << lineOfEvent(event) << '\n';
+                std::cout << lineOfEvent(event, withIds) << '\n';
             }
         }
         after = "&after=" + escapeValue(page->value("next", ""));
@@ -230,14 +231,14 @@ int events(Connection connection, const EventOptions& options)
     }
     if (!options.follow) {
         connection.url = urlsOf(connection.url).empty() ? connection.url : urlsOf(connection.url).front();
-        return listEvents(connection, uri);
+        return listEvents(connection, uri, options.ids);
     }
     if (!options.until.empty() || urlsOf(connection.url).empty()) {
         return complain({Code::invalidArgument, "--follow has no end: leave --until out"});
     }
     std::signal(SIGINT, endAtOnce);
     std::signal(SIGTERM, endAtOnce);
-    return Follower(std::move(connection), std::move(uri), since, options.since.empty()).run();
+    return Follower(std::move(connection), std::move(uri), since, options.since.empty(), options.ids).run();
 }
 
 }  // namespace mesh::ctl

@@ -93,14 +93,14 @@ Result<void> readPages(Connection& connection, const std::string& uri, const std
     }
 }
 
-std::string lineOf(const history::StoredAudit& stored)
+std::string lineOf(const history::StoredAudit& stored, bool withId)
 {
     const history::AuditRecord& record = stored.record;
     const bool intent = record.phase == history::Phase::intent;
     const std::string end = intent ? "begun" : record.status == 0 ? "no answer" : std::to_string(record.status);
     return history::preciseTime(record.time) + "  " + (record.tenant.empty() ? "-" : record.tenant) + "  " +
            (record.account.empty() ? "-" : record.account) + "  " + record.client + "  " + record.node + "  " + record.method + " " +
-           record.uri + "  " + end;
+           record.uri + "  " + end + (withId ? "  " + record.request : "");
 }
 
 struct Verified {
@@ -188,7 +188,7 @@ int historyAudit(Connection connection, const HistoryOptions& options)
                 all.push_back(entry);
             } else {
                 const history::StoredAudit stored = recordOf(entry);
-                std::cout << (options.syslog ? history::syslogLine(stored) : lineOf(stored)) << '\n';
+                std::cout << (options.syslog ? history::syslogLine(stored) : lineOf(stored, options.ids)) << '\n';
             }
         }
         return true;
