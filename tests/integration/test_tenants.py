@@ -260,6 +260,12 @@ class QuotasInAFile(PlayedTest):
             return found if found == [12 - len(refused), 12] else None
         eventually(arrived, "what was taken has arrived", 10)
         self.assertEqual(self.counters.grown(REFUSED_MESSAGES), len(refused))
+        def told():
+            events = self.admin.get("/mesh/v1/events?topic=mesh.error").json()["events"]
+            return {(event["tenant"], event["payload"]["reason"]) for event in events if event["name"] == "over_quota"}
+        reason = "tenant local has reached its quota of 2 messages a second; nothing was sent"
+        eventually(lambda: ("local", reason) in told(), "it is an event", 10)
+        self.assertEqual({tenant for tenant, _ in told()}, {"local"})
 
     def test_a_connector_that_asks_too_often_is_told(self):
         one, two = self.play("one"), self.play("two")
