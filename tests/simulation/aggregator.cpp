@@ -2,6 +2,7 @@
 
 #include "cluster/core/feature_level.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/core/frame.hpp"
 
 #include <algorithm>
 
@@ -16,12 +17,24 @@ std::string hashOf(const std::string& password)
     return "$argon2id$" + password;
 }
 
+std::string meshEndpointOf(const std::string& member)
+{
+    return "tcp://" + member + ":5670";
+}
+
+std::string keyOfMember(std::size_t place)
+{
+    return std::string(40, static_cast<char>('0' + place));
+}
+
 }  // namespace
 
-SimAggregator::SimAggregator(World& w, Network& n, Checkers& c, const Fault& f, std::string ownName,
+SimAggregator::SimAggregator(World& w, Network& n, Checkers& c, EventCheckers& events, const Fault& f, std::string ownName,
                              std::vector<std::string> everybody, SimEngine& stateEngine)
-    : world(w), network(n), checkers(c), fault(f), name(std::move(ownName)), all(std::move(everybody)), engine(stateEngine)
+    : world(w), network(n), checkers(c), eventCheckers(events), fault(f), name(std::move(ownName)), all(std::move(everybody)),
+      store(w, f), engine(stateEngine)
 {
+    eventCheckers.addStore(store);
 }
 
 // The simulated hash contains the password.
@@ -44,15 +57,24 @@ std::string SimAggregator::basicOf(const std::string& user)
     return std::string("Basic ") + encoded;
 }
 
+std::vector<shoset::AggregatorAddress> SimAggregator::addressesOf(const std::vector<std::string>& names)
+{
+    std::vector<shoset::AggregatorAddress> out;
+    for (const std::string& member : names) {
+        out.push_back({member, meshEndpointOf(member), keyOfMember(out.size())});
+    }
+    return out;
+}
+
 // As the satellites know it.
 cluster::Node SimAggregator::recordOf(const std::string& member) const
 {
-    const auto place = std::find(all.begin(), all.end(), member) - all.begin();
+    const auto place = static_cast<std::size_t>(std::find(all.begin(), all.end(), member) - all.begin());
     cluster::Node record;
-    record.id = static_cast<std::uint64_t>(place) + 1;
+    record.id = place + 1;
     record.name = member;
-    record.key = std::string(40, static_cast<char>('0' + place));
-    record.meshEndpoint = "tcp://" + member + ":5670";
+    record.key = keyOfMember(place);
+    record.meshEndpoint = meshEndpointOf(member);
     record.storage = "simulated-" + member;
     record.featureLevel = cluster::newestFeatureLevel;
     return record;
@@ -71,12 +93,13 @@ void SimAggregator::start(const tenants::Registry& registry)
     aggregator::NodeSettings settings;
     settings.name = name;
     settings.software = "simulated";
-    settings.audit = aggregator::AuditMode::off;  // what it would store shows nowhere here
+    settings.audit = aggregator::AuditMode::off;  // what it would store shows nowhere here; events are stored
     settings.cluster.self = recordOf(name);
     for (const std::string& member : all) {
         settings.cluster.founders.push_back(recordOf(member));
     }
     engine.start([this] { endTurn(); });
+    store.start([this] { endTurn(); });
     node = std::make_unique<aggregator::Node>(std::move(settings), *this, *this, engine, *this, *this, *this, *this, *this, world.rng());
     if (const Result<void> accepted = node->setRegistry(registry); !accepted) {
         world.fail("the registry is refused: " + accepted.error().message);
@@ -100,11 +123,30 @@ void SimAggregator::crash()
     network.crash(name);
     node.reset();
     engine.crash();
+    store.crash();
     armed = never;
     turnPosted = false;
     for (const auto& [id, open] : std::exchange(markers, {})) {
         open.done ? open.done({}) : checkers.nodeDied(open.marker);
     }
+}
+
+void SimAggregator::stop()
+{
+    node->mesh().bye("it was stopped", world.now());
+    node->flush();
+    network.closeListener(name);
+    world.after(limits::farewellTime, [this, asker = incarnation] {
+        if (node && incarnation == asker) {
+            crash();
+        }
+    });
+}
+
+void SimAggregator::enrol(const std::string& key, std::string_view frame, aggregator::Enrolment::Answer answer)
+{
+    node->enrolment().onFrame(key, frame, world.now(), std::move(answer));
+    endTurn();
 }
 
 void SimAggregator::ask(const std::string& marker, const std::string& user, RequestHead head, std::string body)
@@ -183,8 +225,22 @@ void SimAggregator::onFrame(shoset::LinkId link, std::string_view frame)
     endTurn();
 }
 
+void SimAggregator::checkAcknowledged(std::string_view frame)
+{
+    shoset::FrameReader reader(frame);
+    for (auto next = reader.next(); next && next->has_value(); next = reader.next()) {
+        if ((*next)->prelude.kind != shoset::Kind::eventsStored) {
+            continue;
+        }
+        const Result<shoset::Message> message = shoset::decodeHeader((*next)->prelude.kind, (*next)->header);
+        const auto& told = std::get<shoset::EventsStored>(message->content);
+        eventCheckers.acknowledged(name, store, message->destination, {told.epoch, told.sequence});
+    }
+}
+
 void SimAggregator::sendFrame(shoset::LinkId link, std::string frame)
 {
+    checkAcknowledged(frame);
     network.send(this, link, std::move(frame));
 }
 

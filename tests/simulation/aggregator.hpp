@@ -3,6 +3,8 @@
 #include "aggregator/core/node.hpp"
 #include "tests/simulation/checkers.hpp"
 #include "tests/simulation/cluster.hpp"
+#include "tests/simulation/disks.hpp"
+#include "tests/simulation/event_checkers.hpp"
 #include "tests/simulation/network.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -25,19 +27,26 @@ class SimAggregator final : public Endpoint,
                             public aggregator::ShellMetrics {
 public:
     // `all`: the names of the cluster's members, in the order of their ids.
-    SimAggregator(World& world, Network& network, Checkers& checkers, const Fault& fault, std::string name,
-                  std::vector<std::string> all, SimEngine& engine);
+    SimAggregator(World& world, Network& network, Checkers& checkers, EventCheckers& eventCheckers, const Fault& fault,
+                  std::string name, std::vector<std::string> all, SimEngine& engine);
 
     // What every cluster of the simulation begins with: "root" of the system, "acme" and "zeta" of their tenants, each with
     // the password "pw-<name>".
     static std::vector<cluster::Operation> firstState(const Fault& fault);
     // The Authorization of one of them.
     static std::string basicOf(const std::string& user);
+    // Where connectors reach the members of a cluster with these names.
+    static std::vector<shoset::AggregatorAddress> addressesOf(const std::vector<std::string>& names);
 
     void start(const tenants::Registry& registry);
     void crash();
+    // In order: it takes its leave, and is gone a little later.
+    void stop();
     bool isUp() const { return node != nullptr; }
     const std::string& processName() const { return name; }
+    aggregator::Node& running() { return *node; }
+    // What a stranger with this key says on the enrolment endpoint.
+    void enrol(const std::string& key, std::string_view frame, aggregator::Enrolment::Answer answer);
 
     // A client asks; the checkers know the request by its marker.
     void ask(const std::string& marker, const std::string& user, RequestHead head, std::string body);
@@ -88,6 +97,7 @@ public:
     void keepOnly(const std::set<aggregator::Hosted>&, cluster::Revision) override {}
     void append(std::vector<history::AuditRecord>, Stored) override {}
     void read(history::AuditQuery, Read) override {}
+    aggregator::EventStorePort* events() override { return &store; }
     std::vector<aggregator::Counter> shellMetrics() const override { return {}; }
     std::string whyNotReady() const override { return {}; }
 
@@ -99,6 +109,7 @@ private:
         std::size_t failedBarriers = 0;          // of the node when it was asked
     };
     cluster::Node recordOf(const std::string& member) const;
+    void checkAcknowledged(std::string_view frame);
     void begin(Open open, RequestHead head, std::string body);
     void finish(aggregator::ExchangeId id);
     void written(aggregator::ExchangeId id, std::size_t bytes);
@@ -107,9 +118,11 @@ private:
     World& world;
     Network& network;
     Checkers& checkers;
+    EventCheckers& eventCheckers;
     const Fault& fault;
     const std::string name;
     const std::vector<std::string> all;
+    SimEventStore store;
     SimEngine& engine;
     std::unique_ptr<aggregator::Node> node;
     std::map<aggregator::ExchangeId, Open> markers;

@@ -7,7 +7,7 @@ namespace mesh::simulation {
 
 namespace {
 
-constexpr std::array<std::pair<Fault, const char*>, 15> names{{
+constexpr std::array<std::pair<Fault, const char*>, 20> names{{
     {Fault::none, "none"},
     {Fault::repeatUnderNewId, "repeat-under-new-id"},
     {Fault::ignoreTenant, "ignore-tenant"},
@@ -23,6 +23,11 @@ constexpr std::array<std::pair<Fault, const char*>, 15> names{{
     {Fault::acknowledgeEarly, "acknowledge-early"},
     {Fault::skipCatchUp, "skip-catch-up"},
     {Fault::forgetOnCrash, "forget-on-crash"},
+    {Fault::outboxNotSynced, "outbox-not-synced"},
+    {Fault::storeNotSynced, "store-not-synced"},
+    {Fault::trimEarly, "trim-early"},
+    {Fault::mixTenants, "mix-tenants"},
+    {Fault::swapEvents, "swap-events"},
 }};
 
 }  // namespace

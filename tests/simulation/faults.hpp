@@ -25,6 +25,11 @@ enum class Fault {
     acknowledgeEarly,      // the primary takes for committed what nobody else has
     skipCatchUp,           // a standby says that it has caught up, and has not
     forgetOnCrash,         // a member comes back without entries that it had applied
+    outboxNotSynced,       // a connector's disk says that it has events, and has not yet
+    storeNotSynced,        // an aggregator's database does
+    trimEarly,             // one aggregator's word that it has an event counts as that of all
+    mixTenants,            // a database looks for a connector's events without its tenant
+    swapEvents,            // two events that an aggregator passes on change places
 };
 
 const char* faultName(Fault fault);

@@ -35,6 +35,8 @@ public:
 
     // A process that listens, by its name; replaced after a restart.
     void listen(const std::string& name, Endpoint* endpoint);
+    // It takes no more connections; those that are there go on.
+    void closeListener(const std::string& name) { listeners.erase(name); }
     // Dials for as long as the dialler lives. `identity`: what the listener's ZAP makes of the key.
     void dial(const std::string& from, Endpoint* endpoint, shoset::LinkId link, const std::string& to,
               const shoset::Address& identity);

@@ -1,12 +1,20 @@
 #include "tests/simulation/satellite.hpp"
 
 #include "shoset/base/limits.hpp"
+#include "tests/simulation/tampering.hpp"
+#include "tests/simulation/worker.hpp"
+
+#include <algorithm>
 
 namespace mesh::simulation {
 
 using connector::BmcExchange;
 
 namespace {
+
+constexpr std::uint32_t workersUser = 1000;
+constexpr Duration workerSocket = 20us;           // for a word to its worker
+constexpr std::size_t outboxBytes = 16 * 1024;    // little enough to be full while nobody can be reached
 
 constexpr const char* rootBody = R"({"@odata.id":"/redfish/v1/","UUID":"00000000-0000-4000-8000-000000000001",)"
                                  R"("Systems":{"@odata.id":"/redfish/v1/Systems"}})";
@@ -41,7 +49,7 @@ void SimBmc::start(BmcExchange id, RequestHead head, std::string, bool, std::int
 {
     Exchange& exchange = exchanges[id];
     exchange.room = limits::streamWindowBytes;
-    exchange.mute = world.chance(2);
+    exchange.mute = !reliable && world.chance(2);
     Duration delay = world.between(200us, world.chance(10) ? 300ms : 30ms);
     if (fault == Fault::executeLate && head.method == "POST" && world.chance(10)) {
         delay = limits::defaultRequestDeadline + 10s;
@@ -51,7 +59,7 @@ void SimBmc::start(BmcExchange id, RequestHead head, std::string, bool, std::int
             events->onFailure(id, {Code::outcomeUnknown, "no answer"}, world.now());
         });
     }
-    if (world.chance(1)) {
+    if (!reliable && world.chance(1)) {
         later(id, 1ms, [this, id] {
             exchanges.erase(id);
             events->onFailure(id, {Code::notSent, "connection refused"}, world.now());
@@ -145,28 +153,21 @@ void SimBmc::cancel(BmcExchange id)
     exchanges.erase(id);
 }
 
-SimSatellite::SimSatellite(World& w, Network& n, Checkers& checkers, const Fault& f, std::string ofTenant,
-                           std::string logicalName, std::vector<std::string> known)
-    : world(w), network(n), fault(f), tenant(std::move(ofTenant)), name(std::move(logicalName)),
-      process(shoset::connectorAddress(tenant, name)), aggregators(std::move(known)), bmc(w, checkers, f, process)
+SimSatellite::SimSatellite(World& w, Network& n, Checkers& checkers, EventCheckers& events, const Fault& f, std::string ofTenant,
+                           std::string logicalName, std::vector<shoset::AggregatorAddress> known)
+    : world(w), network(n), eventCheckers(events), fault(f), tenant(std::move(ofTenant)), name(std::move(logicalName)),
+      process(shoset::connectorAddress(tenant, name)), aggregators(std::move(known)), claimed(name), bmc(w, checkers, f, process),
+      outbox(w, f)
 {
-}
-
-std::vector<shoset::AggregatorAddress> SimSatellite::addresses() const
-{
-    std::vector<shoset::AggregatorAddress> out;
-    for (std::size_t i = 0; i < aggregators.size(); ++i) {
-        out.push_back({aggregators[i], "tcp://" + aggregators[i] + ":5670", std::string(40, static_cast<char>('0' + i))});
-    }
-    return out;
 }
 
 void SimSatellite::start()
 {
     world.trace("start " + process);
     ++incarnation;
-    core = std::make_unique<connector::Connector>(connector::ConnectorSettings{name, {"bmc"}, {}, addresses()}, *this, bmc, *this,
-                                                  *this, world.rng());
+    connector::WorkerRules rules({{{workersUser}, {}, {"fan.*"}, {}, {"sensor.*"}, {"*"}, {"fan.*"}}});
+    connector::ConnectorSettings settings{claimed, {"bmc"}, {}, aggregators, 0, std::move(rules), {}, {outboxBytes}};
+    core = std::make_unique<connector::Connector>(std::move(settings), *this, bmc, *this, *this, world.rng());
     bmc.attach(core.get(), [this] { endTurn(); });
     if (const Result<void> loaded = core->loadJournal(durable); !loaded) {
         world.fail("the journal does not load: " + loaded.error().message);
@@ -178,16 +179,86 @@ void SimSatellite::start()
             world.fail("a file of the connector does not load: " + loaded.error().message);
         }
     }
+    if (const Result<void> loaded = core->loadOutbox(outbox.content(), world.now()); !loaded) {
+        world.fail("the outbox of " + process + " is damaged: " + loaded.error().message);
+    }
     core->start(world.now());
     endTurn();
+    for (SimWorker* worker : workers) {
+        worker->onConnectorUp();
+    }
 }
 
 void SimSatellite::crash()
 {
     network.crash(process);
     bmc.attach(nullptr, {});
+    outbox.crash();
     core.reset();
     armed = never;
+    journalIdleAt = {};
+    dialled.clear();
+    attached.clear();
+    for (SimWorker* worker : workers) {
+        worker->onConnectorDown();
+    }
+}
+
+void SimSatellite::stop()
+{
+    core->bye("it was stopped", world.now());
+    core->flush();
+    world.after(limits::farewellTime, [this, asker = incarnation] {
+        if (core && incarnation == asker) {
+            crash();
+        }
+    });
+}
+
+void SimSatellite::addWorker(SimWorker& worker)
+{
+    workers.push_back(&worker);
+}
+
+void SimSatellite::removeWorker(SimWorker& worker)
+{
+    std::erase(workers, &worker);
+    std::erase_if(attached, [&worker](const auto& entry) { return entry.second == &worker; });
+}
+
+connector::WorkerId SimSatellite::connectWorker(SimWorker& worker)
+{
+    attached[++lastWorker] = &worker;
+    return lastWorker;
+}
+
+void SimSatellite::disconnectWorker(connector::WorkerId id)
+{
+    if (core && attached.erase(id) > 0) {
+        core->onWorkerGone(id, world.now());
+        endTurn();
+    }
+}
+
+void SimSatellite::fromWorker(connector::WorkerId id, const std::string& word)
+{
+    if (core) {
+        core->onWorkerMessage(id, {workersUser, workersUser, 7}, word, world.now());
+        endTurn();
+    }
+}
+
+Code SimSatellite::sendToWorker(connector::WorkerId id, std::string word)
+{
+    if (!attached.contains(id)) {
+        return Code::notSent;
+    }
+    world.after(workerSocket, [this, id, word = std::move(word), asker = incarnation] {
+        if (const auto found = attached.find(id); incarnation == asker && found != attached.end()) {
+            found->second->hear(word);
+        }
+    });
+    return Code::ok;
 }
 
 void SimSatellite::onConnected(shoset::LinkId link)
@@ -205,11 +276,28 @@ void SimSatellite::onDisconnected(shoset::LinkId link)
 void SimSatellite::onFrame(shoset::LinkId link, std::string_view frame)
 {
     core->onFrame(link, frame, world.now());
+    if (fault == Fault::trimEarly) {
+        believeOfAll(link, frame);
+    }
     endTurn();
+}
+
+// What this aggregator says that it has stored, the others are made to say, too.
+void SimSatellite::believeOfAll(shoset::LinkId link, std::string_view frame)
+{
+    for (const auto& [other, its] : dialled) {
+        const std::string told = other == link ? std::string() : storedAsToldBy(its, frame);
+        if (!told.empty()) {
+            core->onFrame(other, told, world.now());
+        }
+    }
 }
 
 void SimSatellite::sendFrame(shoset::LinkId link, std::string frame)
 {
+    if (watchFrame) {
+        watchFrame(frame);
+    }
     network.send(this, link, std::move(frame));
 }
 
@@ -220,6 +308,7 @@ void SimSatellite::resetLink(shoset::LinkId link)
 
 void SimSatellite::dial(shoset::LinkId link, const shoset::AggregatorAddress& address, const std::string&)
 {
+    dialled[link] = address.name;
     const bool swapped = fault == Fault::wrongIdentity && name == "s1";
     network.dial(process, this, link, address.name,
                  swapped ? shoset::connectorAddress(tenant == "acme" ? "zeta" : "acme", name) : process);
@@ -227,7 +316,16 @@ void SimSatellite::dial(shoset::LinkId link, const shoset::AggregatorAddress& ad
 
 void SimSatellite::hangUp(shoset::LinkId link)
 {
+    dialled.erase(link);
     network.hangUp(this, link);
+}
+
+void SimSatellite::writeOutbox(std::uint64_t segment, std::string bytes, bool fresh)
+{
+    outbox.write(segment, std::move(bytes), fresh, [this] {
+        core->onOutboxWritten({}, world.now());
+        endTurn();
+    });
 }
 
 void SimSatellite::save(connector::StateFile file, std::string content)
@@ -253,7 +351,8 @@ void SimSatellite::persist(std::uint64_t token, std::string lines)
     if (early) {
         world.after(0ns, acknowledge);
     }
-    world.after(early ? 2s : world.between(500us, 8ms), [this, early, lines, acknowledge, asker = incarnation] {
+    journalIdleAt = std::max(journalIdleAt, world.now().mono + (early ? Duration(2s) : world.between(500us, 8ms)));
+    world.at(journalIdleAt, [this, early, lines, acknowledge, asker = incarnation] {
         if (core && incarnation == asker) {
             durable += lines;
             if (!early) {
@@ -268,8 +367,19 @@ void SimSatellite::rewrite(std::string content)
     durable = std::move(content);
 }
 
+void SimSatellite::checkOutbox()
+{
+    const shoset::Outbox& box = core->eventOutbox();
+    eventCheckers.holds(process, box.bytes(), outboxBytes);
+    if (box.epoch() != 0 && !box.isRenewing()) {
+        const shoset::Outbox::Entry* first = box.from(1);
+        eventCheckers.trimmed(process, box.epoch(), first == nullptr ? box.last() + 1 : first->event.sequence);
+    }
+}
+
 void SimSatellite::endTurn()
 {
+    checkOutbox();
     core->flush();
     const Instant next = core->nextDeadline();
     if (next >= armed) {

@@ -2,9 +2,12 @@
 
 #include "connector/core/connector.hpp"
 #include "tests/simulation/checkers.hpp"
+#include "tests/simulation/disks.hpp"
+#include "tests/simulation/event_checkers.hpp"
 #include "tests/simulation/network.hpp"
 #include "tests/simulation/world.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +19,8 @@ namespace mesh::simulation {
 class SimBmc final : public connector::BmcPort {
 public:
     SimBmc(World& world, Checkers& checkers, const Fault& fault, std::string satellite);
+    // From now on it answers everything.
+    void makeReliable() { reliable = true; }
     // Whose answers these are; nullptr while the connector is down.
     void attach(connector::BmcEvents* events, std::function<void()> endTurn);
 
@@ -44,25 +49,45 @@ private:
     const std::string satellite;
     connector::BmcEvents* events = nullptr;
     std::function<void()> endTurn;
+    bool reliable = false;
     std::uint64_t incarnation = 0;
     std::map<connector::BmcExchange, Exchange> exchanges;
     std::map<std::string, std::size_t> resets;  // by system
 };
 
-// One satellite: a connector process that can crash and come back, its files, its BMC.
+class SimWorker;
+
+// One satellite: a connector process that can crash and come back, its files, its BMC, its workers.
 class SimSatellite final : public Endpoint,
                            public connector::ConnectorPort,
                            public connector::JournalPort,
                            public connector::StatePort {
 public:
-    SimSatellite(World& world, Network& network, Checkers& checkers, const Fault& fault, std::string tenant,
-                 std::string name, std::vector<std::string> aggregators);
+    // `aggregators`: as its configuration names them.
+    SimSatellite(World& world, Network& network, Checkers& checkers, EventCheckers& eventCheckers, const Fault& fault,
+                 std::string tenant, std::string name, std::vector<shoset::AggregatorAddress> aggregators);
 
     void start();
     void crash();  // loses what was not synced
+    // In order: it takes its leave, and is gone a little later.
+    void stop();
     bool isUp() const { return core != nullptr; }
     const std::string& processName() const { return process; }
-    std::size_t running() const { return core ? core->running() : 0; }
+    const connector::Connector& connector() const { return *core; }
+    // In the files of its outbox.
+    bool hasOnDisk(std::string_view text) const { return outbox.has(text); }
+    // Before start(): the name that it greets with, whatever its key says.
+    void claimName(std::string other) { claimed = std::move(other); }
+    void makeBmcReliable() { bmc.makeReliable(); }
+    // Sees each frame that it sends.
+    void watchFrames(std::function<void(std::string_view frame)> watch) { watchFrame = std::move(watch); }
+
+    // By workers.
+    void addWorker(SimWorker& worker);
+    void removeWorker(SimWorker& worker);
+    connector::WorkerId connectWorker(SimWorker& worker);
+    void disconnectWorker(connector::WorkerId id);
+    void fromWorker(connector::WorkerId id, const std::string& word);
 
     void onConnected(shoset::LinkId link) override;
     void onDisconnected(shoset::LinkId link) override;
@@ -73,24 +98,37 @@ public:
     void resetLink(shoset::LinkId link) override;
     void dial(shoset::LinkId link, const shoset::AggregatorAddress& address, const std::string& key) override;
     void hangUp(shoset::LinkId link) override;
+    Code sendToWorker(connector::WorkerId id, std::string word) override;
+    void writeOutbox(std::uint64_t segment, std::string bytes, bool fresh) override;
+    void removeOutbox(std::uint64_t segment) override { outbox.remove(segment); }
     void save(connector::StateFile file, std::string content) override;
     void persist(std::uint64_t token, std::string lines) override;
     void rewrite(std::string content) override;
 
 private:
-    std::vector<shoset::AggregatorAddress> addresses() const;
+    void believeOfAll(shoset::LinkId link, std::string_view frame);
+    void checkOutbox();
     void endTurn();
 
     World& world;
     Network& network;
+    EventCheckers& eventCheckers;
     const Fault& fault;
     const std::string tenant;
     const std::string name;
     const std::string process;
-    const std::vector<std::string> aggregators;
+    const std::vector<shoset::AggregatorAddress> aggregators;
+    std::string claimed;
     SimBmc bmc;
     std::unique_ptr<connector::Connector> core;
     std::string durable;  // the journal
+    Instant journalIdleAt{};
+    OutboxDisk outbox;
+    std::map<shoset::LinkId, std::string> dialled;
+    std::vector<SimWorker*> workers;
+    std::map<connector::WorkerId, SimWorker*> attached;
+    connector::WorkerId lastWorker = 0;
+    std::function<void(std::string_view)> watchFrame;
     std::map<connector::StateFile, std::string> files;
     std::uint64_t incarnation = 0;
     Instant armed = never;

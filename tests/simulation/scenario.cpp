@@ -4,6 +4,7 @@
 #include "tests/simulation/aggregator.hpp"
 #include "tests/simulation/clients.hpp"
 #include "tests/simulation/cluster.hpp"
+#include "tests/simulation/event_worker.hpp"
 #include "tests/simulation/satellite.hpp"
 
 #include <array>
@@ -21,6 +22,8 @@ constexpr std::array places{Place{"acme", "s1", "A1"}, Place{"zeta", "s1", "Z1"}
 constexpr std::size_t systemsEach = 2;
 constexpr std::size_t crowd = 12;
 constexpr std::uint64_t zetasRate = 6;  // messages a second at each node: fewer than its clients send at times
+constexpr Duration busyPause = 300ms;   // between two events of a worker, on average
+constexpr Duration quietPause = 2s;     // the same, of zeta's: its quota is for them, too
 constexpr const char* reset = "/Actions/ComputerSystem.Reset";
 constexpr Duration loginSlack = 8s;  // a deadline begins when it is known who asks; without a majority that takes a while
 constexpr Duration endSlack = 10s;  // after the last request's deadline everything has ended
@@ -33,11 +36,13 @@ public:
         const std::vector<std::string> names{"agg-a", "agg-b", "agg-c"};
         makeCluster(names);
         for (std::size_t i = 0; i < names.size(); ++i) {
-            aggregators.push_back(std::make_unique<SimAggregator>(world, network, checkers, fault, names[i], names, *members[i]));
+            aggregators.push_back(std::make_unique<SimAggregator>(world, network, checkers, eventCheckers, fault, names[i], names, *members[i]));
         }
         for (const Place& place : places) {
-            satellites.push_back(
-                std::make_unique<SimSatellite>(world, network, checkers, fault, place.tenant, place.name, names));
+            satellites.push_back(std::make_unique<SimSatellite>(world, network, checkers, eventCheckers, fault, place.tenant,
+                                                                place.name, SimAggregator::addressesOf(names)));
+            const Duration pause = std::string_view(place.tenant) == "zeta" ? quietPause : busyPause;
+            workers.push_back(std::make_unique<EventWorker>(world, eventCheckers, *satellites.back(), pause, end));
         }
         makeRegistry();
     }
@@ -50,16 +55,27 @@ public:
         for (const auto& satellite : satellites) {
             satellite->start();
         }
+        for (const auto& worker : workers) {
+            worker->start();
+        }
         world.after(2s, [this] { client(); });
         world.after(2s, [this] { clusterClient(); });
         world.after(3s, [this] { trouble(); });
         if (world.runUntil(end) && settle()) {
             checkers.finish();
+            eventCheckers.finish();
             checkMembers();
             checkCluster();
         }
-        return {world.failure(),       world.traceText(),      world.events(), checkers.requests(),
-                checkers.succeeded(), clusterCheckers.made(), network.largestQueue()};
+        RunResult result{world.failure(), world.traceText(), world.events()};
+        result.requests = checkers.requests();
+        result.succeeded = checkers.succeeded();
+        result.changed = clusterCheckers.made();
+        result.emitted = eventCheckers.acceptedEvents();
+        result.refused = eventCheckers.refusedEvents();
+        result.heard = eventCheckers.deliveredEvents();
+        result.largestQueue = network.largestQueue();
+        return result;
     }
 
 private:
@@ -222,6 +238,7 @@ private:
     const Fault fault;
     Network network;
     Checkers checkers;
+    EventCheckers eventCheckers{world};
     ClusterCheckers clusterCheckers{world};
     const Instant end;
     tenants::Registry registry;
@@ -229,6 +246,7 @@ private:
     std::vector<std::unique_ptr<SimAggregator>> aggregators;
     ClusterClients clients{world, clusterCheckers, aggregators};
     std::vector<std::unique_ptr<SimSatellite>> satellites;
+    std::vector<std::unique_ptr<EventWorker>> workers;
     std::uint64_t nextMarker = 1;
 };
 

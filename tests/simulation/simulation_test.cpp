@@ -34,6 +34,8 @@ TEST(Simulation, EveryPropertyHoldsUnderCrashesAndPartitions)
     std::size_t requests = 0;
     std::size_t succeeded = 0;
     std::size_t changed = 0;
+    std::size_t emitted = 0;
+    std::size_t heard = 0;
     for (std::uint64_t seed = first; seed < first + runs; ++seed) {
         const RunResult result = run(seed, 60s, Fault::none);
         ASSERT_EQ(result.failure, "") << "seed " << seed << "\n" << tail(result.trace);
@@ -41,11 +43,14 @@ TEST(Simulation, EveryPropertyHoldsUnderCrashesAndPartitions)
         requests += result.requests;
         succeeded += result.succeeded;
         changed += result.changed;
+        emitted += result.emitted;
+        heard += result.heard;
     }
     std::cout << runs << " runs of 60 virtual seconds from seed " << first << ": " << requests << " requests, " << succeeded
-              << " succeeded; " << changed << " changes of the cluster's state\n";
+              << " succeeded; " << changed << " changes of the cluster's state; " << emitted << " events, heard " << heard << " times\n";
     EXPECT_GT(succeeded, requests / 4);
     EXPECT_GT(changed, runs * 20);
+    EXPECT_GT(heard, runs * 100);
 }
 
 TEST(Simulation, ASeedReplaysByteForByte)

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace mesh::simulation {
 
@@ -61,10 +62,52 @@ bool rewrite(Fault fault, const Record& record, Message& message, std::string& o
     return false;
 }
 
+// Two events for one subscription that follow each other.
+std::string swapTwoEvents(std::string frame)
+{
+    std::vector<Record> records;
+    FrameReader reader(frame);
+    for (auto next = reader.next(); next && next->has_value(); next = reader.next()) {
+        records.push_back(**next);
+    }
+    const auto isEvent = [](const Record& record) { return record.prelude.kind == Kind::event; };
+    const auto pair = std::adjacent_find(records.begin(), records.end(),
+                                         [&](const Record& a, const Record& b) { return isEvent(a) && isEvent(b); });
+    if (pair == records.end()) {
+        return frame;
+    }
+    std::iter_swap(pair, pair + 1);
+    std::string out;
+    for (const Record& record : records) {
+        out.append(record.whole);
+    }
+    return out;
+}
+
 }  // namespace
+
+std::string storedAsToldBy(const std::string& aggregator, std::string_view frame)
+{
+    std::string out;
+    FrameReader reader(frame);
+    for (auto next = reader.next(); next && next->has_value(); next = reader.next()) {
+        const Record& record = **next;
+        if (record.prelude.kind != Kind::eventsStored) {
+            continue;
+        }
+        if (Result<Message> message = decodeHeader(record.prelude.kind, record.header)) {
+            message->source = aggregator;
+            append(out, record, *message);
+        }
+    }
+    return out;
+}
 
 std::string tamper(Fault fault, std::string frame, Rng& rng)
 {
+    if (fault == Fault::swapEvents && rng.below(4) == 0) {
+        return swapTwoEvents(std::move(frame));
+    }
     if (std::find(ours.begin(), ours.end(), fault) == ours.end()) {
         return frame;
     }
