@@ -148,7 +148,8 @@ void SimEventStore::readHeads(const Address& connector, Heads done)
     later(world.between(fastestSync, slowestSync), [this, connector, done] {
         std::vector<history::EventHead> heads;
         for (const auto& [source, ofOne] : rows) {
-            if (connector.empty() || connector == source) {
+            const bool ofTenant = connector.ends_with('/') && source.starts_with(connector);
+            if (connector.empty() || connector == source || ofTenant) {
                 const EventPlace last = head(source);
                 heads.push_back({std::string(shoset::tenantOf(source)), std::string(shoset::nameOf(source)), last.epoch, last.sequence});
             }

@@ -166,7 +166,8 @@ void SimSatellite::start()
     world.trace("start " + process);
     ++incarnation;
     connector::WorkerRules rules({{{workersUser}, {}, {"fan.*"}, {}, {"sensor.*"}, {"*"}, {"fan.*"}}});
-    connector::ConnectorSettings settings{claimed, {"bmc"}, {}, aggregators, 0, std::move(rules), {}, {outboxBytes}};
+    connector::ConnectorSettings settings{claimed, {"bmc"}, {}, aggregators, 0, std::move(rules)};
+    settings.outbox.maxBytes = outboxBytes;
     core = std::make_unique<connector::Connector>(std::move(settings), *this, bmc, *this, *this, world.rng());
     bmc.attach(core.get(), [this] { endTurn(); });
     if (const Result<void> loaded = core->loadJournal(durable); !loaded) {
