@@ -11,18 +11,22 @@ from pathlib import Path
 import bulk
 import cluster_failover
 import crowd
+import events
 import failover
 import handover
 import handshakes
 import idle
 import memory
 import micro
+import noisy
 import paths
+import routing
 from figures import Figures
 from lab import CHECKOUT, Lab, Length, Problem
 
 SECTIONS = {"micro": micro.run, "paths": paths.run, "memory": memory.run, "bulk": bulk.run, "failover": failover.run,
-            "takeover": cluster_failover.run, "handover": handover.run, "idle": idle.run, "handshakes": handshakes.run, "crowd": crowd.run}
+            "takeover": cluster_failover.run, "handover": handover.run, "idle": idle.run, "handshakes": handshakes.run, "crowd": crowd.run,
+            "events": events.run, "routing": routing.run, "noisy": noisy.run}
 
 
 def _programs(given):

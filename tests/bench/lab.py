@@ -40,11 +40,17 @@ class Length:
     messages: int = 300_000
     upload: int = 200_000_000
     download: int = 50_000_000
+    events: int = 1_000_000
+    event_rate: int = 0  # each second; 0: as fast as it goes
+    streamed: int = 100_000
+    routed: int = 400_000
+    asked: int = 2000
 
     @staticmethod
     def quick():
         return Length(rounds=3, seconds=2, failovers=3, takeovers=5, handovers=2, idle=10, connectors=200, messages=50_000,
-                      upload=40_000_000, download=20_000_000)
+                      upload=40_000_000, download=20_000_000, events=20_000, event_rate=1000, streamed=20_000, routed=100_000,
+                      asked=300)
 
 
 @dataclass

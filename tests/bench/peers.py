@@ -93,8 +93,8 @@ def _start(lab, name, rest, **values):
     return Nginx(f"http://127.0.0.1:{values['plain']}", f"https://127.0.0.1:{values['tls']}", workers[0]), folder
 
 
-def start_satellite(lab):
-    nginx, folder = _start(lab, "nginx-satellite", _SATELLITE)
+def start_satellite(lab, name="nginx-satellite"):
+    nginx, folder = _start(lab, name, _SATELLITE)
     html = folder / "html"
     (html / "root.json").write_text(json.dumps({
         "@odata.id": "/redfish/v1/", "@odata.type": "#ServiceRoot.v1_15_0.ServiceRoot", "Id": "RootService", "Name": "Root",

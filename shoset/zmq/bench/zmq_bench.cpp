@@ -2,7 +2,9 @@
 // blocking calls, alternately in one run: ratios hold where wall times swing. One thread and one context per side, as
 // in production.
 //
-//     zmq_bench [--messages N] [--rounds N]
+//     zmq_bench [--messages N] [--rounds N] [--size BYTES]
+//
+// With a size only that one is measured, and no round trips.
 
 #include "shoset/zmq/context.hpp"
 #include "shoset/zmq/dialer.hpp"
@@ -226,11 +228,14 @@ Sample median(std::vector<Sample> samples)
     return *middle;
 }
 
-int run(std::size_t base, int rounds)
+int run(std::size_t base, int rounds, std::size_t only)
 {
     std::printf("%8s  %12s %10s   %12s %10s   %6s\n", "bytes", "ours msg/s", "us CPU", "bare msg/s", "us CPU", "ratio");
-    for (const auto& [size, messages] :
-         {std::pair<std::size_t, std::size_t>{128, base}, {1024, base}, {16384, base / 10}}) {
+    std::vector<std::pair<std::size_t, std::size_t>> sizes{{128, base}, {1024, base}, {16384, base / 10}};
+    if (only != 0) {
+        sizes = {{only, base}};
+    }
+    for (const auto& [size, messages] : sizes) {
         std::vector<Sample> ours;
         std::vector<Sample> bare;
         for (int i = 0; i < rounds; ++i) {
@@ -241,6 +246,9 @@ int run(std::size_t base, int rounds)
         const Sample b = median(bare);
         std::printf("%8zu  %12.0f %10.2f   %12.0f %10.2f   %6.2f\n", size, a.messagesPerSecond, a.microsCpu,
                     b.messagesPerSecond, b.microsCpu, a.messagesPerSecond / b.messagesPerSecond);
+    }
+    if (only != 0) {
+        return 0;
     }
     std::printf("\n%8s  %12s %12s %10s\n", "inflight", "round trips/s", "us each", "us CPU");
     for (const int inFlight : {1, 8, 64}) {
@@ -257,6 +265,7 @@ int run(std::size_t base, int rounds)
 int main(int argc, char** argv)
 {
     std::size_t messages = 500000;
+    std::size_t only = 0;
     int rounds = 5;
     for (int i = 1; i + 1 < argc; i += 2) {
         const std::string_view name = argv[i];
@@ -264,7 +273,9 @@ int main(int argc, char** argv)
             messages = std::strtoull(argv[i + 1], nullptr, 10);
         } else if (name == "--rounds") {
             rounds = static_cast<int>(std::strtol(argv[i + 1], nullptr, 10));
+        } else if (name == "--size") {
+            only = std::strtoull(argv[i + 1], nullptr, 10);
         }
     }
-    return mesh::shoset::run(messages, rounds);
+    return mesh::shoset::run(messages, rounds, only);
 }
