@@ -187,8 +187,8 @@ private:
 
 class Listener final : public WorkerLine {
 public:
-    Listener(void* zmq, const Options& chosen, const std::string& socket, std::size_t number)
-        : WorkerLine(zmq, socket, chosen.prefix + "-listener-" + std::to_string(number)), options(chosen), places(chosen.count),
+    Listener(void* zmq, const Options& chosen, const std::string& socketPath, std::size_t number)
+        : WorkerLine(zmq, socketPath, chosen.prefix + "-listener-" + std::to_string(number)), options(chosen), places(chosen.count),
           times(chosen.count), micros(chosen.count)
     {
     }
