@@ -2,6 +2,7 @@
 
 #include "shoset/base/limits.hpp"
 #include "shoset/core/json_text.hpp"
+#include "tenants/policy.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -21,6 +22,7 @@ constexpr std::size_t maxQuestionDepth = 2;
 
 struct Wish {
     MessageId command;
+    std::string tenant;
     std::optional<std::uint64_t> seen;
     Duration wait{0};
 };
@@ -36,7 +38,8 @@ std::optional<Wish> wishIn(std::string_view payload)
     if (!command) {
         return std::nullopt;
     }
-    Wish wish{*command, std::nullopt, Duration{0}};
+    const json tenant = document.value("tenant", json());
+    Wish wish{*command, tenant.is_string() ? tenant.get<std::string>() : std::string(), std::nullopt, Duration{0}};
     const json seen = document.value("seen", json());
     const json wait = document.value("wait_ms", json());
     if (seen.is_number_unsigned()) {
@@ -58,18 +61,22 @@ CommandLookup::CommandLookup(PeerQuestions& toOthers, Commands& carried) : quest
     });
 }
 
-void CommandLookup::ask(const MessageId& command, std::optional<std::uint64_t> seen, Duration wait, Done done, Now now)
+void CommandLookup::ask(const MessageId& command, const std::string& tenant, std::optional<std::uint64_t> seen, Duration wait, Done done,
+                        Now now)
 {
     json body{{"id", command.hex()}, {"wait_ms", static_cast<std::uint64_t>(toMillis(wait))}};
     if (seen) {
         body["seen"] = *seen;
+    }
+    if (!tenant.empty()) {
+        body["tenant"] = tenant;
     }
     const auto found = std::make_shared<std::optional<std::string>>();
     const auto end = [found, done](const std::set<shoset::Address>& silent, Now then) {
         if (*found) {
             return done(std::move(**found), then);
         }
-        done(Error{Code::notFound, silent.empty() ? "No node knows such a command, or it was long ago."
+        done(Error{Code::notFound, silent.empty() ? nobodyHasIt
                                                   : "No node that can be asked knows such a command; who took it may be " + listOf(silent) + "."},
              then);
     };
@@ -88,9 +95,11 @@ void CommandLookup::ask(const MessageId& command, std::optional<std::uint64_t> s
 void CommandLookup::onAsked(const shoset::Address& from, const MessageId& id, std::string_view body, Now now)
 {
     const std::optional<Wish> wish = wishIn(body);
-    const MessageId wanted = wish ? wish->command : MessageId{};
+    const CommandRecord* record = wish ? commands.record(wish->command) : nullptr;
+    const bool shown = record != nullptr && tenants::mayReach(wish->tenant, record->tenant);
+    const MessageId wanted = shown ? wish->command : MessageId{};
     const auto later = [this, from, id, wanted](Now then) { answer(from, id, wanted, then); };
-    if (!wish || !wish->seen || !commands.await(wanted, *wish->seen, now.mono + wish->wait, later, now)) {
+    if (!shown || !wish->seen || !commands.await(wanted, *wish->seen, now.mono + wish->wait, later, now)) {
         answer(from, id, wanted, now);
     }
 }

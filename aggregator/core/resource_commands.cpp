@@ -269,18 +269,20 @@ void CommandResources::answerAtEnd(const CallPtr& call, const MessageId& id, Ins
 void CommandResources::readElsewhere(const CallPtr& call, const MessageId& id) const
 {
     const auto given = std::chrono::seconds(numberOf(call->request.query, "wait").value_or(0));
-    elsewhere->ask(id, numberOf(call->request.query, "seen"), std::min<Duration>(given, limits::maxCommandWait),
+    elsewhere->ask(id, call->tenant(), numberOf(call->request.query, "seen"), std::min<Duration>(given, limits::maxCommandWait),
                    [call](Result<std::string> document, Now then) {
                        call->now = then;
+                       const auto unknown = [&call](const std::string& why) {
+                           return errorAnswer(404, {"ResourceMissingAtURI", {call->request.path}, {}}, why);
+                       };
                        if (!document) {
-                           return call->answer(document.error().code == Code::notFound
-                                                   ? errorAnswer(404, {"ResourceMissingAtURI", {call->request.path}, {}}, document.error().message)
-                                                   : temporarilyUnavailable(document.error().message));
+                           return call->answer(document.error().code == Code::notFound ? unknown(document.error().message)
+                                                                                       : temporarilyUnavailable(document.error().message));
                        }
                        const auto known = nlohmann::json::parse(*document, nullptr, false);
                        const auto tenant = known.is_object() ? known.value("tenant", nlohmann::json()) : nlohmann::json();
                        const bool reached = tenant.is_string() && tenants::mayReach(call->tenant(), tenant.get<std::string>());
-                       call->answer(reached ? documentAnswer(200, "application/json", std::move(*document)) : notFound(call->request.path));
+                       call->answer(reached ? documentAnswer(200, "application/json", std::move(*document)) : unknown(CommandLookup::nobodyHasIt));
                    },
                    call->now);
 }
@@ -289,10 +291,11 @@ void CommandResources::read(const CallPtr& call) const
 {
     const Result<MessageId> id = MessageId::fromHex(call->id);
     const CommandRecord* record = id ? commands->record(*id) : nullptr;
-    if (record == nullptr && id && elsewhere != nullptr) {
+    const bool reached = record != nullptr && tenants::mayReach(call->tenant(), record->tenant);
+    if (!reached && id && elsewhere != nullptr) {  // another tenant's, too, so that it looks and takes as long as one that nobody has
         return readElsewhere(call, *id);
     }
-    if (record == nullptr || !tenants::mayReach(call->tenant(), record->tenant)) {
+    if (!reached) {
         return call->answer(notFound(call->request.path));
     }
     const auto seen = numberOf(call->request.query, "seen");

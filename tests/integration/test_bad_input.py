@@ -109,6 +109,7 @@ class BadPeer(MeshTest):
         peer = self.peer()
         peer.send(hello("good"))
         self.assertIn(b"another name", peer.receive())
+        self.greeted()  # the listener lives on
 
     def test_nothing_is_taken_before_the_greeting(self):
         peer = self.peer()

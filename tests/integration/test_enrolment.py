@@ -171,7 +171,7 @@ class Enrolling(EnrolmentTest):
             self.ctl("connector", "remove", f"acme/{name}", member=made)
 
     def test_a_wrong_secret_is_refused_and_names_what_every_node_said(self):
-        self.add("somebody")
+        right = self.add("somebody")
         join = self.add("other")
         identity = next(entry["id"] for entry in json.loads(self.ctl("connector", "list", "--json"))["enrolments"]
                         if entry["name"] == "other")
@@ -181,6 +181,8 @@ class Enrolling(EnrolmentTest):
         for member in self.mesh.aggregators:
             self.assertRegex(err, rf"{member.name}: refused: th(e|is) secret is not known")
         self.assertEqual(self.entry("other"), {})
+        self.enrolled(right, self.mesh.satellite("two"))  # the listeners live on
+        self.ctl("connector", "remove", "acme/somebody")
         self.cancel_all()
 
     def test_the_endpoint_is_open_only_while_somebody_may_come(self):

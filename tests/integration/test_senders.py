@@ -136,6 +136,27 @@ class Senders(SendersTest):
         told = self.relay("test.hold", {"fifo": 7})
         self.assertEqual((told["code"], told["executed"]), ("invalid_argument", "no"))
 
+    def test_a_payload_against_a_schema_that_is_known_here_does_not_leave_this_connector(self):
+        one = self.mesh.satellite("one")
+        bench = Child("one/bench", [sys.executable, "-B", HERE / "bench_worker.py", one.socket, "1.0"], self.mesh.files.log("one-bench"))
+        self.addCleanup(bench.wait, 10)
+        self.addCleanup(bench.signal, signal.SIGKILL)
+
+        def served(client):
+            workers = client.get("/mesh/v1/workers").json()["workers"]
+            return any((entry["connector"], entry["type"]) == ("one", "test-bench") for entry in workers)
+        with self.mesh.client() as client:
+            eventually(lambda: served(client), "one serves it, too", 20)
+            told = self.relay("test.hold", {"fifo": 7})
+            self.assertEqual((told["code"], told["executed"]), ("invalid_argument", "no"), "an aggregator would have said that no policy lets it")
+            self.assertIn("/fifo", told["text"])
+            told = self.relay("test.hold", {"fifo": "x"})
+            self.assertEqual((told["code"], told["executed"]), ("permission_denied", "no"), "this one has left")
+            bench.signal(signal.SIGTERM)
+            self.assertEqual(bench.wait(20 * SLOW), 0)
+            eventually(lambda: not served(client), "one serves it no more", 20)
+            self.assertEqual(self.relay("test.hold", {"fifo": 7})["code"], "permission_denied", "nor is its schema known any more")
+
     def test_the_death_of_who_executes_is_a_definite_answer(self):
         self.allow("test.hold")
         fifo = self.mesh.state / "never"

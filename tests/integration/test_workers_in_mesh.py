@@ -4,10 +4,15 @@ import json
 import os
 import signal
 import sys
+import threading
+import unittest
+from pathlib import Path
 
-from harness import CHECKOUT, USER, Child, MeshTest, Sim, eventually, run_program
+from harness import CHECKOUT, SLOW, USER, Child, MeshTest, Sim, eventually, run_program
 
 POWER_CYCLE = CHECKOUT / "connector/worker/python/power_cycle.py"
+BENCH = Path(__file__).resolve().parent / "bench_worker.py"
+SENDERS, ENOUGH = 4, 40  # threads that send without a pause; commands before the upgrade begins, and after it is over
 
 
 class WorkersInAMesh(MeshTest):
@@ -20,7 +25,7 @@ class WorkersInAMesh(MeshTest):
         for member in mesh.satellites:
             mesh.kill(member.name, signal.SIGTERM)
             socket = mesh.state / f"run/{member.name}-workers/worker.sock"
-            member.extra["workers"] = {"socket": str(socket), "allow": [{"uid": os.getuid(), "commands": ["power.*"]}]}
+            member.extra["workers"] = {"socket": str(socket), "allow": [{"uid": os.getuid(), "commands": ["power.*", "test.*"]}]}
             mesh.files.write_connector(member, mesh.aggregators)
             mesh.start(member)
             name = f"{member.name}/worker"
@@ -62,3 +67,50 @@ class WorkersInAMesh(MeshTest):
         (reply,) = told["replies"]
         self.assertEqual((told["state"], reply["executed"]), ("FAIL", "no"), reply)
         self.assertIn("at /off_seconds: expected at most 60", json.dumps(reply))
+
+    def bench(self, version):
+        """A worker at `one`, offered on every node."""
+        socket = self.mesh.state / "run/one-workers/worker.sock"
+        child = Child(f"bench-{version}", [sys.executable, "-B", BENCH, socket, version], self.mesh.files.log(f"bench-{version}"))
+        self.addCleanup(child.wait, 10)
+        self.addCleanup(child.signal, signal.SIGKILL)
+        for _, client in self.each_facade():
+            eventually(lambda: any((entry["type"], entry["version"]) == ("test-bench", version)
+                                   for entry in client.get("/mesh/v1/workers").json()["workers"]), f"version {version} is offered", 20)
+        return child
+
+    def send_on(self, member, ended, answers):
+        with self.mesh.client(member) as client:
+            while not ended.is_set():
+                sent = client.post("/mesh/v1/commands", {"command": "test.echo", "target": "local/one", "payload": len(answers), "wait": 20})
+                answers.append(sent)
+
+    def test_a_worker_is_upgraded_under_load_without_a_lost_command(self):
+        old, ended, answers = self.bench("1.0"), threading.Event(), [[] for _ in range(SENDERS)]
+        threads = [threading.Thread(target=self.send_on, args=(self.mesh.aggregators[number % 2], ended, mine))
+                   for number, mine in enumerate(answers)]
+
+        def all_have(count):
+            return lambda: all(len(mine) >= count for mine in answers)
+        for thread in threads:
+            thread.start()
+        try:
+            eventually(all_have(ENOUGH), "the old one answers", 20)
+            self.bench("1.1")
+            self.assertEqual(old.wait(20 * SLOW), 0, "it ends when it has ended what it had")
+            eventually(all_have(max(map(len, answers)) + ENOUGH), "the new one answers", 20)
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
+        for mine in answers:
+            self.assertEqual({(sent.status, sent.json()["state"]) for sent in mine}, {(200, "SUCCESS")})
+            payloads = [sent.json()["replies"][0]["payload"] for sent in mine]
+            self.assertEqual([payload["given"] for payload in payloads], list(range(len(mine))))
+            versions = [payload["version"] for payload in payloads]
+            self.assertEqual(versions, sorted(versions), "the old one got nothing after the new one had begun")
+            self.assertEqual(set(versions), {"1.0", "1.1"})
+
+
+if __name__ == "__main__":
+    unittest.main()

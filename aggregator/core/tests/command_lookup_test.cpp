@@ -69,9 +69,9 @@ struct CommandLookupTest : FacadeRig {
         }
         return out;
     }
-    void ask(const MessageId& command, std::optional<std::uint64_t> seen = std::nullopt, Duration wait = 0s)
+    void ask(const MessageId& command, std::optional<std::uint64_t> seen = std::nullopt, Duration wait = 0s, const std::string& tenant = {})
     {
-        elsewhere.ask(command, seen, wait, [this](Result<std::string> answer, Now) { told.push_back(std::move(answer)); }, now);
+        elsewhere.ask(command, tenant, seen, wait, [this](Result<std::string> answer, Now) { told.push_back(std::move(answer)); }, now);
     }
     void answer(const MessageId& question, ReplyState state, Code code, const std::string& body = {})
     {
@@ -176,6 +176,20 @@ TEST_F(CommandLookupTest, AnotherNodeIsToldWhatThisOneTookAndMayWaitForIt)
     answers = said(peer);
     ASSERT_EQ(answers.size(), 1U);
     EXPECT_EQ(nlohmann::json::parse(answers[0].body).at("replies").at(0).at("payload").at("on"), true);
+}
+
+TEST_F(CommandLookupTest, WhoAsksForAnotherTenantsIsToldAtOnceThatThereIsNone)
+{
+    ask(MessageId::make(now.wall, rng), std::nullopt, 0s, "beta");
+    EXPECT_EQ(nlohmann::json::parse(said(peer).at(0).body).at("tenant"), "beta");
+    const MessageId command = begun();
+    const std::string waits = R"(","seen":)" + std::to_string(carried.record(command)->revision) + R"(,"wait_ms":9000,"tenant":")";
+    asksFor(R"({"id":")" + command.hex() + waits + "beta\"}");
+    const std::vector<Said> answers = said(peer);
+    ASSERT_EQ(answers.size(), 1U) << "one that waits is one that is there";
+    EXPECT_EQ(std::get<Reply>(answers[0].message.content).code, Code::notFound);
+    asksFor(R"({"id":")" + command.hex() + waits + "acme\"}");
+    EXPECT_TRUE(said(peer).empty()) << "its own tenant waits for what is new";
 }
 
 TEST_F(CommandLookupTest, NonsenseOfAnotherNodeFindsNothing)
