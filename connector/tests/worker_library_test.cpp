@@ -2,9 +2,11 @@
 #include "connector/worker/worker.hpp"
 #include "connector/worker_socket.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/host/files.hpp"
 #include "shoset/host/loop.hpp"
 #include "shoset/sealing/secret_bytes.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -101,6 +103,28 @@ struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
     std::string value;  // of the secret, in base64
     WorkerId told = 0;  // the last one
 };
+
+TEST_F(WorkerLibraryTest, OneWithoutAConnectorSaysSo)
+{
+    const std::string log = folder / "stderr";
+    const int before = ::dup(STDERR_FILENO);
+    const int file = ::open(log.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    ASSERT_TRUE(before >= 0 && file >= 0 && ::dup2(file, STDERR_FILENO) >= 0);
+    worker::Worker alone({"alone", "bench", "1.0", folder / "none.sock"});
+    Result<void> left;
+    std::thread runs([&] { left = alone.run(1); });
+    const bool said = runUntil(loop, [&log] {
+        const Result<std::string> text = host::readFile(log, 4096);
+        return text && text->find("no connector at ") != std::string::npos && text->find("none.sock (No such file") != std::string::npos;
+    });
+    alone.stop();
+    runs.join();
+    ::dup2(before, STDERR_FILENO);
+    ::close(before);
+    ::close(file);
+    EXPECT_TRUE(said);
+    EXPECT_TRUE(left.ok());
+}
 
 TEST_F(WorkerLibraryTest, CommandsAreExecutedWithProgressAndFailuresHaveTheirCode)
 {

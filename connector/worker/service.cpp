@@ -7,7 +7,9 @@
 #include <zmq.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -53,7 +55,8 @@ void Worker::Service::poke()
 
 void Worker::Service::detach()
 {
-    registered = asked = drainSent = false;
+    registered = asked = drainSent = saidAlone = false;
+    detachedAt = std::chrono::steady_clock::now();
     sends.lose();
 }
 
@@ -234,6 +237,7 @@ void Worker::Service::keepInTouch()
         asked = send({{"message", "register"}, {"protocol", 1}, {"worker", about.name}, {"type", about.type},
                       {"version", about.version}, {"commands", list}, {"configuration", static_cast<bool>(configure)}});
         heardAt = now;
+        sayIfAlone(now);
     } else if (now - beatAt >= heartbeat) {
         beatAt = now;
         send({{"message", "ping"}});
@@ -243,6 +247,17 @@ void Worker::Service::keepInTouch()
     }
     if (asked && now - heardAt > 3 * heartbeat) {
         connect();
+    }
+}
+
+// Once: who has named a wrong socket would see nothing else of it.
+void Worker::Service::sayIfAlone(std::chrono::steady_clock::time_point now)
+{
+    if (!asked && !saidAlone && now - detachedAt >= alonePatience) {
+        saidAlone = true;
+        const char* why = ::access(about.socket.c_str(), W_OK) == 0 ? "nobody answers" : std::strerror(errno);
+        std::fprintf(stderr, "worker %s: no connector at %s (%s); is it up, with 'workers' in its configuration? Trying on\n",
+                     about.name.c_str(), about.socket.c_str(), why);
     }
 }
 

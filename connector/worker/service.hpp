@@ -19,6 +19,7 @@
 namespace mesh::worker {
 
 constexpr std::chrono::milliseconds firstHeartbeat{2000};  // until the connector has said how often
+constexpr std::chrono::milliseconds alonePatience{2000};   // without a connector, before that is said
 
 // The loop of a worker, on the thread of run(), and what it shares with the threads of the functions. Inner header.
 class Worker::Service {
@@ -58,6 +59,7 @@ private:
     void keepUnsent(nlohmann::json reply);
     void forgetOldestUnsent();
     void keepInTouch();
+    void sayIfAlone(std::chrono::steady_clock::time_point now);
     bool send(const nlohmann::json& message);
     std::string receive();
     void work();
@@ -70,10 +72,12 @@ private:
     bool registered = false;
     bool asked = false;
     bool drainSent = false;
+    bool saidAlone = false;
     bool looksSoon = false;  // something to send was not taken
     std::chrono::milliseconds heartbeat = firstHeartbeat;
     std::chrono::steady_clock::time_point heardAt;
     std::chrono::steady_clock::time_point beatAt;
+    std::chrono::steady_clock::time_point detachedAt;
     std::set<std::string> running;
     std::deque<nlohmann::json> unsent;  // ends of commands, whose ids are in `running`, too
     std::string refusal;

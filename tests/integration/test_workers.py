@@ -279,6 +279,16 @@ class Library(unittest.TestCase):
         self.assertEqual(self.told()[1:], [("c", "SUCCESS"), ("b", "ON_GOING"), ("b", "SUCCESS")])
         self.assertEqual(self.worker._running, set())
 
+    def test_a_worker_without_a_connector_says_so_once(self):
+        with self.assertNoLogs("bmcmesh.worker"):
+            self.worker._turn()
+        with self.assertLogs("bmcmesh.worker", "WARNING") as logs:
+            for _ in range(3):
+                self.worker._detached -= bmcmesh_worker.ALONE_PATIENCE
+                self.worker._turn()
+        (said,) = logs.output
+        self.assertIn("no connector at /nonexistent/worker.sock (there is none)", said)
+
     def test_what_cannot_be_sent_is_bounded(self):
         with self.assertLogs("bmcmesh.worker", "ERROR"):
             for number in range(bmcmesh_worker.MAX_UNSENT + 1):

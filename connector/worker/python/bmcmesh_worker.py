@@ -40,6 +40,7 @@ MAX_TEXT, MAX_FAILURE = 1024, 64                      # characters; the connecto
 MAX_UNSENT = 256                                      # ends of commands that the connector does not take just now
 PAUSE_UNCONNECTED, PAUSE_UNSENT = 0.2, 0.05           # seconds
 ANSWER_GRACE = 1                                      # seconds, for the connector's word that nobody has answered
+ALONE_PATIENCE = 2                                    # seconds without a connector, before that is said
 log = logging.getLogger("bmcmesh.worker")
 
 
@@ -275,7 +276,8 @@ class Worker(WorkerEvents):
 
     def _detach(self):
         """Registration is due; the connector has forgotten what it was sent."""
-        self._registered = self._asked = self._drain_sent = False
+        self._registered = self._asked = self._drain_sent = self._said_alone = False
+        self._detached = time.monotonic()
         while self._sent:
             self._tell(self._sent.pop(), _no_answer("outcome_unknown", "unknown", "the connector was lost that had it"))
 
@@ -336,6 +338,7 @@ class Worker(WorkerEvents):
             takes = {"configuration": True} if self._configure else {}
             self._asked = self._send({**self._about, "commands": commands, **takes})
             self._heard = now
+            self._say_if_alone(now)
         elif now - self._beat > self._heartbeat:
             self._beat = now
             self._send({"message": "ping"})
@@ -345,6 +348,16 @@ class Worker(WorkerEvents):
             self._connect()
         # Who is not registered has nobody that waits for what is unsent.
         return self._stopping and not self._registered and len(self._running) == len(self._unsent)
+
+    def _say_if_alone(self, now):
+        """Once: who has named a wrong socket would see nothing else of it."""
+        if self._asked or self._said_alone or now - self._detached < ALONE_PATIENCE:
+            return
+        self._said_alone = True
+        why = "there is none" if not os.path.exists(self._path) else "nobody answers"
+        if why == "nobody answers" and not os.access(self._path, os.W_OK):
+            why = "this user may not open it"
+        log.warning("no connector at %s (%s); is it up, with 'workers' in its configuration? Trying on", self._path, why)
 
     def _obey(self):
         while not self._orders.empty():
