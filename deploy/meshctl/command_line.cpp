@@ -252,7 +252,7 @@ void addConfig(CLI::App& app, Arguments& args, Actions& actions)
         };
         return command;
     };
-    constexpr const char* named = "The file, or [TENANT/]KIND/NAME";
+    constexpr const char* named = "The file, or [TENANT/]KIND/NAME, as component/sled07; a pivot's name is MAJOR.TYPE";
     CLI::App* apply = add(*config, "apply", "Upload a file; where the mesh says that already nothing changes", &configApply, "");
     CLI::App* get = add(*config, "get", "What is in force, and how far connectors are with it; without a name: all", &configGet, "");
     CLI::App* diff = add(*config, "diff", "By what a file differs from what is in force", &configDiff, "");

@@ -51,8 +51,11 @@ Result<json> payloadFrom(const std::string& argument)
     if (!text) {
         return text.error();
     }
-    json parsed = json::parse(*text, nullptr, false);
-    return parsed.is_discarded() ? Result<json>(Error{Code::invalidArgument, "the payload is not JSON"}) : Result<json>(std::move(parsed));
+    try {
+        return json::parse(*text);
+    } catch (const json::parse_error& error) {
+        return Error{Code::invalidArgument, "the payload is not JSON from byte " + std::to_string(error.byte) + " on"};
+    }
 }
 
 Result<json> bodyOf(const SendOptions& options)

@@ -202,7 +202,7 @@ class Commands(MeshTest):
         self.assertIn("local/one  power-controller 1.0  linked  power.cycle\n", out)
         status, _, error = run_program("meshctl", "send", "local/one", "power.cycle", "--payload", "{oops", *common)
         self.assertEqual(status, 2)
-        self.assertIn("not JSON", error)
+        self.assertIn("not JSON from byte 2 on", error)
 
 
 if __name__ == "__main__":
