@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 namespace mesh::aggregator {
@@ -64,10 +65,17 @@ json parsedDocument(const std::string& content)
 
 }  // namespace
 
-// Empty: he has to say which.
+// The asker's own; the system's may leave it out where there is one tenant only. Empty: he has to say which.
 std::string ConfigurationResources::tenantFor(const Call& call, const std::string& given) const
 {
-    return given.empty() ? call.tenant() : given;
+    if (!given.empty() || !call.tenant().empty()) {
+        return given.empty() ? call.tenant() : given;
+    }
+    std::set<std::string> tenants = context.engine.state().registry.tenants();
+    for (const auto& [address, satellite] : context.satellites.all()) {
+        tenants.insert(satellite.tenant);
+    }
+    return tenants.size() == 1 ? *tenants.begin() : std::string();
 }
 
 // "TENANT:KIND:NAME"; what is out of the asker's reach does not exist.

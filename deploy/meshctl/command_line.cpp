@@ -211,7 +211,7 @@ void addSend(CLI::App& app, Arguments& args, Actions& actions)
     command->add_option("--version", options.version, "Of the worker: 1, or 1.2 for at least that");
     command->add_flag("--type", options.ofType, "To any one connector of the type that is linked and offers the command");
     command->add_flag("--all", options.all, "With --type: to all that offer it");
-    command->add_flag("--wait,!--no-wait", options.wait, "Until it has ended (default), or just print its id");
+    command->add_flag("--wait,!--no-wait", options.wait, "Until it has ended (default), or just print its id; 'meshctl get /mesh/v1/commands/ID' tells how far it is");
     command->add_option("--timeout", options.timeout, "Seconds in which it has to be done")
         ->capture_default_str()
         ->check(CLI::Range(1, 600));
@@ -252,7 +252,7 @@ void addConfig(CLI::App& app, Arguments& args, Actions& actions)
         };
         return command;
     };
-    constexpr const char* named = "The file, or [TENANT/]KIND/NAME, as component/sled07; a pivot's name is MAJOR.TYPE";
+    constexpr const char* named = "The file, or [TENANT/]KIND/NAME, as component/sled07 or pivot/chassis (of another major version: pivot/2.chassis)";
     CLI::App* apply = add(*config, "apply", "Upload a file; where the mesh says that already nothing changes", &configApply, "");
     CLI::App* get = add(*config, "get", "What is in force, and how far connectors are with it; without a name: all", &configGet, "");
     CLI::App* diff = add(*config, "diff", "By what a file differs from what is in force", &configDiff, "");
@@ -283,7 +283,7 @@ void addHistory(CLI::App& app, Arguments& args, Actions& actions)
     CLI::App* audit = history->add_subcommand("audit", "Who did what to which resource, from where, with what result");
     CLI::Option* tenant = audit->add_option("--tenant", args.history.tenant, "Of this tenant; '' for the system's own");
     audit->add_option("--resource", args.history.resource, "Of this URI and what stands below it");
-    audit->add_option("--since", args.history.since, "90m, 12h, 3d (ago), 2024-05-01 or 2024-05-01T12:00:00Z");
+    audit->add_option("--since", args.history.since, "30s, 90m, 12h, 3d (ago), 2024-05-01 or 2024-05-01T12:00:00Z");
     audit->add_option("--until", args.history.until, "Likewise");
     audit->add_flag("--verify", args.history.verify, "Say whether all is as it was stored; else name the first record that is not");
     audit->add_flag("--syslog", args.history.syslog, "As lines of RFC 5424");
@@ -300,7 +300,7 @@ void addEvents(CLI::App& app, Arguments& args, Actions& actions)
     command->add_option("--topic", args.events.topic, "Topic, or with '*' at the end what begins so");
     command->add_option("--connector", args.events.connector, "Of one connector; @NODE: of the mesh itself");
     command->add_option("--tenant", args.events.tenant, "Of one tenant");
-    command->add_option("--since", args.events.since, "When it was stored: 90m, 12h, 3d (ago), 2024-05-01 or 2024-05-01T12:00:00Z");
+    command->add_option("--since", args.events.since, "When it was stored: 30s, 90m, 12h, 3d (ago), 2024-05-01 or 2024-05-01T12:00:00Z");
     command->add_option("--until", args.events.until, "Likewise");
     command->add_flag("-f,--follow", args.events.follow,
                       "Go on with what comes, from now on or since --since; with --json one document a line. --url may be several, "

@@ -99,6 +99,14 @@ std::string configurationLine(const json& entry)
            entry.value("by", "") + acknowledgement(entry);
 }
 
+// Of a pivot's name, MAJOR.TYPE, the major version may be left out: 1.
+std::string pivotName(const std::string& given)
+{
+    const std::size_t digits = given.find_first_not_of("0123456789");
+    const bool isWhole = digits != std::string::npos && digits > 0 && given[digits] == '.';
+    return isWhole ? given : "1." + given;
+}
+
 // TENANT/KIND/NAME, KIND/NAME of the tenant that is given, or a file that says so. Of no tenant: the only one that has such a one.
 Result<Layer> whichOne(const ConfigOptions& options)
 {
@@ -111,7 +119,13 @@ Result<Layer> whichOne(const ConfigOptions& options)
     layer.name = slash == std::string::npos ? "" : text.substr(slash + 1);
     const bool isName = (layer.kind == "pivot" || layer.kind == "product" || layer.kind == "component") && isValidName(layer.name) &&
                         (layer.tenant.empty() || isValidName(layer.tenant));
-    return isName ? Result<Layer>(std::move(layer)) : readLayer(options);
+    if (!isName) {
+        Result<Layer> read = readLayer(options);
+        const bool isNothing = !read && read.error().code == Code::notFound;
+        return isNothing ? Error{Code::notFound, text + " is neither a file nor [TENANT/]KIND/NAME, such as component/sled07"} : std::move(read);
+    }
+    layer.name = layer.kind == "pivot" ? pivotName(layer.name) : layer.name;
+    return layer;
 }
 
 Result<json> list(Connection& connection)

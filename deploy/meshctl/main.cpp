@@ -2,6 +2,10 @@
 
 #include <sodium.h>
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 int main(int argc, char** argv)
 {
     using namespace mesh::ctl;
@@ -17,6 +21,12 @@ int main(int argc, char** argv)
     addCommands(app, args, actions);
     try {
         app.parse(argc, argv);
+    } catch (const CLI::RequiredError& error) {
+        const std::vector<std::string> left = app.remaining(true);
+        if (left.empty() || !std::string_view(error.what()).starts_with("A subcommand")) {
+            return app.exit(error) == 0 ? exitOk : exitUsage;
+        }
+        return complain({mesh::Code::invalidArgument, "there is no command '" + left.front() + "' here; --help names those that there are"});
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? exitOk : exitUsage;
     }

@@ -28,7 +28,7 @@ Result<std::int64_t> readTime(const std::string& text)
     char unit = 0;
     int used = 0;
     if (std::sscanf(text.c_str(), "%d%c%n", &amount, &unit, &used) == 2 && used == static_cast<int>(text.size()) && amount >= 0) {
-        const std::int64_t seconds = unit == 'm' ? 60 : unit == 'h' ? 3600 : unit == 'd' ? 86400 : 0;
+        const std::int64_t seconds = unit == 's' ? 1 : unit == 'm' ? 60 : unit == 'h' ? 3600 : unit == 'd' ? 86400 : 0;
         if (seconds > 0) {
             return toMillis(host::systemNow().wall) / 1000 - amount * seconds;
         }
@@ -42,7 +42,7 @@ Result<std::int64_t> readTime(const std::string& text)
     const int fields = std::sscanf(text.c_str(), "%4d-%2u-%2u%nT%2d:%2d:%2dZ%n", &year, &month, &day, &used, &hour, &minute, &second, &used);
     const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)};
     if ((fields != 3 && fields != 6) || used != static_cast<int>(text.size()) || !date.ok()) {
-        return Error{Code::invalidArgument, "expected a time such as 90m, 12h, 3d (ago), 2024-05-01 or 2024-05-01T12:00:00Z, not '" + text + "'"};
+        return Error{Code::invalidArgument, "expected a time such as 30s, 90m, 12h, 3d (ago), 2024-05-01 or 2024-05-01T12:00:00Z, not '" + text + "'"};
     }
     return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::sys_days(date).time_since_epoch()).count() + hour * 3600 +
            minute * 60 + second;

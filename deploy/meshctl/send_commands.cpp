@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <iostream>
 #include <iterator>
 #include <thread>
@@ -54,7 +55,7 @@ Result<json> payloadFrom(const std::string& argument)
     try {
         return json::parse(*text);
     } catch (const json::parse_error& error) {
-        return Error{Code::invalidArgument, "the payload is not JSON from byte " + std::to_string(error.byte) + " on"};
+        return Error{Code::invalidArgument, "the payload is not JSON from byte " + std::to_string(error.byte) + " on; @FILE reads one from a file"};
     }
 }
 
@@ -121,6 +122,22 @@ private:
     bool shown = false;
 };
 
+// Who does not wait any longer is told what goes on. On a thread of its own, which has the signals from now on.
+void leaveOnSignal(const std::string& id)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::thread([signals, farewell = "\nmeshctl: command " + id + " goes on; 'meshctl get " + commandsUri + "/" + id + "' tells how far it is\n"] {
+        int number = 0;
+        sigwait(&signals, &number);
+        [[maybe_unused]] const auto written = ::write(STDERR_FILENO, farewell.data(), farewell.size());
+        ::_exit(128 + number);
+    }).detach();
+}
+
 bool isUnderWay(const json& command)
 {
     return command.value("state", "") == "ON_GOING";
@@ -131,6 +148,7 @@ bool isUnderWay(const json& command)
 Result<json> follow(Connection& connection, json command, const SendOptions& options)
 {
     const std::string id = command.value("id", "");
+    leaveOnSignal(id);
     const auto until = Clock::now() + std::chrono::seconds(options.timeout) + answerPatience;
     ProgressLine progress;
     while (isUnderWay(command)) {

@@ -7,6 +7,8 @@
 #include "shoset/host/loop.hpp"
 
 #include <cstdlib>
+#include <string_view>
+#include <utility>
 
 namespace mesh::ctl {
 
@@ -117,6 +119,19 @@ Result<void> fillFromContext(Connection& connection)
     return found ? Result<void>{} : Result<void>{Error{Code::notFound, path + " has no context '" + wanted + "'"}};
 }
 
+// The client is the one that connectors have; what it calls a BMC is the facade here.
+Error forOperators(Error error)
+{
+    constexpr std::string_view other = "BMC ";
+    if (error.message.starts_with(other)) {
+        error.message.erase(0, other.size());
+    }
+    if (error.message.find("is not trusted") != std::string::npos) {
+        error.message += " (--cacert or BMCMESH_CACERT names whom to trust)";
+    }
+    return error;
+}
+
 }  // namespace
 
 Result<void> completeConnection(Connection& connection)
@@ -139,6 +154,9 @@ Result<Reply> request(const Connection& connection, const std::string& method, c
     connector::BmcTarget facade;
     facade.url = connection.url;
     facade.trust.caFile = connection.caFile;
+    if (!connection.user.empty() && connection.passwordFile.empty()) {
+        return Error{Code::invalidArgument, "no password for " + connection.user + ": give --password-file or BMCMESH_PASSWORD_FILE"};
+    }
     if (!connection.user.empty()) {
         facade.auth = connector::BmcTarget::Auth::basic;
         facade.user = connection.user;
@@ -162,7 +180,8 @@ Result<Reply> request(const Connection& connection, const std::string& method, c
     client.start(1, {method, target, headers}, body, false, static_cast<std::int64_t>(body.size()), safe,
                  loop.now().mono + connection.patience);
     loop.run();
-    return collector.take();
+    Result<Reply> reply = collector.take();
+    return reply ? std::move(reply) : Result<Reply>(forOperators(reply.error()));
 }
 
 }  // namespace mesh::ctl

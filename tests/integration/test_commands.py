@@ -1,10 +1,13 @@
 """Commands to workers: by name and by type, progress, another link, another connector, other tenants."""
 
 import json
+import signal
+import subprocess
 import threading
 import unittest
+from pathlib import Path
 
-from harness import USER, MeshTest, Sim, eventually, run_program, write_private
+from harness import PROGRAMS, USER, MeshTest, Sim, eventually, run_program, write_private
 from played_connector import (FULL, NOT_FOUND, PERMISSION_DENIED, REFUSED, PlayedConnector, failure, offer, progress, success)
 
 COMMANDS, WORKERS = "/mesh/v1/commands", "/mesh/v1/workers"
@@ -180,6 +183,30 @@ class Commands(MeshTest):
         asked = one.ask(self.first, "two")
         eventually(lambda: one.replies.get(asked), "it is answered", 10)
         self.assertEqual(one.replies[asked][0][0][2], PERMISSION_DENIED)
+
+    def test_who_does_not_wait_any_longer_is_told_what_goes_on(self):
+        played = self.play("one", lambda *_: iter(()))
+        common = ("--url", self.first.facade, "--user", USER, "--password-file", self.mesh.state / "admin.password", "--cacert",
+                  self.mesh.ca)
+        child = subprocess.Popen([str(word) for word in (PROGRAMS / "meshctl", "send", "local/one", "power.cycle", "--timeout", "3", *common)],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        with self.mesh.client() as client:
+            eventually(lambda: played.seen, "it has arrived", 10)
+            eventually(lambda: self.waits(child.pid), "meshctl waits", 10)
+            child.send_signal(signal.SIGINT)
+            out, error = child.communicate(timeout=20)
+            self.assertEqual((child.returncode, out), (130, ""), error)
+            command = played.seen[0][1].hex()
+            self.assertIn(f"command {command} goes on; 'meshctl get {COMMANDS}/{command}'", error)
+            eventually(lambda: client.get(f"{COMMANDS}/{command}").json()["state"] == "FAIL", "its time ends", 20)
+
+    @staticmethod
+    def waits(pid):
+        """Does it take signals by a thread of its own?"""
+        blocked = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigBlk:"))
+        return int(blocked.split()[1], 16) & 1 << signal.SIGINT - 1
 
     def test_an_older_connector_offers_nothing(self):
         self.play("one", offers=[])

@@ -26,7 +26,7 @@ class JoiningTest(MeshTest):
 
     def links(self, name):
         """Of a connector, as it says itself: how many it has, and to how many aggregators it wants one."""
-        said = [line for line in self.mesh.process[name].output().splitlines() if " links " in line]
+        said = [line for line in self.mesh.process[name].output().splitlines() if "event=links " in line]
         return [word.partition("=")[2] for word in said[-1].split() if word.startswith(("up=", "of="))] if said else None
 
     def saved(self, name):

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import PROGRAMS, SLOW, Child, Mesh, MeshCtl, Sim, eventually, free_ports, run_program, write_private
+from harness import PROGRAMS, SLOW, USER, Child, Mesh, MeshCtl, Sim, eventually, free_ports, run_program, write_private
 
 PROGRAM_NAMES = ("mesh-aggregatord", "mesh-connectord")
 
@@ -50,6 +50,28 @@ class Programs(unittest.TestCase):
                 command = ["status"] if program == "meshctl" else []
                 status, _, error = run_program(program, *command, "--no-such-option")
                 self.assertTrue(status > 0 and "no-such-option" in error, error)
+
+    def test_meshctl_says_what_it_lacks_and_never_speaks_of_a_bmc(self):
+        member = self.mesh.aggregators[0]
+        url, user = ("--url", member.facade), ("--user", USER, "--password-file", self.mesh.state / "admin.password")
+        trust = ("--cacert", self.mesh.ca)
+        nobody = ("--url", f"https://127.0.0.1:{free_ports(1)[0]}")
+        wrong = self.folder / "wrong"
+        write_private(wrong, "not the password")
+        for words, status, said in (
+                (("sned",), 2, "there is no command 'sned'"), (("history", "events"), 2, "there is no command 'events'"),
+                (("workers", *url, *trust, "--user", USER), 2, f"no password for {USER}: give --password-file"),
+                (("workers", *url, *user), 1, "--cacert"),
+                (("workers", *url, *trust, "--user", USER, "--password-file", wrong), 1, "was answered 401"),
+                (("workers", *nobody, *trust, *user), 3, "Connection refused"),
+                (("events", "--since", "soon", *url, *trust, *user), 2, "30s, 90m, 12h"),
+                (("config", "get", "sled07", *url, *trust, *user), 1, "neither a file nor [TENANT/]KIND/NAME")):
+            with self.subTest(words=words):
+                ended, out, error = run_program("meshctl", *words)
+                self.assertEqual((ended, out), (status, ""), error)
+                self.assertIn(said, error)
+                self.assertNotIn("BMC ", error)
+        self.assertEqual(run_program("meshctl", "events", "--since", "30s", *url, *trust, *user)[0], 0)
 
     def test_a_missing_configuration_is_named(self):
         for program in PROGRAM_NAMES:

@@ -64,6 +64,17 @@ TEST_F(ConfigurationResourcesTest, WhatIsAgainstThePivotIsRefusedWithItsPlace)
     EXPECT_EQ(get("boss", "/mesh/v1/config").body["documents"].size(), 1U);
 }
 
+TEST_F(ConfigurationResourcesTest, WhereThereIsOneTenantOnlyItNeedNotBeNamed)
+{
+    tenants::Registry registry;
+    ASSERT_TRUE(registry.addTenant("acme").ok());
+    ASSERT_TRUE(registry.put({"acme", "sled1", std::string(39, '0') + "1", "AAA", "", ""}).ok());
+    satellites.setRegistry(registry);
+    const Asked made = upload("root", pivot);
+    EXPECT_EQ(made.status, 201) << made.text;
+    EXPECT_EQ(made.body["tenant"], "acme");
+}
+
 TEST_F(ConfigurationResourcesTest, AForeignTenantSeesAndDoesNothing)
 {
     upload("root", pivot, "beta");
