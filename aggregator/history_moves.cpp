@@ -26,7 +26,7 @@ std::string shownPlace(const std::string& name)
 }
 
 // The tenant's own directory, for its user alone.
-Result<void> makeFolder(const std::string& url)
+Result<void> makeFolderOf(const std::string& url)
 {
     const std::filesystem::path folder = std::filesystem::path(history::sqlitePath(url)).parent_path();
     std::error_code error;
@@ -307,7 +307,7 @@ void HistoryMoves::open(const std::string& tenant, HistoryDatabase& to, const st
     log::info("history_moving", {{"tenant", tenant}, {"database", shownPlace(name)}});
     to.ask<MoveReply>(
         [folder = !name.empty() && isFile(name), url = to.url()](history::HistoryStore& store) -> Result<MoveReply> {
-            if (const Result<void> made = folder ? makeFolder(url) : Result<void>{}; !made) {
+            if (const Result<void> made = folder ? makeFolderOf(url) : Result<void>{}; !made) {
                 return made.error();
             }
             const Result<void> opened = store.open();
