@@ -52,7 +52,6 @@ void EventFilling::onConnectorUp(const shoset::Address& source, Now now)
         return;  // then its next event shows what is missing
     }
     toLook[source] = now.mono + limits::eventFillDelay;
-    looksWait = !intake.isReady();
     startLooks(now);
 }
 
@@ -72,23 +71,28 @@ bool EventFilling::hasSlot(const shoset::Address& source, bool onlyLooks) const
 bool EventFilling::mayLook() const
 {
     const auto looks = std::count_if(fills.begin(), fills.end(), [](const auto& entry) { return entry.second.onlyLooks(); });
-    return intake.isReady() && fills.size() < limits::maxEventFills && static_cast<std::size_t>(looks) < limits::maxEventLooks;
+    return fills.size() < limits::maxEventFills && static_cast<std::size_t>(looks) < limits::maxEventLooks;
 }
 
 // One of each tenant in turn.
 void EventFilling::startLooks(Now now)
 {
     std::string fullOne;  // the first tenant in this round that gets no slot
+    unread.clear();
     while (!toLook.empty() && mayLook()) {
         auto next = toLook.lower_bound(lookedFor + "0");  // which is behind all that begin with lookedFor + "/"
         next = next == toLook.end() ? toLook.begin() : next;
         const shoset::Address source = next->first;
         lookedFor = shoset::tenantOf(source);
+        const bool isReady = intake.isReady(lookedFor);
         const EventPlace taken = intake.taken(source);
-        if (taken.epoch == 0 || fills.contains(source)) {
+        if (!isReady) {
+            unread.insert(lookedFor);
+        }
+        if (isReady && (taken.epoch == 0 || fills.contains(source))) {
             toLook.erase(next);
             fullOne.clear();
-        } else if (hasSlot(source, true)) {
+        } else if (isReady && hasSlot(source, true)) {
             Fill fill;
             fill.tail = true;
             fill.epoch = taken.epoch;
@@ -363,13 +367,13 @@ void EventFilling::onTimer(Now now)
     for (const shoset::Address& source : std::exchange(ended, {})) {
         fills.erase(source);
     }
-    looksWait = looksWait && !intake.isReady();
     startLooks(now);
 }
 
 Instant EventFilling::nextDeadline() const
 {
-    Instant next = looksWait && intake.isReady() ? Instant{} : never;
+    const bool nowRead = std::any_of(unread.begin(), unread.end(), [this](const std::string& tenant) { return intake.isReady(tenant); });
+    Instant next = nowRead ? Instant{} : never;
     for (const auto& [source, fill] : fills) {
         next = std::min(next, fill.actAt);
     }

@@ -93,7 +93,7 @@ private:
     std::set<shoset::Address> ended;  // to be erased
     std::map<shoset::Address, Instant> toLook;  // and not before
     std::string lookedFor;            // the tenant that had its turn last
-    bool looksWait = false;           // for the store to have told what it has
+    std::set<std::string> unread;     // tenants that wait for their store to have told what it has
     std::size_t reading = 0;          // for others
     EventFillingCounters count;
     std::shared_ptr<int> alive = std::make_shared<int>();

@@ -36,14 +36,6 @@ Answer readOnlyRefusal()
     return refusal;
 }
 
-// -1: nobody knows yet.
-std::int64_t bodyLengthOf(const RequestInfo& request)
-{
-    return request.bodyFollows && request.contentLength == 0
-               ? -1
-               : static_cast<std::int64_t>(std::max<std::uint64_t>(request.contentLength, request.body.size()));
-}
-
 Answer nothingAt(const std::string& path)
 {
     return errorAnswer(404, {"ResourceMissingAtURI", {path}, {}});

@@ -110,6 +110,7 @@ private:
     enum class Joining { allowed, no };
     void forward(ExchangeId id, Exchange& exchange, const Satellite& satellite, Joining joining = Joining::allowed);
     SatelliteRequest requestFor(Exchange& exchange, const Satellite& satellite);
+    static std::int64_t bodyLengthOf(const RequestInfo& request);  // -1: nobody knows yet
     Result<void> admit(Exchange& exchange, const std::string& tenant, std::int64_t bodyLength);
     bool admitOrder(ExchangeId id, Exchange& exchange, const Satellite& satellite);
     bool admitToSend(ExchangeId id, Exchange& exchange, const Satellite& satellite, std::int64_t bodyLength);

@@ -225,6 +225,13 @@ void Facade::answer(ExchangeId id, Answer result)
     http.respond(id, std::move(result.head), std::move(result.body), true);
 }
 
+std::int64_t Facade::bodyLengthOf(const RequestInfo& request)
+{
+    return request.bodyFollows && request.contentLength == 0
+               ? -1
+               : static_cast<std::int64_t>(std::max<std::uint64_t>(request.contentLength, request.body.size()));
+}
+
 // Within the quota of the satellite's tenant. Of a body that streams, as much counts as this node holds of it at a time. Asked anew, after
 // it was recorded or of another satellite of the tenant, it is still the one message that was let in, and held once.
 Result<void> Facade::admit(Exchange& exchange, const std::string& tenant, std::int64_t bodyLength)

@@ -108,8 +108,6 @@ public:
     bool leadsTo(shoset::LinkId link, const shoset::Address& address) const;
     std::string_view peerOf(shoset::LinkId link) const;  // empty: there is no such link
     bool hasDirectLink(const shoset::Address& address) const;
-    // Whom this link leads to; empty: it is gone.
-    std::string_view peerOf(shoset::LinkId link) const;
     std::vector<shoset::Address> reachable() const { return routes.addresses(); }
     // A node that took its leave over its last link, and has not come back.
     bool hasLeft(const shoset::Address& node) const { return departed.contains(node); }
