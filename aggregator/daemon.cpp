@@ -52,14 +52,22 @@ Daemon::~Daemon()
     worker.stop();
 }
 
-Result<void> Daemon::start()
+// The node's own, and what opens passwords of BMCs.
+Result<shoset::KeyPair> Daemon::loadKeys()
 {
     Result<shoset::KeyPair> keys = shoset::loadKeyFile(config.keyFile);
+    if (!keys || config.witness) {
+        return keys;
+    }
+    const Result<void> opened = hosts.open(*keys);
+    return opened ? std::move(keys) : Result<shoset::KeyPair>(opened.error());
+}
+
+Result<void> Daemon::start()
+{
+    const Result<shoset::KeyPair> keys = loadKeys();
     if (!keys) {
         return keys.error();
-    }
-    if (Result<void> opened = config.witness ? Result<void>{} : hosts.open(*keys); !opened) {
-        return opened;
     }
     const auto send = [this](const std::string& to, const std::string& message) { links->sendClusterMessage(to, message); };
     const auto report = [this](const std::string& from, std::string_view text) { node->onPeerReport(from, text); };

@@ -42,6 +42,7 @@ private:
     void followCluster();
     void onStateChange(const cluster::Change& change);
     void onClusterStatus(const cluster::EngineStatus& status);
+    Result<shoset::KeyPair> loadKeys();
     Result<tenants::Registry> loadRegistry() const;
     Result<void> startServer();
     Result<void> loadCertificate(std::string& certificate, std::string& key);
