@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from harness import USER, Child, Sim, eventually, run_program
+from harness import NO_ANSWER, USER, Child, Sim, eventually, run_program
 from quickstart_lib.process import stop_all
 from test_enrolment import EnrolmentTest
 
@@ -117,6 +117,13 @@ class SecretsTest(EnrolmentTest):
     def key_of(self, name, member=None):
         keys = {entry["name"]: entry["key"] for entry in self.listed(member)["connectors"]}
         return keys.get(name)
+
+    def is_ready(self, member):
+        try:
+            with self.mesh.client(member) as client:
+                return client.get("/healthz").json()["ready"]
+        except NO_ANSWER:
+            return False
 
     def value(self):
         return secrets.token_urlsafe(30).encode()
@@ -230,6 +237,7 @@ class Secrets(SecretsTest):
         self.mesh.kill("two")
         self.mesh.kill(member.name, signal.SIGTERM)
         self.mesh.start(member)
+        eventually(lambda: self.is_ready(member), "it is ready", 30)
         eventually(lambda: self.key_of("one", member), "it knows those that are linked", 30)
         self.assertIsNone(self.key_of("two", member))
         refused = self.secret("rotate", "acme/open.gone", value=fresh, status=1)
