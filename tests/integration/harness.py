@@ -313,13 +313,16 @@ class Mesh:
 
 
 class MeshTest(unittest.TestCase):
-    """One mesh for all tests of a class, described by these three; its logs are shown when a test fails."""
+    """One mesh for all tests of a class, described by these four; its logs are shown when a test fails."""
 
     sims, aggregators, registry = (), 2, "file"
+    extra = {}  # further settings of every aggregator, by section
 
     @classmethod
     def setUpClass(cls):
         cls.mesh = Mesh(list(cls.sims), cls.aggregators, registry=cls.registry)
+        for member in cls.mesh.aggregators:
+            member.extra = dict(cls.extra)
         cls.mesh.__enter__()
 
     @classmethod

@@ -97,6 +97,11 @@ class SourcesTest(EnrolmentTest):
                 found.append(int(entry.parent.name))
         return found
 
+    def in_the_clear(self, satellite):
+        """Files of the nodes, logs among them, in which the password of its BMC can be read."""
+        places = [*self.mesh.state.glob("run/agg-*"), *self.mesh.state.glob("log/agg-*")]
+        return [file for place in places for file in found_in(place, [satellite.password().encode()])]
+
     def all_connectors(self):
         return sum(len(self.connectors_of(member.name)) for member in self.mesh.aggregators)
 
@@ -155,15 +160,15 @@ class SourcesTest(EnrolmentTest):
 
 class Fronted(SourcesTest):
     def check_sealed(self, satellite, host):
-        secret = [satellite.password().encode()]
-        places = [*self.mesh.state.glob("run/agg-*"), *self.mesh.state.glob("log/agg-*"), self.mesh.state / "sources.backup"]
-        self.ctl("cluster", "backup", places[-1])
-        self.addCleanup(places[-1].unlink)
+        secret, backup = [satellite.password().encode()], self.mesh.state / "sources.backup"
         # The first may be sealed as older programs did, until the nodes of the new cluster have told their keys.
-        eventually(lambda: not [file for place in places for file in found_in(place, secret)], "it is in no file", 20)
-        planted = places[0] / "planted"
+        eventually(lambda: not self.in_the_clear(satellite), "it is in no file", 20)
+        self.ctl("cluster", "backup", backup)
+        self.assertEqual(found_in(backup, secret), [])
+        backup.unlink()
+        planted = self.mesh.state / "run" / host / "planted"
         planted.write_bytes(b"x" + secret[0])
-        self.assertEqual(found_in(places[0], secret), [planted], "the search finds what is there")
+        self.assertEqual(self.in_the_clear(satellite), [planted], "the search finds what is there")
         planted.unlink()
         folders = list((self.mesh.state / "run" / host / "sources").iterdir())
         self.assertEqual(len(folders), 1)
@@ -285,6 +290,25 @@ class Removed(SourcesTest):
             with self.mesh.client(member) as client:
                 self.assertEqual(client.request("DELETE", f"/mesh/v1/cluster/members/{host}").status, 204)
         self.assertUnknown(self.take_host_away(remove)[2])
+
+
+class Upgraded(SourcesTest):
+    extra = {"cluster": {"newest_feature_level": 5}}  # the nodes are of a release that had no keys for passwords
+
+    def test_what_older_nodes_have_sealed_is_sealed_anew_when_the_last_is_upgraded(self):
+        satellite = self.mesh.satellite("one")
+        _, system = self.bring_in(self.mesh.aggregators[0], satellite)
+        self.assertEqual([file.name for file in self.in_the_clear(satellite)], ["password"], "its host has it in a file")
+        for member in self.mesh.aggregators:
+            member.extra = {section: settings for section, settings in member.extra.items() if section != "cluster"}
+            self.mesh.files.write_aggregator(member, self.mesh.aggregators)
+            self.mesh.kill(member.name, signal.SIGTERM)
+            self.mesh.start(member)
+            eventually(self.whole, f"{member.name} is upgraded", 30)
+            eventually(lambda: self.served(member, system), f"{member.name} serves", 30)
+        eventually(lambda: not self.in_the_clear(satellite), "it is sealed anew, and the file is gone", 40)
+        for member in self.mesh.aggregators:
+            eventually(lambda: self.served(member, system), f"reads work through {member.name}", 30)
 
 
 if __name__ == "__main__":
