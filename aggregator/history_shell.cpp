@@ -259,7 +259,7 @@ void HistoryShell::sweep(HistoryDatabase& database)
 {
     database.sinceSweep = 0;
     database.ask<std::uint64_t>(
-        [node = node, policy = policy, now = loop.now().wall](history::HistoryStore& store) { return store.pruneAudit(node, policy, now); },
+        [own = node, kept = policy, now = loop.now().wall](history::HistoryStore& store) { return store.pruneAudit(own, kept, now); },
         [](const Result<std::uint64_t>& removed) {
             if (removed && *removed > 0) {
                 log::info("history_pruned", {{"records", *removed}});
