@@ -92,6 +92,22 @@ int http(Connection connection, const HttpOptions& options)
     return exitOk;
 }
 
+namespace {
+
+// Where a tenant's history is, and where it is to be.
+std::string lineOfHistory(const nlohmann::json& place)
+{
+    const std::string phase = place.value("phase", "");
+    if (phase == "settled") {
+        return place.value("in_use", "");
+    }
+    const std::string reason = place.value("reason", "");
+    return place.value("in_use", "") + ", to go to " + place.value("database", "") + "  " + phase + " (" +
+           std::to_string(place.value("copied", std::uint64_t{0})) + " records copied)" + (reason.empty() ? "" : ": " + reason);
+}
+
+}  // namespace
+
 int status(Connection connection)
 {
     if (Result<void> complete = completeConnection(connection); !complete) {
@@ -128,6 +144,10 @@ int status(Connection connection)
         troubled += trouble.empty() ? 0 : 1;
         std::cout << "satellite  " << satellite.value("tenant", "") << "/" << satellite.value("name", "") << "  "
                   << satellite.value("prefix", "-") << "  " << (trouble.empty() ? "ok" : trouble) << '\n';
+    }
+    for (const auto& place : parsed.value("history", nlohmann::json::array())) {
+        troubled += place.value("phase", "") == "failed" ? 1 : 0;
+        std::cout << "history  " << place.value("tenant", "") << "  " << lineOfHistory(place) << '\n';
     }
     return troubled == 0 ? exitOk : exitPartly;
 }
