@@ -58,7 +58,9 @@ EventIntake::Lane& EventIntake::laneFor(std::string_view tenant)
     if (made) {
         lane.name = name;
         lane.backoff = limits::eventRetryInitial;
-        lane.state = !name.empty() && lanes.at({}).isReady() ? State::recording : State::unread;
+        const Lane& common = lanes.at({});
+        lane.isBehind = &lane != &common && common.underWay != nullptr;
+        lane.state = &lane != &common && common.isReady() ? State::recording : State::unread;
     }
     return lane;
 }
@@ -367,6 +369,9 @@ void EventIntake::onWritten(Lane& lane, const Result<void>& outcome, Now now)
     lane.state = State::recording;
     lane.reason.clear();
     lane.backoff = limits::eventRetryInitial;
+    for (auto& [name, other] : lanes) {
+        other.isBehind = other.isBehind && !lane.name.empty();
+    }
     const EventBatch batch = std::exchange(lane.underWay, nullptr);
     std::vector<StoredRun> ended = std::exchange(lane.runs, {});
     for (StoredRun& run : ended) {
@@ -420,7 +425,7 @@ void EventIntake::onTimer(Now now)
 
 void EventIntake::step(Lane& lane, Now now)
 {
-    if (lane.state == State::reading || lane.writing || (lane.retryAt != never && now.mono < lane.retryAt)) {
+    if (lane.state == State::reading || lane.writing || lane.isBehind || (lane.retryAt != never && now.mono < lane.retryAt)) {
         return;
     }
     lane.retryAt = never;
@@ -435,7 +440,7 @@ void EventIntake::step(Lane& lane, Now now)
 
 Instant EventIntake::Lane::nextDeadline() const
 {
-    if (state == State::reading || writing) {
+    if (state == State::reading || writing || isBehind) {
         return never;
     }
     const bool something = state == State::unread || underWay != nullptr || !turns.empty();

@@ -110,6 +110,7 @@ private:
         EventBatch underWay;          // the transaction that is, or is to be tried again
         std::vector<StoredRun> runs;  // in it
         bool writing = false;
+        bool isBehind = false;        // the common lane's transaction has some of its tenant, which come first
         Instant retryAt = never;
         Duration backoff{};
         bool isReady() const { return state != State::unread && state != State::reading; }

@@ -163,6 +163,26 @@ TEST_F(EventLanes, WhatWaitsGoesWithItsTenantAndIsStoredOnceInOrder)
     EXPECT_EQ(stored(sled), Texts{"1:9"});
 }
 
+TEST_F(EventLanes, WhatIsUnderWayComesFirstAlsoWhereItHasToBeTriedAgain)
+{
+    link(sled);
+    emit(sled, 1, 3);
+    flow.onTimer(now);
+    store.own = {"acme"};
+    flow.onLanes();
+    emit(sled, 4, 5);
+    store.failing = true;
+    ASSERT_TRUE(store.finish(now));
+    store.failing = false;
+    stored(sled);
+    run();
+    EXPECT_EQ(stored(sled), Texts{}) << "nothing of it may be acknowledged before what comes first is on disk";
+    EXPECT_TRUE(store.rows[sled].empty());
+    after(limits::eventRetryInitial);
+    EXPECT_EQ(stored(sled), (Texts{"1:3", "1:5"}));
+    EXPECT_EQ(store.rows[sled].size(), 5U);
+}
+
 TEST_F(EventLanes, ATenantWhoseDatabaseIsAwayHasBoundedRoomAndTakesNoneOfTheOthers)
 {
     store.own = {"acme"};
