@@ -124,7 +124,7 @@ class ForeignNames(MeshTest):
     def test_what_is_listed_is_the_own(self):
         for member in self.mesh.aggregators:
             with self.boss(member) as boss:
-                for uri in ("/mesh/v1/workers", "/mesh/v1/config", "/mesh/v1/status", "/mesh/v1/history/audit", "/mesh/v1/events"):
+                for uri in ("/mesh/v1/workers", "/mesh/v1/config", "/mesh/v1/status", "/mesh/v1/events"):
                     with self.subTest(uri=uri, member=member.name):
                         answer = boss.get(uri)
                         self.assertEqual(answer.status, 200, answer.body)

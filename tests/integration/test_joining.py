@@ -6,7 +6,7 @@ import socket
 import unittest
 
 from harness import NO_ANSWER, ROOT, MeshTest, Sim, eventually
-from test_cluster import cluster_of, health, meshctl, primary
+from test_cluster import cluster_of, meshctl, primary
 from test_restore import fresh, join
 
 COMMANDS = "/mesh/v1/commands"
@@ -138,15 +138,15 @@ class Leaving(JoiningTest):
             self.assertEqual([entry["name"] for entry in cluster_of(self.mesh, member)["members"]], ["agg-1", "agg-2"])
         self.assertIn("hung_up aggregator=agg-3", self.mesh.process["one"].output())
         self.assertEqual(self.mesh.kill(gone.name, signal.SIGTERM), 0)
+        everyone = (*left, self.mesh.satellite("one"))
+        for member in everyone:
+            self.mesh.kill(member.name)
         listeners = [socket.create_server(("127.0.0.1", port)) for port in (gone.mesh_port, gone.peers_port)]
         for listener in listeners:
             self.addCleanup(listener.close)
             listener.setblocking(False)
-        for member in (*left, self.mesh.satellite("one")):
-            self.mesh.kill(member.name)
+        for member in everyone:
             self.mesh.start(member)
-            if member in left:
-                eventually(lambda: health(self.mesh, member).get("ready"), f"{member.name} is back", 20)
         self.await_whole()
         eventually(lambda: primary(self.mesh), "there is one primary", 20)
         for listener in listeners:
