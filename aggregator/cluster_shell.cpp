@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <utility>
 
 namespace mesh::aggregator {
 
@@ -207,6 +208,9 @@ bool ClusterShell::followState(bool recovered)
     if (state.serviceUuid.empty()) {
         return false;  // founders are still being registered
     }
+    if (std::pair(state.generation, state.revision) < std::pair(home.generation, home.revision)) {
+        return false;  // the log is applied again
+    }
     ClusterHome fresh = home;
     fresh.founder = false;
     fresh.recovered = home.recovered && !recovered;
@@ -222,6 +226,8 @@ bool ClusterShell::followState(bool recovered)
         return false;
     }
     const std::vector<PeerAddress> before = peers();
+    fresh.generation = state.generation;
+    fresh.revision = state.revision;
     recoveryEnded = recoveryEnded || fresh.recovered != home.recovered;
     home = std::move(fresh);
     file.save(home);

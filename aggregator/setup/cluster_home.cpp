@@ -35,6 +35,8 @@ Result<ClusterHome> parse(const std::string& text)
         home.storage = document.at("storage");
         home.founder = document.at("founder");
         home.recovered = document.at("recovered");
+        home.generation = document.value("generation", std::uint64_t{0});  // none in files of older releases
+        home.revision = document.value("revision", std::uint64_t{0});
         for (const json& node : document.at("nodes")) {
             home.nodes.push_back({node.at("id"), {node.at("name"), node.at("endpoint"), node.at("key")}});
         }
@@ -90,7 +92,8 @@ Result<void> saveClusterHome(const std::string& directory, const ClusterHome& ho
                          {"key", node.address.key}});
     }
     const json document{{"self", home.self}, {"storage", home.storage}, {"founder", home.founder},
-                        {"recovered", home.recovered}, {"nodes", std::move(nodes)}};
+                        {"recovered", home.recovered}, {"nodes", std::move(nodes)}, {"generation", home.generation},
+                        {"revision", home.revision}};
     return host::writeFileAtomic(pathOf(directory), document.dump(2) + "\n", 0600);
 }
 

@@ -26,6 +26,10 @@ struct ClusterHome {
     bool founder = false;          // starts the cluster with the others listed; else it was taken in by one
     bool recovered = false;        // was made the only member: raises the generation, and forgets the others
     std::vector<KnownNode> nodes;  // with ourselves; brought up to date with every change
+    // Of the state that `nodes` are from. A log is applied again from its beginning after a start: what it says of earlier times has
+    // been outlived, and whoever has left since then must not be dialled.
+    std::uint64_t generation = 0;
+    std::uint64_t revision = 0;
     bool operator==(const ClusterHome&) const = default;
 };
 

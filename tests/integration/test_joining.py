@@ -34,6 +34,11 @@ class JoiningTest(MeshTest):
         file = self.mesh.files.own_state(self.mesh.satellite(name)) / f"{name}.aggregators"
         return {entry["name"] for entry in json.loads(file.read_text())["aggregators"]} if file.exists() else set()
 
+    def members_file(self, member):
+        """The aggregators that an aggregator will dial when it is started."""
+        home = json.loads((self.mesh.files.own_state(member) / "cluster/member.json").read_text())
+        return {node["name"] for node in home["nodes"]}
+
     def passes(self, member, name):
         """Does a command through this aggregator reach that connector, and its answer come back?"""
         payload = {"uri": ROOT}
@@ -138,6 +143,8 @@ class Leaving(JoiningTest):
             self.assertEqual([entry["name"] for entry in cluster_of(self.mesh, member)["members"]], ["agg-1", "agg-2"])
         self.assertIn("hung_up aggregator=agg-3", self.mesh.process["one"].output())
         self.assertEqual(self.mesh.kill(gone.name, signal.SIGTERM), 0)
+        for member in left:
+            eventually(lambda: self.members_file(member) == {"agg-1", "agg-2"}, f"{member.name} has it on disk")
         everyone = (*left, self.mesh.satellite("one"))
         for member in everyone:
             self.mesh.kill(member.name)

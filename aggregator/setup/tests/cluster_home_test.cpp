@@ -4,6 +4,7 @@
 #include "shoset/host/files.hpp"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 
@@ -53,11 +54,21 @@ TEST(ClusterHome, WhatWasSavedIsLoaded)
 {
     Folder folder;
     SeededRng rng(1);
-    const ClusterHome home = foundCluster(configOf("agg-a", "agg-b", keyB), keyA, rng);
-    ASSERT_TRUE(saveClusterHome(folder.path + "/cluster", home).ok());
-    const Result<ClusterHome> loaded = loadClusterHome(folder.path + "/cluster");
+    ClusterHome home = foundCluster(configOf("agg-a", "agg-b", keyB), keyA, rng);
+    home.generation = 7;
+    home.revision = 42;
+    const std::string place = folder.path + "/cluster";
+    ASSERT_TRUE(saveClusterHome(place, home).ok());
+    Result<ClusterHome> loaded = loadClusterHome(place);
     ASSERT_TRUE(loaded.ok()) << loaded.error().message;
     EXPECT_EQ(*loaded, home);
+    auto document = nlohmann::json::parse(*host::readFile(place + "/member.json", 65536));
+    document.erase("generation");
+    document.erase("revision");
+    ASSERT_TRUE(host::writeFileAtomic(place + "/member.json", document.dump(), 0600).ok());
+    loaded = loadClusterHome(place);
+    ASSERT_TRUE(loaded.ok()) << "of an older release: " << loaded.error().message;
+    EXPECT_EQ(loaded->revision, 0U);
 }
 
 TEST(ClusterHome, BrokenGlassIsKeptToTheSecond)
