@@ -7,6 +7,8 @@
 #include "shoset/host/system_rng.hpp"
 #include "shoset/sealing/sealing.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -181,6 +183,9 @@ Result<sealing::SecretText> readValue(const SecretOptions& options)
 {
     std::string text;
     if (options.valueFile.empty() || options.valueFile == "-") {
+        if (isatty(STDIN_FILENO) == 1) {
+            std::cerr << "meshctl: the value, which shows as you type it, then Enter and Ctrl-D:" << std::endl;
+        }
         text.resize(limits::maxSecretBytes + 2);
         std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
         text.resize(static_cast<std::size_t>(std::cin.gcount()));
