@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -26,7 +27,8 @@ void print(const mesh::worker::Event& event)
 
 int main(int count, char** arguments)
 {
-    if (count != 4) {
+    long least = 0;
+    if (count != 4 || !(std::istringstream(arguments[3]) >> least)) {
         std::cerr << "usage: fan_watch SOCKET FILE RPM\n";
         return 2;
     }
@@ -40,7 +42,7 @@ int main(int count, char** arguments)
     std::mutex mutex;
     std::condition_variable wake;
     bool over = false;
-    std::thread watch([&, file = std::string(arguments[2]), least = std::stol(arguments[3])] {
+    std::thread watch([&, file = std::string(arguments[2])] {
         std::string was = "normal";
         for (std::unique_lock lock(mutex); !over; wake.wait_for(lock, std::chrono::seconds(1), [&over] { return over; })) {
             long speed = least;
