@@ -392,9 +392,9 @@ void EventSubscriptions::read(Now)
         ++reading;
         ++counted.pages;
         // With the last one that it had: while that is there, nothing behind it was removed.
-        const std::uint64_t after = isInside(place) ? place.sequence - 1 : place.sequence;
-        store.readSource({std::string(shoset::tenantOf(source)), std::string(shoset::nameOf(source)), place.epoch, after,
-                          limits::eventPage + 1, limits::eventPageBytes},
+        const std::size_t had = isInside(place) ? 1 : 0;
+        store.readSource({std::string(shoset::tenantOf(source)), std::string(shoset::nameOf(source)), place.epoch, place.sequence - had,
+                          limits::eventPage + had, limits::eventPageBytes},
                          [this, key = key, serial = serial, source, owner = std::weak_ptr<int>(alive)](const Result<history::SourcePage>& page, Now now) {
                              if (!owner.expired()) {
                                  --reading;
