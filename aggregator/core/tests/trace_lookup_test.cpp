@@ -145,7 +145,8 @@ struct TraceLookupTest : FacadeRig {
             ADD_FAILURE() << "there is none";
             return out;
         }
-        for (const auto& hop : nlohmann::json::parse(*told.back())["hops"]) {
+        const auto document = nlohmann::json::parse(*told.back());
+        for (const auto& hop : document["hops"]) {
             out.push_back(hop["node"].get<std::string>() + " " + hop["kind"].get<std::string>() + " " + hop["what"].get<std::string>());
         }
         return out;
