@@ -24,6 +24,7 @@ using json = nlohmann::ordered_json;
 constexpr const char* traceQuestion = "mesh.trace";
 constexpr std::size_t maxTraceQuestionBytes = 8192;
 constexpr std::size_t maxTraceDepth = 4;
+constexpr Duration tracePatience = 3 * limits::peerQuestionPatience;  // somebody looks for what is wrong: better late than without a node
 constexpr unsigned traceRounds = 2;  // what belongs to it may be known elsewhere only
 constexpr std::int64_t traceTurn = 1000;  // microseconds: a node reads its clock once in a turn of its loop
 
@@ -222,7 +223,7 @@ void TraceLookup::askAll(const TracePtr& trace, const TraceKey& key, Now now)
         return PeerQuestions::Heard::goOn;
     };
     const auto end = [this, trace](const std::set<shoset::Address>& silent, Now then) { onEnd(trace, silent, then); };
-    const Result<void> asked = questions.ask(traceQuestion, traceQuestionOf(wider, trace->tenant).dump(), limits::peerQuestionPatience, hear, end, now);
+    const Result<void> asked = questions.ask(traceQuestion, traceQuestionOf(wider, trace->tenant).dump(), tracePatience, hear, end, now);
     if (!asked) {
         trace->done(asked.error(), now);
     }

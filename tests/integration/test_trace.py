@@ -4,7 +4,7 @@ import json
 import re
 import unittest
 
-from harness import CHECKOUT, NO_ANSWER, USER, MeshTest, Sim, eventually, run_program, write_private
+from harness import CHECKOUT, NO_ANSWER, ROOT, USER, MeshTest, Sim, eventually, run_program, write_private
 from played_connector import PERMISSION_DENIED, PlayedConnector, progress, success
 
 PASSWORD = "a-Password-of-local-7"
@@ -33,6 +33,7 @@ class TraceTest(MeshTest):
         for name in ("one", "two", "other"):
             if self.mesh.process[name].status() is None:
                 self.mesh.kill(name)
+                self.await_link(name, False)  # nothing is sent over what is left of it
 
     def play(self, name, act=cycles, aggregators=None):
         played = PlayedConnector(self.mesh, self.mesh.satellite(name), act, aggregators)
@@ -92,11 +93,6 @@ class Traced(TraceTest):
         self.assertRegex(lines[2], rf" \+\d+\.\d{{3}}  {self.first.name}  {self.second.name} -> local/one +command forwarded$")
         self.assertRegex(lines[-1], rf"^The clock of {self.first.name} .*{self.second.name}'s.*\(\+/- \d+\.\d+ ms\)")
 
-    def test_the_connectors_part_of_the_time_is_known_from_its_reply(self):
-        self.play("one")
-        out = self.ctl("trace", self.command("local/one"))
-        self.assertRegex(out, r"reply SUCCESS, which left local/one at most \d+\.\d+ ms before")
-
     def test_what_is_another_tenants_or_nobodys_is_answered_alike(self):
         self.play("other")
         foreign = self.command("rival/other")
@@ -147,6 +143,23 @@ class Traced(TraceTest):
     def test_the_shell_completes_it(self):
         completed = re.search(r'commands="([^"]*)"', (CHECKOUT / "deploy/completion/meshctl.bash").read_text())
         self.assertIn("trace", completed[1].split())
+
+
+class OfARealConnector(TraceTest):
+    sims = (Sim("one", auth="basic"),)
+
+    def setUp(self):
+        self.first, self.second = self.mesh.aggregators
+
+    def test_a_redfish_request_is_traced_by_the_audit_trails_id_and_the_reply_tells_the_connectors_part(self):
+        with self.mesh.client(self.second) as client:
+            uri = self.members(client, ROOT + "/Systems")[0] + "/Actions/ComputerSystem.Reset"
+            self.assertLess(client.post(uri, {"ResetType": "On"}).status, 300)
+        line = self.ctl("history", "audit", "--ids", "--resource", uri, at=self.second).splitlines()[-1]
+        message = line.split()[-1]
+        name = self.second.name
+        self.assertEqual(self.hops(message), [(name, "command", "sent"), (name, "reply", "SUCCESS")])
+        self.assertRegex(self.ctl("trace", message), r"reply SUCCESS, which left local/one at most \d+\.\d+ ms before  as [0-9a-f]{32}\n")
 
 
 class ASilentNode(TraceTest):

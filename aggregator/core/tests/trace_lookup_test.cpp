@@ -232,11 +232,11 @@ TEST_F(TraceLookupTest, ANodeThatIsSilentIsNamed)
 {
     const MessageId id = begun();
     ask(id);
-    now.mono += limits::peerQuestionPatience;
+    now.mono = questions.nextDeadline();
     questions.onTimer(now);
     EXPECT_EQ(nlohmann::json::parse(*told.at(0))["silent"], nlohmann::json::array({"agg-b"}));
     ask(MessageId::make(now.wall, rng));
-    now.mono += limits::peerQuestionPatience;
+    now.mono = questions.nextDeadline();
     questions.onTimer(now);
     ASSERT_FALSE(told.at(1).ok());
     EXPECT_NE(told[1].error().message.find("agg-b"), std::string::npos);
