@@ -100,6 +100,7 @@ TEST_F(ClusterKeeperTest, AWitnessRegistersAsOneAndForgetsTheEndpointsThatItHadA
 
 TEST_F(ClusterKeeperTest, ANodeTellsItsSealingKeyOnceAllCanKnowIt)
 {
+    setMembers({{1, "a", "", true}, {2, "b", "", true}});
     KeeperSettings settings = settingsOf({nodeOf(1, "a"), nodeOf(2, "b")});
     settings.self.sealingKey = std::string(32, 'k');
     ClusterKeeper keeper(settings, engine, members, rng);
