@@ -231,6 +231,20 @@ class Secrets(SecretsTest):
         self.assertEqual(self.secret("get", "acme/open.forged", "--operator", stranger).encode(), value, "whatever the environment says")
         self.assertNowhereInTheClear()
 
+    def test_where_an_aggregator_is_silent_the_connector_asks_another_one(self):
+        value = self.value()
+        self.secret("put", "acme/open.silent", "--to", "one", value=value)
+        self.assertReads("one", "open.silent", value)
+        for silent in self.mesh.aggregators:
+            other = next(member for member in self.mesh.aggregators if member is not silent)
+            self.mesh.process[silent.name].signal(signal.SIGSTOP)
+            try:  # at once: the connector has not noticed yet
+                self.assertEqual(self.read("one", "open.silent", other), (hashlib.sha256(value).hexdigest(), ""), silent.name)
+            finally:
+                self.mesh.process[silent.name].signal(signal.SIGCONT)
+            for member in self.mesh.aggregators:
+                eventually(lambda: self.is_ready(member), f"{member.name} is ready", 30)
+
     def test_nothing_is_sealed_to_a_key_that_may_be_gone(self):
         value, fresh, member = self.value(), self.value(), self.mesh.aggregators[0]
         self.secret("put", "acme/open.gone", "--to", "one,two", value=value)
