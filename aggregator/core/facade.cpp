@@ -271,6 +271,10 @@ void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satelli
         return;
     }
     const bool bodyFollows = request.bodyFollows;
+    if (!bodyFollows && !turns.mayGo(satellite.tenant, id, now)) {
+        exchange.waiting = std::make_unique<SatelliteRequest>(std::move(request));
+        return;
+    }
     const std::size_t first = request.body.size();
     broker->start(id, std::move(request), now);
     // The satellite takes this much unasked; with it the client is asked to go on ("100 Continue").
@@ -429,6 +433,9 @@ void Facade::onRequestBody(ExchangeId id, std::string piece, bool last)
 {
     Exchange* exchange = find(id);
     if (exchange == nullptr) {
+        return;
+    }
+    if (exchange->phase == Phase::refused) {
         return;
     }
     exchange->bodyComplete = last;

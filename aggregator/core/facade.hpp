@@ -8,11 +8,14 @@
 #include "aggregator/core/http_port.hpp"
 #include "aggregator/core/joined_gets.hpp"
 #include "aggregator/core/own_resources.hpp"
+#include "aggregator/core/paced_refusals.hpp"
 #include "aggregator/core/satellites.hpp"
 #include "aggregator/core/tenant_quotas.hpp"
+#include "aggregator/core/tenant_turns.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -67,7 +70,7 @@ public:
     void onBodyWanted(Ticket ticket, std::size_t bytes, Now now) override;
 
     void onTimer(Now now);
-    Instant nextDeadline() const { return gather.nextDeadline(); }
+    Instant nextDeadline() const;
 
     std::size_t open() const { return exchanges.size(); }
     const FacadeCounters& counters() const { return count; }
@@ -75,7 +78,7 @@ public:
     const GatherCounters& gatherCounters() const { return gather.counters(); }
 
 private:
-    enum class Phase { identifying, collecting, own, recording, forwarded, gathering };
+    enum class Phase { identifying, collecting, own, recording, forwarded, gathering, refused };
     struct Exchange {
         Phase phase = Phase::identifying;
         RequestInfo request;
@@ -95,6 +98,7 @@ private:
         bool answered = false;
         AuditToken audit = 0;                 // of an order to a satellite
         Admission admission;                  // of what was sent, or is to be
+        std::unique_ptr<SatelliteRequest> waiting;  // for its turn
         bool reads() const;
     };
 
@@ -124,6 +128,7 @@ private:
     void toOwn(ExchangeId id, Exchange& exchange);
     void handleOwn(ExchangeId id, Exchange& exchange);
     void answer(ExchangeId id, Answer answer);
+    void tell(ExchangeId id, Answer answer);
     ResponseHead filterHead(const Exchange& exchange, ResponseHead head);
     Exchange* find(ExchangeId id);
 
@@ -138,6 +143,8 @@ private:
     TenantQuotas* quotas = nullptr;
     Gather gather;
     JoinedGets joinedGets;
+    TenantTurns turns;
+    PacedRefusals refusals;
     Now now;
     std::unordered_map<ExchangeId, Exchange> exchanges;
     FacadeCounters count;

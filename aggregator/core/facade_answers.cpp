@@ -9,6 +9,12 @@
 
 namespace mesh::aggregator {
 
+namespace {
+
+constexpr int refusedForNow = 503;
+
+}  // namespace
+
 void Facade::onWritten(ExchangeId id, std::size_t bytes)
 {
     broker->consumed(id, bytes, now);
@@ -41,6 +47,21 @@ void Facade::onTimer(Now current)
 {
     now = current;
     gather.onTimer(now);
+    for (const ExchangeId id : turns.next()) {
+        Exchange* exchange = find(id);
+        if (exchange != nullptr && exchange->waiting != nullptr) {
+            const auto request = std::move(exchange->waiting);
+            broker->start(id, std::move(*request), now);
+        }
+    }
+    for (auto& [id, refusal] : refusals.due(now)) {
+        tell(id, std::move(refusal));
+    }
+}
+
+Instant Facade::nextDeadline() const
+{
+    return turns.isWanted() ? Instant{} : std::min(gather.nextDeadline(), refusals.nextDeadline());
 }
 
 // Who joined late may have been told of a write that the answer does not show, through whichever aggregator it went. Those
@@ -209,6 +230,19 @@ void Facade::answer(ExchangeId id, Answer result)
         return;
     }
     endAudit(found->second, result.head.status);
+    if (result.head.status == refusedForNow && refusals.holds(id, result, now)) {
+        found->second.phase = Phase::refused;
+        return;
+    }
+    tell(id, std::move(result));
+}
+
+void Facade::tell(ExchangeId id, Answer result)
+{
+    const auto found = exchanges.find(id);
+    if (found == exchanges.end()) {
+        return;
+    }
     const RequestHead& asked = found->second.request.head;
     const bool headOnly = asked.method == "HEAD";
     const std::string* type = findHeader(result.head.headers, "Content-Type");

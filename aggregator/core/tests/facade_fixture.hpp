@@ -84,6 +84,9 @@ protected:
     // Commands that have reached the connector at this link and were not taken yet.
     std::deque<Sent>& commands(shoset::LinkId link)
     {
+        while (facade.nextDeadline() <= now.mono) {
+            facade.onTimer(now);  // turns of the loop
+        }
         mesh.flush();
         for (const std::string& frame : std::exchange(frames[link], {})) {
             shoset::FrameReader reader(frame);

@@ -85,6 +85,38 @@ TEST_F(FacadeQuota, RequestsBeyondItAreRefusedAndNotSentAndAnotherTenantsAreNot)
     EXPECT_EQ(facade.open(), 13U) << "who was refused is not remembered";
 }
 
+TEST_F(FacadeQuota, ManyRefusalsComeALittleLaterAndAreForgottenWithTheirClients)
+{
+    allow("acme", {1, 0, 0, 0});
+    get(system);
+    std::vector<ExchangeId> refused;
+    for (std::size_t i = 0; i < PacedRefusals::atOnce + 3; ++i) {
+        refused.push_back(write("{}"));
+    }
+    EXPECT_EQ(given.size(), PacedRefusals::atOnce);
+    facade.onAborted(refused.back());
+    facade.onRequestBody(refused[PacedRefusals::atOnce], "more", true);
+    pass(PacedRefusals::pace);
+    EXPECT_EQ(given.size(), PacedRefusals::atOnce + 2);
+    EXPECT_EQ(given[refused[PacedRefusals::atOnce]].status, 503);
+    EXPECT_EQ(facade.open(), 1U);
+    EXPECT_EQ(commands(1).size(), 1U) << "nothing of it was sent";
+}
+
+TEST_F(FacadeQuota, ATenantThatFloodsHasAFewRequestsInATurnOnceAnotherOneAsks)
+{
+    get("/redfish/v1/Systems/C1_one", "zeta");
+    for (std::size_t i = 0; i < 3 * TenantTurns::share; ++i) {
+        get(system + "/x" + std::to_string(i));
+    }
+    get("/redfish/v1/Systems/C1_one/Bios", "zeta");
+    EXPECT_EQ(broker.inFlight(), TenantTurns::share + 2) << "the others wait";
+    facade.onTimer(now);
+    EXPECT_EQ(broker.inFlight(), 2 * TenantTurns::share + 2);
+    EXPECT_EQ(commands(1).size(), 3 * TenantTurns::share);
+    EXPECT_EQ(commands(3).size(), 2U);
+}
+
 TEST_F(FacadeQuota, AnswersToAnotherOnesGetCostNothingAndNobodyFollowsARefusedOne)
 {
     allow("acme", {1, 0, 0, 0});

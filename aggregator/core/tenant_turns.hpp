@@ -1,0 +1,44 @@
+#pragma once
+
+#include "aggregator/core/http_port.hpp"
+#include "shoset/base/time.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mesh::aggregator {
+
+// Whose requests to satellites go first, so that a tenant that asks for little waits for little of one that asks as fast as it can. As
+// long as satellites of one tenant only are asked, everything goes at once: what is asked together travels together. From the
+// moment when another tenant's are, and for `quiet` after that, each has at most `share` in one turn of the loop; the others wait in their
+// order. Nobody waits for an answer here, and no more than there are connections wait at all.
+class TenantTurns {
+public:
+    static constexpr std::size_t share = 3;
+    static constexpr Duration quiet = 1s;
+
+    // True: it goes now. False: next() gives it when it is to go.
+    bool mayGo(std::string_view tenant, ExchangeId id, Now now);
+    // The next turn of the loop has begun: those that go in it. What was given up meanwhile is among them.
+    std::vector<ExchangeId> next();
+    // Whether there is somebody to be given by next(), or to be counted anew.
+    bool isWanted() const { return !tenants.empty(); }
+
+private:
+    struct Line {
+        std::size_t gone = 0;  // in this turn
+        std::deque<ExchangeId> waiting;
+    };
+    bool isContended(std::string_view tenant, Now now);
+
+    std::map<std::string, Line, std::less<>> tenants;  // of this turn, and those with somebody who waits
+    std::string newest;            // who asked last,
+    Instant newestAt = Instant::min();
+    Instant othersAt = Instant::min();  // and when anybody else did before
+};
+
+}  // namespace mesh::aggregator

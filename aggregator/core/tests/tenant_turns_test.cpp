@@ -1,0 +1,82 @@
+#include "aggregator/core/paced_refusals.hpp"
+#include "aggregator/core/tenant_turns.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mesh::aggregator {
+namespace {
+
+Now turnsAt(Duration since)
+{
+    return {Instant{} + 1h + since, WallTime{} + 24h * 20000 + since};
+}
+
+TEST(TenantTurns, OneTenantAloneGoesAtOnceHoweverOftenItAsks)
+{
+    TenantTurns turns;
+    for (ExchangeId id = 1; id <= 100; ++id) {
+        EXPECT_TRUE(turns.mayGo("acme", id, turnsAt(0s)));
+    }
+    EXPECT_FALSE(turns.isWanted());
+}
+
+TEST(TenantTurns, OnceAnotherOneAsksEachHasAFewInATurnAndTheOthersWaitInTheirOrder)
+{
+    TenantTurns turns;
+    EXPECT_TRUE(turns.mayGo("acme", 1, turnsAt(0s)));
+    EXPECT_TRUE(turns.mayGo("zeta", 2, turnsAt(0s)));
+    std::vector<ExchangeId> late;
+    for (ExchangeId id = 10; id < 10 + 2 * TenantTurns::share; ++id) {
+        if (!turns.mayGo("acme", id, turnsAt(1ms))) {
+            late.push_back(id);
+        }
+    }
+    ASSERT_EQ(late.size(), TenantTurns::share);
+    EXPECT_TRUE(turns.mayGo("zeta", 3, turnsAt(1ms))) << "who asks for little does not wait";
+    EXPECT_FALSE(turns.mayGo("acme", 100, turnsAt(2s))) << "nobody overtakes those of its tenant, contended or not";
+    EXPECT_TRUE(turns.isWanted());
+    EXPECT_EQ(turns.next(), late);
+    EXPECT_EQ(turns.next(), std::vector<ExchangeId>{100});
+    EXPECT_EQ(turns.next(), std::vector<ExchangeId>{});
+    EXPECT_FALSE(turns.isWanted());
+}
+
+TEST(TenantTurns, WhenTheOtherOneHasBeenQuietForAWhileEverythingGoesAtOnceAgain)
+{
+    TenantTurns turns;
+    EXPECT_TRUE(turns.mayGo("zeta", 1, turnsAt(0s)));
+    std::size_t gone = 0;
+    for (ExchangeId id = 10; id < 20; ++id) {
+        gone += turns.mayGo("acme", id, turnsAt(TenantTurns::quiet - 1ms)) ? 1 : 0;
+    }
+    EXPECT_EQ(gone, TenantTurns::share);
+    while (turns.isWanted()) {
+        turns.next();
+    }
+    for (ExchangeId id = 30; id < 40; ++id) {
+        EXPECT_TRUE(turns.mayGo("acme", id, turnsAt(TenantTurns::quiet)));
+    }
+}
+
+TEST(PacedRefusals, AFewAreToldAtOnceAndTheOthersALittleLaterAndNoneIsLost)
+{
+    PacedRefusals refusals;
+    std::size_t told = 0;
+    for (ExchangeId id = 1; id <= 3 * PacedRefusals::atOnce; ++id) {
+        Answer refusal = temporarilyUnavailable("Not now.");
+        told += refusals.holds(id, refusal, turnsAt(0s)) ? 0 : 1;
+    }
+    EXPECT_EQ(told, PacedRefusals::atOnce);
+    EXPECT_TRUE(refusals.due(turnsAt(PacedRefusals::pace - 1ms)).empty());
+    EXPECT_EQ(refusals.nextDeadline(), turnsAt(PacedRefusals::pace).mono);
+    const PacedRefusals::Held late = refusals.due(turnsAt(PacedRefusals::pace));
+    ASSERT_EQ(late.size(), 2 * PacedRefusals::atOnce);
+    EXPECT_EQ(late.front().first, PacedRefusals::atOnce + 1);
+    EXPECT_EQ(late.front().second.head.status, 503);
+    EXPECT_EQ(refusals.nextDeadline(), never);
+    Answer next = temporarilyUnavailable("Not now.");
+    EXPECT_FALSE(refusals.holds(1, next, turnsAt(PacedRefusals::pace)));
+}
+
+}  // namespace
+}  // namespace mesh::aggregator
