@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr auto beat = 500ms;     // a connector that began anew says so when it hears anything
 constexpr auto patience = 6s;    // without a word
+constexpr auto answerPatience = 300ms;  // for a registration; what is said meanwhile to what was sent before it counts for nothing
 constexpr int wordsAtOnce = 4096;
 
 }  // namespace
@@ -104,14 +105,15 @@ void WorkerLine::take(std::string_view word)
     heardAt = Clock::now();
     const std::string_view kind = textBehind(word, "\"message\":");
     if (kind == "registered") {
-        ++registrations;
-        registered = true;
-        onRegistered();
-    } else if (kind == "stranger" || kind == "bye") {
+        if (!std::exchange(registered, true)) {
+            ++registrations;
+            onRegistered();
+        }
+    } else if (kind == "bye" || (kind == "stranger" && heardAt > askedAt + answerPatience)) {
         asked = registered = false;
     } else if (kind == "refused") {
         fail(name + " at " + path + ": " + std::string(word));
-    } else if (kind != "pong") {
+    } else if (kind != "pong" && kind != "stranger") {
         onWord(kind, word);
     }
 }
@@ -121,6 +123,7 @@ void WorkerLine::keepInTouch()
     const Clock::time_point now = Clock::now();
     if (!asked) {
         asked = send(R"({"message":"register","protocol":1,"worker":")" + name + R"(","type":"bench","version":"1.0","commands":[]})");
+        askedAt = now;
         heardAt = asked ? now : heardAt;
     } else if (now - beatAt >= beat) {
         beatAt = now;

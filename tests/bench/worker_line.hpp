@@ -46,6 +46,7 @@ private:
     bool asked = false;
     bool registered = false;
     std::uint64_t registrations = 0;
+    Clock::time_point askedAt;
     Clock::time_point heardAt;
     Clock::time_point beatAt;
 };
