@@ -139,8 +139,8 @@ class ForeignNames(MeshTest):
         for member in self.mesh.aggregators:
             with self.mesh.client(member) as admin, self.boss(member) as boss:
                 self.assertEqual(admin.get(f"/mesh/v1/commands/{known}").status, 200)
-                for more in ("", query):  # who waits for news is answered as soon, too
-                    told = [self.told(boss, "GET", f"/mesh/v1/commands/ID{more}", None, {"ID": word}) for word in (known, unknown)]
+                for uri in ("commands/ID", f"commands/ID{query}", "trace/ID"):  # who waits for news is answered as soon, too
+                    told = [self.told(boss, "GET", f"/mesh/v1/{uri}", None, {"ID": word}) for word in (known, unknown)]
                     self.assertEqual(told[0], told[1])
                     self.assertEqual(told[0][0], 404)
 
