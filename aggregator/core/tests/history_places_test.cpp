@@ -108,6 +108,7 @@ TEST_F(HistoryPlacesTest, TheKeyThatPasswordsAreSealedToIsToldToTheClusterOnce)
 
 TEST_F(HistoryPlacesTest, APasswordIsReadFromASecretThatIsSealedToThisNode)
 {
+    raise();
     EXPECT_EQ(port.secrets("acme", "pg").error().message, "the secret acme/pg is not there");
     putSecret({{"sled1", key}});
     EXPECT_EQ(port.secrets("acme", "pg").error().message,
