@@ -112,7 +112,7 @@ Result<std::string> HistoryMoves::passwordFor(const std::string& tenant, const s
     return secretOf ? secretOf(tenant, secret) : Result<std::string>(Error{Code::unavailable, "what is sealed cannot be read yet"});
 }
 
-// One without its password is refused by its server, in words that say so.
+// The error is also why its password cannot be read: without it nobody knocks.
 Result<HistoryDatabase*> HistoryMoves::at(const std::string& tenant, const std::string& name, const std::string& secret)
 {
     if (name.empty()) {
@@ -128,7 +128,10 @@ Result<HistoryDatabase*> HistoryMoves::at(const std::string& tenant, const std::
         return Error{Code::full, "this node has " + std::to_string(limits::maxHistoryDatabases) + " databases open already"};
     }
     const Result<std::string> password = passwordFor(tenant, secret);
-    auto made = std::make_unique<HistoryDatabase>(loop, url, password ? *password : std::string(), environment.syslog, turn);
+    if (!password) {
+        return password.error();
+    }
+    auto made = std::make_unique<HistoryDatabase>(loop, url, *password, environment.syslog, turn);
     return others.emplace(key, std::move(made)).first->second.get();
 }
 
@@ -200,6 +203,9 @@ void HistoryMoves::setPlace(const std::string& tenant, const WantedPlace& wanted
     const Result<std::string> password = passwordFor(tenant, wanted.secret);
     const std::string problem = password ? std::string() : password.error().message;
     bool changed = made || mover.wanted != wanted || mover.problem != problem;
+    if (!problem.empty() && mover.problem != problem) {
+        log::warning("history_password_not_readable", {{"tenant", tenant}, {"reason", problem}});
+    }
     mover.wanted = wanted;
     mover.problem = problem;
     if (const auto place = places.find(tenant); place != places.end() && place->second.name == wanted.name) {
