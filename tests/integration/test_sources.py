@@ -202,7 +202,8 @@ class Fronted(SourcesTest):
             def shows_the_other():
                 with self.mesh.client(self.mesh.aggregators[2]) as client:
                     systems = [each for each in self.members(client, ROOT + "/Systems") if system.split("_")[0] in each]
-                    return systems and client.get(systems[0]).status == 200 and client.get(systems[0]).json()["UUID"] == serial
+                    answer = client.get(systems[0]) if systems else None
+                    return answer is not None and answer.status == 200 and answer.json().get("UUID") == serial
             eventually(shows_the_other, "the other BMC is shown", 20)
         with self.subTest("it goes"):
             with self.mesh.client(self.mesh.aggregators[2]) as client:
