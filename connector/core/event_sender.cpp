@@ -121,6 +121,7 @@ void EventSender::followEpoch(Now now)
         }
         renewalWaits = false;
         if (someHeard && (outbox.epoch() == 0 || (knowsMore && mayRenew(now)))) {
+            trim(Last::goes);
             outbox.renew(highest, now);
         }
     }
@@ -133,7 +134,9 @@ void EventSender::followEpoch(Now now)
     }
 }
 
-void EventSender::trim()
+// Who lacks what is trimmed learns so from what comes behind it. So the last one stays until all have it, as nothing more may come;
+// but not into a new epoch, where it would be another event.
+void EventSender::trim(Last last)
 {
     if (outbox.epoch() == 0 || known.empty()) {
         return;
@@ -144,7 +147,9 @@ void EventSender::trim()
         confirmed.push_back(found == aggregators.end() ? 0 : confirmedBy(found->second));
     }
     std::sort(confirmed.rbegin(), confirmed.rend());
-    outbox.trim(confirmed[confirmed.size() / 2]);
+    const std::uint64_t most = confirmed[confirmed.size() / 2];
+    const bool stays = last == Last::stays && !outbox.isRenewing() && confirmed.back() < outbox.last();
+    outbox.trim(stays ? std::min(most, outbox.last() - 1) : most);
 }
 
 void EventSender::sendTo(Aggregator& aggregator, Now now)
@@ -184,9 +189,9 @@ void EventSender::sendTo(Aggregator& aggregator, Now now)
 
 void EventSender::pump(Now now)
 {
-    trim();  // first: what a majority has must not come again in a new epoch
+    trim(Last::stays);  // first: what a majority has must not come again in a new epoch
     followEpoch(now);
-    trim();
+    trim(Last::stays);
     for (auto& [name, aggregator] : aggregators) {
         if (aggregator.link && aggregator.heard) {
             sendTo(aggregator, now);

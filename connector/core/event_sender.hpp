@@ -28,7 +28,9 @@ struct EventSenderCounters {
 // Tells every aggregator that knows events all that stands in the outbox, in order: when it has said what it has, from there on;
 // of what it has not confirmed at most limits::eventWindow events and eventWindowBytes. An aggregator that says twice that it
 // has the same while something is under way did not take it, so that it is sent again; so it is after limits::eventPatience
-// without a word. One that lacks what is trimmed gets the first that is left, so that it asks the others. What a majority of all aggregators has is trimmed, also when they are not linked any more.
+// without a word. One that lacks what is trimmed gets the first that is left, so that it asks the others. What a majority of all
+// aggregators has is trimmed, also when they are not linked any more; but for the last one, which stays until all have it: by it
+// alone one that lacks what is trimmed learns that, as long as nothing else happens.
 //
 // An epoch that is told and not credible (shoset::isCredibleEpoch) is as if nothing had been told of it: it may be a lie that is to end
 // all events. So may be that more is known than was sent, which costs flash: beyond limits::epochsAtOnce it is believed once in epochPause.
@@ -68,7 +70,8 @@ private:
     bool isCredible(const shoset::EventsStored& told, Now now) const;
     bool mayRenew(Now now);
     void followEpoch(Now now);
-    void trim();
+    enum class Last { stays, goes };
+    void trim(Last last);
     void sendTo(Aggregator& aggregator, Now now);
 
     shoset::Outbox& outbox;

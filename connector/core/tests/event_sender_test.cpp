@@ -231,6 +231,23 @@ TEST_F(EventSenderTest, OneThatIsBehindWhatWasTrimmedIsSentWhatIsThereAndSaysWhe
     EXPECT_EQ(sent(2), from(4, 5));
     stored(2, 5);
     stored(0, 5);
+    stored(1, 5);
+    EXPECT_EQ(outbox.size(), 0U);
+}
+
+TEST_F(EventSenderTest, TheLastOneStaysUntilAllHaveItSoThatNobodyLacksWhatNothingFollows)
+{
+    up(0);
+    up(1);
+    emit(3);
+    stored(0, 3);
+    stored(1, 3);
+    EXPECT_EQ(outbox.size(), 1U);
+    up(2, {outbox.epoch(), 1});
+    EXPECT_EQ(sent(2), from(3, 3)) << "it is to ask the others for what comes before";
+    stored(2, 2);
+    EXPECT_EQ(sent(2), from(3, 3));
+    stored(2, 3);
     EXPECT_EQ(outbox.size(), 0U);
 }
 
