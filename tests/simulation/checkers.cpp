@@ -8,6 +8,7 @@ namespace mesh::simulation {
 namespace {
 
 constexpr std::size_t longBodyBytes = 300 * 1024;
+constexpr std::size_t marksOfALine = 16;
 
 }  // namespace
 
@@ -28,9 +29,13 @@ std::string satelliteBody(const std::string& satellite, const std::string& path,
     if (!isLongPath(path)) {
         return mark + std::to_string(resets) + " resets\n";
     }
+    std::string line;
+    for (std::size_t i = 0; i < marksOfALine; ++i) {
+        line += mark;
+    }
     std::string body;
     while (body.size() < longBodyBytes) {
-        body += std::to_string(body.size()) + " " + mark;
+        body += std::to_string(body.size()) + "\n" + line;
     }
     return body;
 }

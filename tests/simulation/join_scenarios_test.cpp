@@ -39,11 +39,8 @@ TEST(MessageScenarios, AChainOfJoinsConvergesInAnyStartOrder)
     const std::vector<std::string> names{"agg-a", "agg-b", "agg-c", "agg-d"};
     const Stage::Ways chain{{"agg-a", "agg-b"}, {"agg-b", "agg-c"}, {"agg-c", "agg-d"}, {"agg-d", "acme/s1"}};
     std::vector<std::string> order{"acme/s1", "agg-a", "agg-b", "agg-c", "agg-d"};
-    int tried = 0;
     do {
-        if (tried++ % 5 == 0) {  // each member comes first, in the middle and last
-            expectToConverge(names, chain, order);
-        }
+        expectToConverge(names, chain, order);
     } while (std::next_permutation(order.begin(), order.end()));
 }
 
@@ -55,7 +52,7 @@ TEST(MessageScenarios, ATreeOfJoinsConvergesInAnyStartOrder)
     SeededRng rng(7);
     std::vector<std::string> order = names;
     order.push_back("acme/s1");
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 40; ++i) {
         for (std::size_t left = order.size(); left > 1; --left) {
             std::swap(order[left - 1], order[rng.below(left)]);
         }
@@ -187,8 +184,10 @@ TEST(MessageScenarios, AWrongOrUsedEnrolmentSecretIsRefusedAndTheListenerLivesOn
     made.tenant = "acme";
     made.name = "s9";
     made.expiresAt = stage.world.now().wall + 1h;
-    const Result<cluster::Applied> added = stage.propose(made);
-    ASSERT_TRUE(added && added->ok()) << (added ? added->error.message : added.error().message);
+    ASSERT_TRUE(stage.until([&] {  // first the cluster has to be founded
+        const Result<cluster::Applied> added = stage.propose(made);
+        return added && added->ok();
+    }));
 
     Stranger guesser(stage, std::string(40, 'G'), cluster::makeSecret(rng));
     EXPECT_EQ(guesser.outcome().error().code, Code::permissionDenied);

@@ -15,6 +15,8 @@ namespace {
 constexpr std::uint32_t workersUser = 1000;
 constexpr Duration workerSocket = 20us;           // for a word to its worker
 constexpr std::size_t outboxBytes = 16 * 1024;    // little enough to be full while nobody can be reached
+// After a start also what was trimmed stands there, as long as its file does, until an aggregator has told what it has.
+constexpr std::size_t outboxBytesAtMost = 2 * outboxBytes + limits::outboxSegmentBytes;
 
 constexpr const char* rootBody = R"({"@odata.id":"/redfish/v1/","UUID":"00000000-0000-4000-8000-000000000001",)"
                                  R"("Systems":{"@odata.id":"/redfish/v1/Systems"}})";
@@ -371,7 +373,7 @@ void SimSatellite::rewrite(std::string content)
 void SimSatellite::checkOutbox()
 {
     const shoset::Outbox& box = core->eventOutbox();
-    eventCheckers.holds(process, box.bytes(), outboxBytes);
+    eventCheckers.holds(process, box.bytes(), outboxBytesAtMost);
     if (box.epoch() != 0 && !box.isRenewing()) {
         const shoset::Outbox::Entry* first = box.from(1);
         eventCheckers.trimmed(process, box.epoch(), first == nullptr ? box.last() + 1 : first->event.sequence);
