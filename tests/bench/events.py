@@ -16,6 +16,7 @@ from lab import NO_ANSWER, Client, Problem, send_signal, wait_until, written_byt
 BYTES, EMITTERS, TOPICS = 128, 4, 2
 CALM_RATE, CALM_SECONDS = 1000, 8
 _DOWN, _UP = 0.7, 1.3    # seconds from a kill to the start, and at least from well to the next kill
+_LAG = 10_000            # events that the slower subscriber has still to hear, before the emitters wait
 _PATIENCE = 60           # without anything heard, or accepted
 _LIMIT = 900
 OUTBOX = {"max_bytes": "16MiB", "daily_writes": "8GiB"}
@@ -68,7 +69,7 @@ class EventMesh:
         """many_events, on its way. Its topics begin with bench.NAME."""
         command = [self.lab.program("many_events"), "--source", self.socket(self.connectors[0]), "--count", count, "--bytes",
                    BYTES, "--emitters", emitters, "--topics", TOPICS, "--rate", rate, "--prefix", f"bench.{name}", "--from",
-                   start, "--patience", _PATIENCE]
+                   start, "--lag", _LAG, "--patience", _PATIENCE]
         for listener in listeners:
             command += ["--listen", self.socket(listener)]
         child = self.lab.start(f"events-{name}", command)
@@ -177,7 +178,7 @@ def _report(mesh, figures, book, kills, written, pace):
     daily = 256 * _MIB * events / max(written, 1)
     figures.add(f"{what}: written to the source's disk", written / _MIB, "MiB",
                 note=f"{written / events:.0f} B an event; outbox {OUTBOX['max_bytes']}, {OUTBOX['daily_writes']} a day. "
-                     f"256 MiB a day, the default, are {daily:,.0f} such events")
+                     f"256 MiB, the default, are {daily:,.0f} such events; the connector counts whole pages")
     _stored(mesh, figures, what)
 
 

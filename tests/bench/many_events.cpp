@@ -2,12 +2,12 @@
 // was heard, where it stands, how long it took. For whoever kills connectors and aggregators meanwhile.
 //
 //     many_events --source SOCKET --listen SOCKET... [--count N] [--bytes N] [--topics N] [--emitters N] [--rate N]
-//                 [--prefix bench] [--from start|now] [--patience SECONDS]
+//                 [--lag N] [--prefix bench] [--from start|now] [--patience SECONDS]
 //
 // --bytes: of each payload, 64 or more; --topics: of each emitter, which is a worker of its own and has at most as many
-// events without an answer as a connector lets it; --rate: of all together, each second; 0 is as fast as it goes. Prints
-// "begun" when all are attached and "emitted" when all are accepted, then one JSON document, when all was heard or nothing
-// came any more for --patience.
+// events without an answer as a connector lets it; --rate: of all together, each second; 0 is as fast as it goes; --lag:
+// emitters wait while the slowest listener has so many still to hear; 0: they never do. Prints "begun" when all are attached
+// and "emitted" when all are accepted, then one JSON document, when all was heard or nothing came any more for --patience.
 //
 // What was accepted is known by the connector's answer: number, epoch and sequence. What had no answer when the connector died is
 // emitted again, as the libraries do; what was refused is, too, after a while. A listener goes on from its cursor.
@@ -44,7 +44,7 @@ constexpr std::size_t takenAtOnce = 16;
 struct Options {
     std::string source;
     std::vector<std::string> listen;
-    std::size_t count = 1'000'000, bytes = 128, topics = 2, emitters = 4, rate = 0, patience = 60;
+    std::size_t count = 1'000'000, bytes = 128, topics = 2, emitters = 4, rate = 0, lag = 0, patience = 60;
     std::string prefix = "bench", from = "start";
 };
 
@@ -60,6 +60,8 @@ struct Book {
     std::vector<Place> accepted;
     std::vector<std::uint8_t> repeated;  // so often emitted again without an answer
     std::vector<std::uint8_t> refused;   // at least once
+    std::atomic<std::size_t> emitted = 0;             // for the first time
+    std::deque<std::atomic<std::size_t>> heard = {};  // by each listener, for the first time
 
     Place last() const { return *std::max_element(accepted.begin(), accepted.end()); }
 };
@@ -96,6 +98,11 @@ public:
 
 private:
     bool isPaused() const { return Clock::now() < pausedUntil; }
+    bool isAhead() const
+    {
+        const auto slowest = std::min_element(book.heard.begin(), book.heard.end());
+        return options.lag != 0 && slowest != book.heard.end() && book.emitted >= *slowest + options.lag;
+    }
     // How many may have been emitted by now.
     std::size_t due() const
     {
@@ -107,7 +114,7 @@ private:
     {
         const std::size_t most = due();
         const auto mayEmit = [this] { return isRegistered() && !isPaused() && sent.size() < mostUnanswered; };
-        while (mayEmit() && (!again.empty() || (next < end && next < most))) {
+        while (mayEmit() && (!again.empty() || (next < end && next < most && !isAhead()))) {
             const std::uint64_t number = again.empty() ? next : again.front();
             if (!emit(number)) {
                 return;
@@ -115,6 +122,7 @@ private:
             sent.emplace(lastRef, number);
             if (again.empty()) {
                 ++next;
+                ++book.emitted;
             } else {
                 again.pop_front();
             }
@@ -187,9 +195,9 @@ private:
 
 class Listener final : public WorkerLine {
 public:
-    Listener(void* zmq, const Options& chosen, const std::string& socketPath, std::size_t number)
-        : WorkerLine(zmq, socketPath, chosen.prefix + "-listener-" + std::to_string(number)), options(chosen), places(chosen.count),
-          times(chosen.count), micros(chosen.count)
+    Listener(void* zmq, const Options& chosen, const std::string& socketPath, std::size_t number, std::atomic<std::size_t>& first)
+        : WorkerLine(zmq, socketPath, chosen.prefix + "-listener-" + std::to_string(number)), options(chosen), count(first),
+          places(chosen.count), times(chosen.count), micros(chosen.count)
     {
     }
 
@@ -271,12 +279,14 @@ private:
         if (times[number] == 0) {
             const std::uint64_t took = std::min<std::uint64_t>(microsNow() - sentAt, UINT32_MAX);
             micros[number] = static_cast<std::uint32_t>(took);
+            ++count;
         }
         times[number] = static_cast<std::uint8_t>(std::min(times[number] + 1, 255));
         places[number] = place;
     }
 
     const Options& options;
+    std::atomic<std::size_t>& count;
     std::vector<Place> places;          // where each was heard last
     std::vector<std::uint8_t> times;    // how often
     std::vector<std::uint32_t> micros;  // from emission to its first time
@@ -327,7 +337,7 @@ Options optionsOf(int argc, char** argv)
 {
     Options out;
     const std::map<std::string, std::size_t*> numbers{{"--count", &out.count},   {"--bytes", &out.bytes},
-                                                      {"--topics", &out.topics}, {"--rate", &out.rate},
+                                                      {"--topics", &out.topics}, {"--rate", &out.rate},           {"--lag", &out.lag},
                                                       {"--emitters", &out.emitters}, {"--patience", &out.patience}};
     for (int i = 1; i + 1 < argc; i += 2) {
         const std::string name = argv[i];
@@ -347,7 +357,7 @@ Options optionsOf(int argc, char** argv)
     }
     if (out.source.empty() || out.emitters == 0 || out.topics == 0 || out.count < out.emitters || argc % 2 == 0) {
         fail("usage: many_events --source SOCKET --listen SOCKET... [--count N] [--bytes N] [--topics N] [--emitters N] [--rate N] "
-             "[--prefix P] [--from start|now] [--patience SECONDS]");
+             "[--lag N] [--prefix P] [--from start|now] [--patience SECONDS]");
     }
     return out;
 }
@@ -381,7 +391,8 @@ Cast attachAll(const Options& options, Book& book)
         cast.emitters.push_back(std::make_unique<Emitter>(context, options, i, i * each, to, book));
     }
     for (const std::string& socket : options.listen) {
-        cast.listeners.push_back(std::make_unique<Listener>(context, options, socket, cast.listeners.size()));
+        std::atomic<std::size_t>& heard = book.heard.emplace_back(0);
+        cast.listeners.push_back(std::make_unique<Listener>(context, options, socket, cast.listeners.size(), heard));
     }
     attach(cast.emitters);
     attach(cast.listeners);
