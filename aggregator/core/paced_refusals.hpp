@@ -15,7 +15,7 @@ namespace mesh::aggregator {
 class PacedRefusals {
 public:
     using Held = std::vector<std::pair<ExchangeId, Answer>>;
-    static constexpr std::size_t atOnce = 10;
+    static constexpr std::size_t atOnce = 32;
     static constexpr Duration pace = 100ms;
 
     // True: it was taken, and due() will give it. False: it is to be told now.
