@@ -40,6 +40,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; default: all")
     parser.add_argument("--quick", action="store_true", help="short rounds: a look, not a measurement")
+    parser.add_argument("--events", type=int, metavar="N", help="how many the section `events` emits; default 1,000,000, quick 20,000")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes all figures there")
     parser.add_argument("--bin", metavar="DIR", help="programs; default $MESH_BIN, then build/release/bin, build/dev/bin")
     options = parser.parse_args()
@@ -47,11 +48,13 @@ def main():
     if unknown:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # through the sections' clean-up
+    length = Length.quick() if options.quick else Length()
+    length.events = options.events or length.events
     figures, broken = Figures(), []
     for name in options.sections or SECTIONS:
         print(f"# {name}", file=sys.stderr, flush=True)
         try:
-            with Lab(_programs(options.bin), Length.quick() if options.quick else Length()) as lab:
+            with Lab(_programs(options.bin), length) as lab:
                 SECTIONS[name](lab, figures)
         except Problem as problem:
             broken.append(f"{name}: {problem}")
