@@ -391,6 +391,8 @@ TEST_F(EventSenderTest, AGapIsToldFromWhereTheAggregatorStands)
     EXPECT_EQ(std::make_pair(events[1].second.sequence, events[1].second.lostTo), std::make_pair(std::uint64_t{1}, std::uint64_t{3}));
     other.onStored(0, {aging.epoch(), 3}, now);
     other.onStored(1, {aging.epoch(), 3}, now);
+    other.onLinkUp(2, "agg-c");
+    other.onStored(2, {aging.epoch(), 3}, now);
     other.pump(now);
     EXPECT_EQ(aging.from(1), nullptr);
 }
