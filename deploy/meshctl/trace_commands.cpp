@@ -111,7 +111,7 @@ int trace(Connection connection, const std::string& given)
         std::cerr << "meshctl: there are more hops than are shown\n";
     }
     for (const json& node : silent) {
-        std::cerr << "meshctl: " << (node.is_string() ? node.get<std::string>() : "") << " cannot be asked: what it has noted is missing\n";
+        std::cerr << "meshctl: " << (node.is_string() ? node.get<std::string>() : "") << " has not answered: what it has noted is missing\n";
     }
     return silent.empty() ? exitOk : exitPartly;
 }
