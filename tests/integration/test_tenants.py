@@ -11,9 +11,10 @@ import unittest
 
 import yaml
 
-from harness import ROOT, SLOW, USER, Client, MeshTest, Sim, eventually, free_ports, run_program
+from harness import ROOT, SLOW, USER, Client, MeshTest, Sim, eventually, run_program
 from played_connector import FULL, PERMISSION_DENIED, PlayedConnector, success
 from raw_peer import COMMAND, REPLY, RawPeer, field, header, hello, new_id, record
+from tap import Tap
 from test_bad_input import Counters
 from test_enrolment import EnrolmentTest
 
@@ -309,53 +310,6 @@ def reply_of(played, aggregator, command_id, payload=b"", source=None, state=2):
 
 def ask_of(source, aggregator, target, command_id):
     return record(COMMAND, header(9, field(1, "power.cycle") + field(14, target), source, aggregator.name, command_id), b"{}")
-
-
-class Tap:
-    """In the middle of a connection: passes everything on, remembers what the client said, and says it again when told."""
-
-    def __init__(self, port):
-        self.port, self.said, self.twice, self.closed = free_ports(1)[0], b"", False, 0
-        self._target, self._server = port, socket.create_server(("127.0.0.1", self.port))
-        self._sockets = [self._server]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self):
-        for one in self._sockets:
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            one.close()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._server.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
-            except OSError:
-                return
-            self._sockets += [client, server]
-            threading.Thread(target=self._pass, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self._pass, args=(server, client, False), daemon=True).start()
-
-    def _pass(self, source, sink, of_client):
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-                if of_client:
-                    self.said += data
-                    if self.twice:
-                        self.twice = False
-                        sink.sendall(data)
-        except OSError:
-            pass
-        self.closed += not of_client
-        for one in (source, sink):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 class Attackers(PlayedTest):
