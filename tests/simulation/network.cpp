@@ -135,7 +135,8 @@ void Network::deliver(const std::shared_ptr<Connection>& connection, bool toList
     const std::string to = toListener ? connection->listener.name : connection->dialler.name;
     Instant& last = connection->lastArrival[toListener ? 0 : 1];
     std::size_t& inFlight = connection->inFlight[toListener ? 0 : 1];
-    Instant arrival = std::max(last, world.now().mono + world.between(50us, world.chance(2) ? 80ms : 2ms));
+    const unsigned slow = fault == Fault::stampLate ? 20 : 2;  // percent: what is stamped too late matters only to what comes late
+    Instant arrival = std::max(last, world.now().mono + world.between(50us, world.chance(slow) ? 80ms : 2ms));
     if (const auto clogged = clogs.find({from, to}); clogged != clogs.end()) {
         arrival = std::max(arrival, clogged->second);
     }
