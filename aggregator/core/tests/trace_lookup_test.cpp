@@ -179,7 +179,7 @@ TEST_F(TraceLookupTest, WhatThisNodeAndTheOthersHaveNotedIsOneTrace)
     ASSERT_EQ(asked.size(), 1U);
     EXPECT_EQ(asked[0].body["ids"], nlohmann::json::array({id.hex()}));
     EXPECT_EQ(asked[0].body["tenant"], "");
-    answer(asked[0].message.id, answerWith(micros(), {hopOfPeer(id, "forwarded", between)}));
+    answer(asked[0].message.id, answerWith(micros(), nlohmann::json::array({hopOfPeer(id, "forwarded", between)})));
     EXPECT_EQ(shown(), (Lines{"agg command taken", "agg command sent", "agg-b command forwarded", "agg reply SUCCESS"}));
     const auto document = nlohmann::json::parse(*told[0]);
     EXPECT_EQ(document["id"], id.hex());
@@ -199,7 +199,7 @@ TEST_F(TraceLookupTest, AnotherTenantsIsAnsweredAsIfThereWereNone)
     std::vector<Said> asked = said();
     ASSERT_EQ(asked.size(), 1U);
     EXPECT_EQ(asked[0].body["tenant"], "acme") << "the others look in its own only";
-    answer(asked[0].message.id, answerWith(micros(), {hopOfPeer(id, "forwarded", micros(), "zeta")}));
+    answer(asked[0].message.id, answerWith(micros(), nlohmann::json::array({hopOfPeer(id, "forwarded", micros(), "zeta")})));
     ask(MessageId::make(now.wall, rng), "acme");
     asked = said();
     answer(asked.at(0).message.id, nullptr);
@@ -218,12 +218,12 @@ TEST_F(TraceLookupTest, WhatAnotherNodeKnowsToBelongToItIsAskedForOnceMore)
     const MessageId part = begun();  // of a command that agg-b has taken
     ask(id);
     std::vector<Said> asked = said();
-    answer(asked.at(0).message.id, answerWith(micros(), {hopOfPeer(id, "taken", micros())}, {part.hex()}));
+    answer(asked.at(0).message.id, answerWith(micros(), nlohmann::json::array({hopOfPeer(id, "taken", micros())}), nlohmann::json::array({part.hex()})));
     ASSERT_TRUE(told.empty());
     asked = said();
     ASSERT_EQ(asked.size(), 1U);
     EXPECT_EQ(asked[0].body["ids"], nlohmann::json::array({part.hex()}));
-    answer(asked[0].message.id, answerWith(micros(), {hopOfPeer(id, "taken", micros())}, {MessageId::make(now.wall, rng).hex()}));
+    answer(asked[0].message.id, answerWith(micros(), nlohmann::json::array({hopOfPeer(id, "taken", micros())}), nlohmann::json::array({MessageId::make(now.wall, rng).hex()})));
     ASSERT_EQ(told.size(), 1U) << "and not for ever";
     EXPECT_EQ(shown(), (Lines{"agg-b command taken", "agg command taken", "agg command sent"})) << "nothing twice";
 }
