@@ -176,7 +176,8 @@ class Fronted(SourcesTest):
         self.assertEqual((folders[0] / "password.sealed").stat().st_mode & 0o777, 0o600)
         for member in self.mesh.aggregators:
             self.assertEqual((self.mesh.files.own_state(member) / "sources.key").stat().st_mode & 0o777, 0o600)
-        for member in self.mesh.aggregators:  # the first has read it, from the client, and wiped what it read
+        # The first has read it, from the client, and wiped what it read; but a sanitizer keeps what libraries have freed.
+        for member in self.mesh.aggregators if SLOW == 1 else []:
             eventually(lambda: not is_in_memory(self.mesh.process[member.name].pid, secret), f"not in the memory of {member.name}", 10)
         self.assertIsNot(is_in_memory(self.connectors_of(host)[0], secret), False, "its connector knows it, and nobody else")
 
