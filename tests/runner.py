@@ -20,6 +20,7 @@ SHORT_WALK_MOCKUP = "dmtf-public-bladed"
 SANITIZER_SLOWNESS = 4.0
 SANITIZED_SIMULATIONS = "1"  # runs of random seeds; without sanitizers there are more
 FUZZ_SECONDS_EACH, FUZZERS_AT_ONCE = 40, 4
+LEAST_FUZZ_RUNS = 300  # in that time even of the slowest, beside whatever else is running
 TAKEOVER_ROUNDS, SOAK_SECONDS = 5, 60
 # One suite that hangs must not cost the others their turn.
 GRACE = 3.0
@@ -152,13 +153,16 @@ def fuzz():
     def one(name):
         with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as log:
             seeds = targets[name] / "corpus"
-            command = ["nice", "-n", "19", BUILD / "fuzz/bin" / name, f"-max_total_time={FUZZ_SECONDS_EACH}", "-rss_limit_mb=1024", "-timeout=10",
+            command = ["nice", "-n", "19", BUILD / "fuzz/bin" / name, f"-max_total_time={FUZZ_SECONDS_EACH}", "-rss_limit_mb=1024", "-timeout=60",
                        f"-artifact_prefix={BUILD}/fuzz/{name}-", scratch, *([seeds] if seeds.is_dir() else [])]
             suite = Suite(f"fuzz {name}", [str(word) for word in command], [BUILD / "fuzz/bin" / name], FUZZ_SECONDS_EACH * 2 + 30, strict=False)
             outcome = run(suite, log)
             log.seek(0)
             said = log.read().decode(errors="replace")
-            print(said[-6000:] if not outcome.passed else f"fuzz {name}: {said.splitlines()[-1]}", flush=True)
+            runs = re.search(r"^Done (\d+) runs", said, re.M)
+            if outcome.passed and (runs is None or int(runs[1]) < LEAST_FUZZ_RUNS):
+                outcome.passed, outcome.note = False, f"{runs[1] if runs else 'unknown'} runs, of at least {LEAST_FUZZ_RUNS}"
+            print(said[-6000:] if not outcome.passed else f"fuzz {name}: {runs[0]}", flush=True)
             return outcome
     with ThreadPoolExecutor(FUZZERS_AT_ONCE) as pool:
         return [built, *pool.map(one, targets)]

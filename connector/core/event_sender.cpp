@@ -71,6 +71,7 @@ void EventSender::onStored(shoset::LinkId link, const shoset::EventsStored& told
     const bool again = aggregator.heard && aggregator.told == told;
     const bool less = aggregator.told && aggregator.told->epoch == told.epoch && told.sequence < aggregator.told->sequence;
     aggregator.told = told;
+    aggregator.knowsMore = told.epoch == outbox.epoch() && told.sequence > outbox.last();
     if (again) {
         if (!aggregator.underWay.empty() && aggregator.resendAt == never) {
             aggregator.resendAt = std::max(now.mono, aggregator.resentAt + limits::eventResendPause);
@@ -134,6 +135,7 @@ void EventSender::followEpoch(Now now)
     }
 }
 
+// One that knows more than ever was here confirms nothing: its events of these numbers may be others, that this disk has lost.
 // Who lacks what is trimmed learns so from what comes behind it. So the last one stays until all have it, as nothing more may come;
 // but not into a new epoch, where it would be another event.
 void EventSender::trim(Last last)
@@ -144,7 +146,8 @@ void EventSender::trim(Last last)
     std::vector<std::uint64_t> confirmed;
     for (const shoset::Address& name : known) {
         const auto found = aggregators.find(name);
-        confirmed.push_back(found == aggregators.end() ? 0 : confirmedBy(found->second));
+        const bool isKnown = found != aggregators.end() && !found->second.knowsMore;
+        confirmed.push_back(isKnown ? confirmedBy(found->second) : 0);
     }
     std::sort(confirmed.rbegin(), confirmed.rend());
     const std::uint64_t most = confirmed[confirmed.size() / 2];
@@ -189,6 +192,9 @@ void EventSender::sendTo(Aggregator& aggregator, Now now)
 
 void EventSender::pump(Now now)
 {
+    for (auto& [name, aggregator] : aggregators) {  // also of an outbox that was read only now
+        aggregator.knowsMore = aggregator.knowsMore || confirmedBy(aggregator) > outbox.last();
+    }
     trim(Last::stays);  // first: what a majority has must not come again in a new epoch
     followEpoch(now);
     trim(Last::stays);

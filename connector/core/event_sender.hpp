@@ -55,6 +55,7 @@ private:
         std::optional<shoset::LinkId> link;
         bool heard = false;                      // since the link is up
         std::optional<shoset::EventsStored> told;  // last, by whichever link
+        bool knowsMore = false;                  // `told` is of events that this disk has lost: what is here may be other ones
         std::uint64_t sent = 0;                  // all of the outbox's epoch up to here was sent, or need not be
         std::deque<std::pair<std::uint64_t, std::size_t>> underWay;  // sequences and bytes that it has not confirmed
         std::size_t underWayBytes = 0;

@@ -268,6 +268,25 @@ TEST_F(EventSenderTest, AnAggregatorThatKnowsMoreThanStandsHereMakesANewEpochBeg
     EXPECT_EQ(outbox.size(), 2U);
 }
 
+TEST_F(EventSenderTest, WhatWasAcceptedAfterTheDiskLostItsLastOnesIsNotTakenForThose)
+{
+    up(0);
+    emit(2);
+    EXPECT_EQ(sent(0), from(1, 2));
+    sender.onLinkDown(0);
+    const std::uint64_t old = outbox.epoch();
+    for (LinkId link = 0; link < 3; ++link) {  // all know 100, of which this disk has 2: within one turn
+        sender.onLinkUp(link, std::string("agg-") + static_cast<char>('a' + link));
+        sender.onStored(link, {old, 100}, now);
+    }
+    settle();
+    EXPECT_GT(outbox.epoch(), old);
+    EXPECT_EQ(outbox.size(), 2U) << "nothing of them was trimmed";
+    for (LinkId link = 0; link < 3; ++link) {
+        EXPECT_EQ(sent(link), from(1, 2));
+    }
+}
+
 TEST_F(EventSenderTest, WhatAMajorityHasIsNotSentAgainInANewEpoch)
 {
     up(0);
