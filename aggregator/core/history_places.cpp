@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -128,11 +129,45 @@ Result<std::string> HistoryPlaces::password(const std::string& tenant, const std
     return std::string(opened->view());
 }
 
+// Without a majority it is tried again and again, and nothing is moved.
+void HistoryPlaces::catchUp(Now now)
+{
+    if (std::exchange(askingCluster, true)) {
+        return;
+    }
+    engine.barrier(now.mono + limits::keeperDeadline,
+                   [this, at = now.mono, owner = std::weak_ptr<int>(alive)](const Result<cluster::Revision>& reached) {
+                       if (owner.expired()) {
+                           return;
+                       }
+                       askingCluster = false;
+                       if (reached) {
+                           caughtUp = true;
+                           changed = true;
+                       } else {
+                           retryAt = at + limits::keeperRetry;
+                       }
+                   });
+}
+
 void HistoryPlaces::tellPlaces(Now now)
 {
+    const cluster::State& state = engine.state();
     std::map<std::string, WantedPlace> all;
-    for (const std::string& tenant : engine.state().registry.tenants()) {
-        all[tenant] = placeOf(engine.state(), tenant).value_or(WantedPlace{});
+    std::set<std::string> unknown;
+    for (const std::string& tenant : state.registry.tenants()) {
+        std::optional<WantedPlace> place = placeOf(state, tenant);
+        if (place || cluster::findDocument(state, placeDocument(tenant)) == nullptr) {
+            all[tenant] = std::move(place).value_or(WantedPlace{});
+        } else {
+            unknown.insert(tenant);
+        }
+    }
+    const std::set<std::string> before = std::exchange(notUnderstood, std::move(unknown));
+    for (const std::string& tenant : notUnderstood) {
+        if (!before.contains(tenant)) {
+            onNews(tenant, "?", "this node does not understand where it is to be: it stays where it is", now);
+        }
     }
     port->setPlaces(std::move(all));
     environment.onLanes(now);
@@ -167,10 +202,12 @@ void HistoryPlaces::onTimer(Now now)
         return;
     }
     retryAt = never;
-    if (port != nullptr && std::exchange(changed, false)) {
+    const bool isNews = std::exchange(changed, false);
+    if (port != nullptr && !caughtUp) {
+        catchUp(now);
+    } else if (port != nullptr && isNews) {
         tellPlaces(now);
     }
-    changed = false;
     tellKey(now);
 }
 

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,8 @@ public:
     using News = std::function<void(const std::string& tenant, const std::string& place, const std::string& failure, Now)>;
     virtual ~HistoryPlacesPort() = default;
     virtual void start(Secrets secrets, News news) = 0;
-    // Of all tenants there are. Passwords may be others than before.
+    // Of the tenants there are, but for those whose place is not understood here: their histories stay where they are. Not before this
+    // node has once caught up with the cluster. Passwords may be others than before.
     virtual void setPlaces(std::map<std::string, WantedPlace> places) = 0;
     virtual std::vector<PlaceStatus> statuses() const = 0;
 };
@@ -50,7 +52,8 @@ std::map<std::string, std::string> nodeKeys(const cluster::State& state);
 std::string nodeRecipient(std::string_view node);
 
 // Follows the replicated state: tells the shell where each tenant's history is to be, opens the passwords that are sealed to this node
-// for that and for nothing else, and tells the cluster the key to seal them to.
+// for that and for nothing else, and tells the cluster the key to seal them to. Places are told once this node has caught up with the
+// cluster for the first time: one that has just started may know an old state, in which no tenant has a place of its own yet.
 class HistoryPlaces {
 public:
     struct Environment {
@@ -72,6 +75,7 @@ public:
 private:
     void onNews(const std::string& tenant, const std::string& place, const std::string& failure, Now now) const;
     Result<std::string> password(const std::string& tenant, const std::string& secret) const;
+    void catchUp(Now now);
     void tellPlaces(Now now);
     void tellKey(Now now);
 
@@ -81,6 +85,9 @@ private:
     Rng& rng;
     const bool isUsed;  // there is something to do at all
     bool changed;
+    bool caughtUp = false;  // with what was committed when this node asked, once since its start
+    bool askingCluster = false;
+    std::set<std::string> notUnderstood;  // tenants whose document says nothing that this node knows
     bool proposing = false;
     Instant retryAt = never;
     std::shared_ptr<int> alive = std::make_shared<int>();

@@ -15,12 +15,17 @@ struct FakePlaces final : HistoryPlacesPort {
         secrets = std::move(given);
         news = std::move(told);
     }
-    void setPlaces(std::map<std::string, WantedPlace> given) override { places = std::move(given); }
+    void setPlaces(std::map<std::string, WantedPlace> given) override
+    {
+        places = std::move(given);
+        ++told;
+    }
     std::vector<PlaceStatus> statuses() const override { return {{"acme", dbServer, "sqlite", "failed", "no", 0, 3, 1}}; }
 
     Secrets secrets;
     News news;
     std::map<std::string, WantedPlace> places;
+    int told = 0;
 };
 
 struct HistoryPlacesTest : Resources {
@@ -46,6 +51,12 @@ struct HistoryPlacesTest : Resources {
             places.onTimer(now);
             engine.pump(now.mono);
         }
+    }
+    void setRole(cluster::NodeRole role)
+    {
+        cluster::EngineStatus status = engine.status();
+        status.role = role;
+        engine.setStatus(status);
     }
     void putSecret(const std::map<std::string, std::string>& recipients, const std::string& value = "open sesame")
     {
@@ -88,6 +99,44 @@ TEST_F(HistoryPlacesTest, EachTenantsPlaceIsToldAndThatItsLaneMayBeAnother)
     tick();
     EXPECT_EQ(port.places.at("acme"), WantedPlace{});
     EXPECT_EQ(put("sqlite").status, 204) << "again is nothing";
+}
+
+TEST_F(HistoryPlacesTest, NothingIsToldBeforeThisNodeHasOnceCaughtUpWithTheCluster)
+{
+    setRole(cluster::NodeRole::follower);
+    tick();
+    EXPECT_EQ(port.told, 0) << "what is known here may be old, and no tenant have a place in it yet";
+    setRole(cluster::NodeRole::primary);
+    ASSERT_GT(places.nextDeadline(), now.mono) << "not as fast as it can";
+    now.mono = places.nextDeadline();
+    places.onTimer(now);
+    EXPECT_EQ(port.told, 0);
+    EXPECT_EQ(places.nextDeadline(), never) << "the cluster has been asked";
+    engine.pump(now.mono);
+    EXPECT_EQ(places.nextDeadline(), Instant{});
+    places.onTimer(now);
+    EXPECT_EQ(port.told, 1);
+    EXPECT_EQ(port.places.size(), 2U);
+    setRole(cluster::NodeRole::follower);
+    places.wake();
+    places.onTimer(now);
+    EXPECT_EQ(port.told, 2) << "once is enough";
+}
+
+TEST_F(HistoryPlacesTest, APlaceThatIsNotUnderstoodMovesNothingAndIsToldOnce)
+{
+    raise();
+    change(cluster::PutDocument{placeDocument("acme"), cluster::anyRevision, R"({"database":"tape:9"})"});
+    tick();
+    EXPECT_FALSE(port.places.contains("acme"));
+    EXPECT_TRUE(port.places.contains("umbra"));
+    ASSERT_EQ(noted.size(), 2U) << "of the tenant and of the system";
+    EXPECT_TRUE(noted[0].starts_with("acme history_not_moved ")) << noted[0];
+    EXPECT_NE(noted[0].find("stays where it is"), std::string::npos) << noted[0];
+    EXPECT_EQ(put(dbServer).status, 204);
+    tick();
+    EXPECT_EQ(port.places.at("acme"), (WantedPlace{dbServer, ""}));
+    EXPECT_EQ(noted.size(), 2U);
 }
 
 TEST_F(HistoryPlacesTest, TheKeyThatPasswordsAreSealedToIsToldToTheClusterOnce)
