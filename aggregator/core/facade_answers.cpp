@@ -28,6 +28,9 @@ void Facade::onAborted(ExchangeId id)
     }
     std::vector<ExchangeId> followers;
     endAudit(*exchange, 0);
+    if (exchange->waiting != nullptr) {
+        turns.leave(shoset::tenantOf(exchange->satellite), id);
+    }
     if (exchange->phase == Phase::gathering) {
         gather.cancel(id, now);
     } else if (exchange->follows) {

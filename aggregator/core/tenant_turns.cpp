@@ -43,4 +43,11 @@ std::vector<ExchangeId> TenantTurns::next()
     return out;
 }
 
+void TenantTurns::leave(std::string_view tenant, ExchangeId id)
+{
+    if (const auto known = tenants.find(tenant); known != tenants.end()) {
+        std::erase(known->second.waiting, id);
+    }
+}
+
 }  // namespace mesh::aggregator

@@ -23,8 +23,10 @@ public:
 
     // True: it goes now. False: next() gives it when it is to go.
     bool mayGo(std::string_view tenant, ExchangeId id, Now now);
-    // The next turn of the loop has begun: those that go in it. What was given up meanwhile is among them.
+    // The next turn of the loop has begun: those that go in it.
     std::vector<ExchangeId> next();
+    // Its client has gone: it does not wait any more, and takes nobody's turn.
+    void leave(std::string_view tenant, ExchangeId id);
     // Whether there is somebody to be given by next(), or to be counted anew.
     bool isWanted() const { return !tenants.empty(); }
 

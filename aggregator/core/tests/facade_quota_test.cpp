@@ -117,6 +117,21 @@ TEST_F(FacadeQuota, ATenantThatFloodsHasAFewRequestsInATurnOnceAnotherOneAsks)
     EXPECT_EQ(commands(3).size(), 2U);
 }
 
+TEST_F(FacadeQuota, WhoseClientGoesWhileItWaitsTakesNobodysTurn)
+{
+    get("/redfish/v1/Systems/C1_one", "zeta");
+    std::vector<ExchangeId> asked;
+    for (std::size_t i = 0; i < 3 * TenantTurns::share; ++i) {
+        asked.push_back(get(system + "/x" + std::to_string(i)));
+    }
+    EXPECT_EQ(broker.inFlight(), TenantTurns::share + 1);
+    for (std::size_t i = TenantTurns::share; i < 2 * TenantTurns::share; ++i) {
+        facade.onAborted(asked[i]);
+    }
+    facade.onTimer(now);
+    EXPECT_EQ(broker.inFlight(), 2 * TenantTurns::share + 1);
+}
+
 TEST_F(FacadeQuota, AnswersToAnotherOnesGetCostNothingAndNobodyFollowsARefusedOne)
 {
     allow("acme", {1, 0, 0, 0});

@@ -41,6 +41,28 @@ TEST(TenantTurns, OnceAnotherOneAsksEachHasAFewInATurnAndTheOthersWaitInTheirOrd
     EXPECT_FALSE(turns.isWanted());
 }
 
+TEST(TenantTurns, WhoLeavesIsNotRememberedAndTakesNobodysTurn)
+{
+    TenantTurns turns;
+    EXPECT_TRUE(turns.mayGo("zeta", 1, turnsAt(0s)));
+    for (ExchangeId id = 10; id < 10 + TenantTurns::share; ++id) {
+        EXPECT_TRUE(turns.mayGo("acme", id, turnsAt(1ms)));
+    }
+    for (ExchangeId id = 100; id < 200; ++id) {
+        EXPECT_FALSE(turns.mayGo("acme", id, turnsAt(1ms)));
+    }
+    turns.leave("zeta", 100);
+    turns.leave("beta", 100);
+    for (ExchangeId id = 100; id < 199; ++id) {
+        turns.leave("acme", id);
+    }
+    EXPECT_FALSE(turns.mayGo("acme", 200, turnsAt(1ms)));
+    EXPECT_EQ(turns.next(), (std::vector<ExchangeId>{199, 200}));
+    turns.leave("acme", 199);
+    EXPECT_EQ(turns.next(), std::vector<ExchangeId>{});
+    EXPECT_FALSE(turns.isWanted());
+}
+
 TEST(TenantTurns, WhenTheOtherOneHasBeenQuietForAWhileEverythingGoesAtOnceAgain)
 {
     TenantTurns turns;
