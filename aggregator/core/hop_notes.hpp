@@ -48,7 +48,7 @@ struct HopEntry {
     MessageId id = {};
     MessageId about = {};
     std::string_view from = {};
-    std::string_view to = {};
+    std::string_view to = {};    // or empty: somewhere that nobody knows, see HopNotes::add()
     std::string_view over = {};  // the other end of the link by which it left; or empty
     WallTime left = {};          // `from` has sent it, at the earliest; of a single event by its connector's clock. {}: not known
 };
@@ -92,7 +92,11 @@ struct FoundHops {
 class HopNotes {
 public:
     // Without a tenant it is the system's own, of which nothing is kept.
+    // Each new name in an entry takes a place in a table that all tenants share; once limits::maxHopNames are in it all notes are given up:
+    // a name that anybody may have made up is left out unless it is known already (knows()).
     void add(HopRing ring, std::string_view tenant, const HopEntry& entry, Now now);
+    // Whether it stands in a note, or stood in one.
+    bool knows(std::string_view name) const { return indices.contains(name); }
     // Of one tenant, or (empty) of all.
     FoundHops find(const TraceKey& key, std::string_view tenant) const;
     void addMetrics(std::vector<Counter>& out) const;

@@ -14,7 +14,10 @@ void Mesh::noteForward(const shoset::Record& record, const shoset::Envelope& env
         return;
     }
     const std::string_view connector = shoset::isConnector(envelope.source) ? envelope.source : envelope.destination;
-    notes->add(HopRing::requests, shoset::tenantOf(connector), {kind, fate, code, *id, {}, envelope.source, envelope.destination, over}, now);
+    // Who sent what is refused may have made up where to: such a name must not take the place of others in a table that all share.
+    const bool isNamed = fate != HopFate::refused || notes->knows(envelope.destination);
+    const std::string_view to = isNamed ? envelope.destination : std::string_view();
+    notes->add(HopRing::requests, shoset::tenantOf(connector), {kind, fate, code, *id, {}, envelope.source, to, over}, now);
 }
 
 void Mesh::noteConfiguration(Kind kind, HopFate fate, const shoset::Address& connector, std::uint64_t document, std::uint64_t version, Now now)

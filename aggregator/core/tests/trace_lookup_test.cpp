@@ -309,6 +309,27 @@ TEST_F(TraceLookupTest, WhatANodePassesOnIsNotedWithoutABodyAndSoIsWhatItCannot)
     EXPECT_EQ(shown(), (Lines{"agg command refused"}));
 }
 
+TEST_F(TraceLookupTest, WhereNobodyKnowsIsNotNotedSoThatMadeUpNamesTakeNobodysNotesAway)
+{
+    const MessageId kept = begun();
+    shoset::Command passed;
+    passed.name = "power.cycle";
+    MessageId lost;
+    for (std::size_t i = 0; i < limits::maxHopNames + 10; ++i) {
+        lost = MessageId::make(now.wall, rng);
+        say(1, {lost, name(1), "agg-" + std::to_string(i), passed}, "{}", true);
+        mesh.flush();
+        sentTo(1).clear();
+    }
+    const auto hopsOf = [this](const MessageId& id) { return notes.find(TraceKey{{id}}, "acme").hops; };
+    EXPECT_FALSE(hopsOf(kept).empty());
+    ASSERT_EQ(hopsOf(lost).size(), 1U);
+    EXPECT_EQ(hopsOf(lost)[0].fate, HopFate::refused);
+    EXPECT_EQ(std::tie(hopsOf(lost)[0].from, hopsOf(lost)[0].to), std::make_tuple(name(1), ""));
+    EXPECT_TRUE(notes.knows("acme/s2"));
+    EXPECT_FALSE(notes.knows("agg-7"));
+}
+
 TEST_F(TraceLookupTest, ARequestOfTheAuditTrailLeadsToWhatItBegan)
 {
     const MessageId recorded = MessageId::make(now.wall, rng);
