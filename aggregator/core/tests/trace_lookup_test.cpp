@@ -228,6 +228,28 @@ TEST_F(TraceLookupTest, WhatAnotherNodeKnowsToBelongToItIsAskedForOnceMore)
     EXPECT_EQ(shown(), (Lines{"agg-b command taken", "agg command taken", "agg command sent"})) << "nothing twice";
 }
 
+TEST_F(TraceLookupTest, TheSecondRoundHasThePlaceOfTheFirstHoweverManyQuestionsAreOpen)
+{
+    const MessageId id = MessageId::make(now.wall, rng);
+    ask(id);
+    const std::vector<Said> asked = said();
+    for (std::size_t i = 1; i < limits::maxPeerQuestions; ++i) {
+        ask(MessageId::make(now.wall, rng));
+    }
+    said();
+    ASSERT_TRUE(told.empty());
+    ask(MessageId::make(now.wall, rng));
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].error().code, Code::full);
+    answer(asked.at(0).message.id,
+           answerWith(micros(), nlohmann::json::array({hopOfPeer(id, "taken", micros())}), nlohmann::json::array({MessageId::make(now.wall, rng).hex()})));
+    const std::vector<Said> more = said();
+    ASSERT_EQ(more.size(), 1U);
+    EXPECT_EQ(told.size(), 1U);
+    answer(more[0].message.id, nullptr);
+    EXPECT_EQ(shown(), Lines{"agg-b command taken"});
+}
+
 TEST_F(TraceLookupTest, ANodeThatIsSilentIsNamed)
 {
     const MessageId id = begun();
