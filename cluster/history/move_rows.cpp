@@ -31,16 +31,41 @@ std::string hashAt(soci::session& sql, const Chain& chain, std::uint64_t positio
     return sql.got_data() ? hash : std::string();
 }
 
-// The chain here that `from` goes on with.
-Result<Chain> joint(soci::session& sql, const Chain& from)
+// Nothing of it is here any more.
+Chain anew(soci::session& sql, const Chain& from)
+{
+    sql << "delete from mesh_audit where node = :node and tenant = :tenant", use(from.node), use(from.tenant);
+    return {from.node, from.tenant, from.floor, from.floor, 0};
+}
+
+// Records went without a move of its floor: as a clearing left it that was cut off, of programs that removed a chain last.
+bool lacksItsBegin(soci::session& sql, const Chain& here)
+{
+    return here.head.position > here.floor.position && hashAt(sql, here, here.floor.position + 1).empty();
+}
+
+// The chain here that `from` goes on with. Records without a chain are what a clearing left that was cut off.
+Result<Chain> joint(soci::session& sql, const Chain& from, const std::vector<StoredAudit>& records)
 {
     std::optional<Chain> here = readChain(sql, from.node, from.tenant);
-    if (!here) {
-        return Chain{from.node, from.tenant, from.floor, from.floor, 0};
+    if (!here || here->head.position < from.floor.position) {
+        return anew(sql, from);
     }
-    if (here->head.position < from.floor.position) {
-        sql << "delete from mesh_audit where node = :node and tenant = :tenant", use(from.node), use(from.tenant);
-        return Chain{from.node, from.tenant, from.floor, from.floor, 0};
+    if (from.head.position >= here->head.position && lacksItsBegin(sql, *here)) {
+        const auto first = std::find_if(records.begin(), records.end(), [&from](const StoredAudit& stored) {
+            return stored.record.node == from.node && stored.record.tenant == from.tenant;
+        });
+        if (from.head.position == here->head.position && from.head != here->head) {
+            return anotherHistory(from);
+        }
+        const bool begins = first != records.end() && first->link.position == from.floor.position + 1;
+        if (begins || from.floor.position == here->head.position) {
+            return anew(sql, from);
+        }
+        if (first != records.end() && first->link.position <= here->head.position) {
+            return Error{Code::unavailable, "the audit trail of " + from.node + " for tenant " + from.tenant +
+                                                " lacks its first records here: it has to be copied from its begin"};
+        }
     }
     if (here->head.position == from.floor.position && here->head != from.floor) {
         return anotherHistory(from);
@@ -54,7 +79,7 @@ Result<std::uint64_t> takeAudit(soci::session& sql, const AuditPage& page)
 {
     std::map<std::pair<std::string, std::string>, Chain> chains;
     for (const Chain& from : page.chains) {
-        Result<Chain> here = joint(sql, from);
+        Result<Chain> here = joint(sql, from, page.records);
         if (!here) {
             return here.error();
         }
@@ -140,6 +165,7 @@ std::vector<std::pair<EventKey, std::uint64_t>> findEvents(soci::session& sql, c
 bool dropSome(soci::session& sql, const std::string& tenant, std::size_t limit)
 {
     const auto most = static_cast<long long>(limit);
+    sql << "delete from mesh_chain where tenant = :tenant", use(tenant);  // before its records: no half of a chain is taken for one
     sql << "delete from mesh_event where id in (select id from mesh_event where tenant = :tenant order by id limit :most)", use(tenant),
         use(most);
     sql << "delete from mesh_audit where id in (select id from mesh_audit where tenant = :tenant order by id limit :most)", use(tenant),
@@ -149,7 +175,6 @@ bool dropSome(soci::session& sql, const std::string& tenant, std::size_t limit)
         use(tenant), use(tenant), into(left);
     if (left == 0) {
         sql << "delete from mesh_event_source where tenant = :tenant", use(tenant);
-        sql << "delete from mesh_chain where tenant = :tenant", use(tenant);
     }
     return left > 0;
 }

@@ -29,6 +29,7 @@ HistoryMove::HistoryMove(std::string place, bool ownFile) : ownIsFile(ownFile), 
 {
     if (!used.empty() && ownIsFile) {
         leftovers.insert(std::string());
+        halfCleared.insert(std::string());
     }
 }
 
@@ -68,6 +69,7 @@ std::optional<MoveStep> HistoryMove::next(Now now)
         return std::nullopt;
     }
     busy = clearing = true;
+    halfCleared.insert(*left);
     return MoveStep{MoveDeed::clear, *left, {}, 0};
 }
 
@@ -84,6 +86,8 @@ std::optional<MoveStep> HistoryMove::nextOfMove(Now now)
     }
     busy = true;
     switch (stage) {
+    case Stage::clear:
+        return MoveStep{MoveDeed::clear, under, {}, 0};
     case Stage::audit:
         return MoveStep{MoveDeed::copyAudit, used, under, auditAt};
     case Stage::events:
@@ -107,7 +111,9 @@ void HistoryMove::onDone(const Result<MoveReply>& reply, Now now)
         if (!reply) {
             clearAt = now.mono + limits::historyMoveRetry;
         } else if (!reply->more) {
-            leftovers.erase(firstLeftover());
+            const auto cleared = firstLeftover();
+            halfCleared.erase(*cleared);
+            leftovers.erase(cleared);
         }
         return;
     }
@@ -115,7 +121,12 @@ void HistoryMove::onDone(const Result<MoveReply>& reply, Now now)
         return fail(reply.error(), now);
     }
     if (stage == Stage::open) {
-        stage = Stage::audit;
+        stage = halfCleared.contains(under) ? Stage::clear : Stage::audit;
+    } else if (stage == Stage::clear) {
+        if (!reply->more) {
+            halfCleared.erase(under);
+            stage = Stage::audit;
+        }
     } else if (stage == Stage::settle) {
         onMoved();
     } else {
@@ -212,7 +223,7 @@ MovePhase HistoryMove::phase() const
     if (stage == Stage::idle) {
         return reason.empty() ? MovePhase::opening : MovePhase::failed;
     }
-    return stage == Stage::open ? (reason.empty() ? MovePhase::opening : MovePhase::failed) : MovePhase::copying;
+    return stage == Stage::open || stage == Stage::clear ? (reason.empty() ? MovePhase::opening : MovePhase::failed) : MovePhase::copying;
 }
 
 std::optional<MoveNews> HistoryMove::takeNews()

@@ -40,7 +40,7 @@ const char* phaseName(MovePhase phase);
 // Moves one tenant's history at one node to another database, while it is written and read: all is copied, then what came meanwhile,
 // then writes are held until the last of it is copied and the new place is noted on disk. Until then, and whatever fails, the old
 // one is in use and complete. Copying again does no harm, so that a move that was cut off begins anew. What is left in a file of
-// the node's own is removed afterwards, page by page; a server's is left to its operator, since other nodes may still use it.
+// the node's own is removed afterwards, page by page, and wholly before a move goes back there; a server's is left to its operator, since other nodes may still use it.
 //
 // Pure: next() says what to do, one thing at a time, onDone() what came of it.
 class HistoryMove {
@@ -68,7 +68,7 @@ public:
     std::optional<MoveNews> takeNews();
 
 private:
-    enum class Stage : std::uint8_t { idle, open, audit, events, settle };
+    enum class Stage : std::uint8_t { idle, open, clear, audit, events, settle };
     std::optional<MoveStep> nextOfMove(Now now);
     bool isFile(const std::string& place) const;
     std::set<std::string>::const_iterator firstLeftover() const;
@@ -96,7 +96,8 @@ private:
     std::uint64_t failed = 0;
     std::uint64_t done = 0;
     std::string reason;
-    std::set<std::string> leftovers;  // places with something to remove
+    std::set<std::string> leftovers;    // places with something to remove
+    std::set<std::string> halfCleared;  // of which some may be gone: all of it goes before anything is copied there
     std::optional<MoveNews> news;
 };
 

@@ -231,6 +231,44 @@ TEST_P(Moving, WhatIsLeftIsRemovedInPiecesAndNothingOfOthers)
     EXPECT_EQ(trailOf(*store).chains.front().head.position, 1U) << "nothing of it is remembered";
 }
 
+TEST_P(Moving, BackToWhereAClearingWasCutOffNothingIsLostAndTheOrderIsKept)
+{
+    ASSERT_TRUE(store->append(deeds(1, 7)));
+    ASSERT_EQ(copy(*store, *other), "");
+    EXPECT_EQ(*store->drop("acme", 3), true);
+    ASSERT_TRUE(other->append(deeds(8, 9)));
+    ASSERT_EQ(copy(*other, *store), "");
+    ASSERT_EQ(copy(*other, *store), "") << "again does no harm";
+    EXPECT_EQ(trailOf(*store).records.size(), 9U);
+    EXPECT_EQ(trailOf(*store).chains, trailOf(*other).chains);
+    EXPECT_EQ(check(*store), "");
+    ASSERT_TRUE(store->append(deeds(10, 11)));
+    EXPECT_EQ(check(*store), "");
+}
+
+TEST_P(Moving, AChainWhoseFirstRecordsWentWithoutAMoveOfItsFloorIsCopiedFromItsBegin)
+{
+    ASSERT_TRUE(store->append(deeds(1, 7)));
+    ASSERT_EQ(copy(*store, *other), "");
+    for (const std::string condition : {"position <= 3", "position > 0"}) {
+        tamper("delete from mesh_audit where " + condition);
+        ASSERT_EQ(copy(*other, *store), "");
+        EXPECT_EQ(trailOf(*store).records.size(), 7U) << condition;
+        EXPECT_EQ(trailOf(*store).chains, trailOf(*other).chains);
+        EXPECT_EQ(check(*store), "");
+    }
+}
+
+TEST_P(Moving, ALongerTrailStaysAsItIsAlsoWhereItsFirstRecordsAreMissing)
+{
+    ASSERT_TRUE(store->append(deeds(1, 4)));
+    ASSERT_EQ(copy(*store, *other), "");
+    ASSERT_TRUE(store->append(deeds(5, 7)));
+    tamper("delete from mesh_audit where position <= 2");
+    ASSERT_EQ(copy(*other, *store), "");
+    EXPECT_EQ(trailOf(*store).records.size(), 5U) << "the other one does not have its end";
+}
+
 TEST_P(Moving, TheLastEventsAreFoundAgainAtTheOtherEnd)
 {
     ASSERT_TRUE(store->append({movedEvent(1), movedEvent(1, "umbra"), movedEvent(2)}, start));

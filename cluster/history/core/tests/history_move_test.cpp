@@ -223,7 +223,41 @@ TEST_F(MoveTest, WhatAMoveLeftInTheNodesOwnDatabaseWhenTheNodeEndedIsRemovedAtTh
     EXPECT_FALSE(HistoryMove(server, false).next(now)) << "of a server that others may use nothing is removed";
     HistoryMove back(server);
     back.want("");
-    EXPECT_EQ(back.next(now)->deed, MoveDeed::open) << "it goes there, so that nothing there is in the way";
+    EXPECT_EQ(back.next(now)->deed, MoveDeed::open);
+    back.onDone(MoveReply{}, now);
+    EXPECT_EQ(back.next(now)->deed, MoveDeed::clear) << "how much of it is left is not known";
+    back.onDone(MoveReply{}, now);
+    EXPECT_EQ(back.next(now)->deed, MoveDeed::copyAudit);
+}
+
+TEST_F(MoveTest, AClearingThatHasBegunIsFinishedBeforeAnythingIsCopiedThereAgain)
+{
+    move.want(server);
+    copyAll();
+    step(), done();
+    step(), done();
+    step(), done();
+    ASSERT_EQ(step(), MoveDeed::clear);
+    move.want("");
+    done({0, true, 0});
+    ASSERT_EQ(step(), MoveDeed::open);
+    EXPECT_EQ(last.to, "");
+    done();
+    ASSERT_EQ(step(), MoveDeed::clear);
+    EXPECT_EQ(last.from, "");
+    done({0, true, 0});
+    ASSERT_EQ(step(), MoveDeed::clear);
+    fails("busy");
+    EXPECT_EQ(move.phase(), MovePhase::failed);
+    EXPECT_EQ(move.inUse(), server);
+    now.mono = move.nextDeadline();
+    ASSERT_EQ(step(), MoveDeed::open);
+    done();
+    ASSERT_EQ(step(), MoveDeed::clear);
+    done();
+    ASSERT_EQ(step(), MoveDeed::copyAudit);
+    EXPECT_EQ(last.after, 0U);
+    EXPECT_EQ(last.from, server);
 }
 
 }  // namespace
