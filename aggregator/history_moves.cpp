@@ -394,7 +394,7 @@ void HistoryMoves::settle(const std::string& tenant, HistoryDatabase& from, Hist
             }
             const Place old = placeOf(tenant);
             const std::uint64_t last = before.last == 0 ? 0 : before.last + old.base;
-            const Place next = history::placeAfter(old, place, before.newest + old.base, last, after->newest);
+            const Place next = history::placeAfter(old, place, before.greatest + old.base, last, after->newest);
             remember(tenant, to, before.recent, old.base, [this, tenant, &to, next, ended](const Result<MoveReply>& remembered) {
                 return remembered ? writePlace(tenant, to, next, ended) : ended(remembered.error());
             });

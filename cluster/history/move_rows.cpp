@@ -121,14 +121,17 @@ EventIds readEventIds(Connection& connection, const std::string& tenant)
 {
     soci::session& sql = *connection.session;
     long long newest = 0;
+    long long newestAudit = 0;
     long long last = 0;
     if (connection.dialect == Dialect::sqlite) {
         sql << "select coalesce(max(seq), 0) from sqlite_sequence where name = 'mesh_event'", into(newest);
+        sql << "select coalesce(max(seq), 0) from sqlite_sequence where name = 'mesh_audit'", into(newestAudit);
     } else {
-        sql << "select last_value from mesh_event_id_seq", into(newest);
+        sql << "select case when is_called then last_value else 0 end from mesh_event_id_seq", into(newest);
+        sql << "select case when is_called then last_value else 0 end from mesh_audit_id_seq", into(newestAudit);
     }
     sql << "select coalesce(max(id), 0) from mesh_event where tenant = :tenant", use(tenant), into(last);
-    EventIds out{static_cast<std::uint64_t>(newest), static_cast<std::uint64_t>(last), {}};
+    EventIds out{static_cast<std::uint64_t>(newest), static_cast<std::uint64_t>(last), {}, static_cast<std::uint64_t>(std::max(newest, newestAudit))};
     const auto most = static_cast<long long>(limits::historyMoveRecent);
     EventKey key;
     long long id = 0;

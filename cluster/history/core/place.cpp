@@ -49,9 +49,9 @@ Result<std::uint64_t> idAtPlace(const Place& place, std::uint64_t shown, const s
     return Error{Code::refused, "the tenant's history has moved to another database meanwhile, and there was more behind this place: begin anew"};
 }
 
-Place placeAfter(const Place& before, const Place& to, std::uint64_t newest, std::uint64_t last, std::uint64_t at)
+Place placeAfter(const Place& before, const Place& to, std::uint64_t greatest, std::uint64_t last, std::uint64_t at)
 {
-    return {to.name, to.secret, std::max(before.base, newest), last, at};
+    return {to.name, to.secret, std::max(before.base, greatest), last, at};
 }
 
 std::string placesText(const Places& places)

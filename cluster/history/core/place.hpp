@@ -32,9 +32,9 @@ struct MovedEvent {
 // `recent` is that, by `shown`, as much as is remembered. Else Code::refused.
 Result<std::uint64_t> idAtPlace(const Place& place, std::uint64_t shown, const std::vector<MovedEvent>& recent = {});
 
-// The place that a move to name and secret of `to` ends with: `newest` of the database before it and `last` of the tenant in that as readers see them, `at` of
-// the database after it.
-Place placeAfter(const Place& before, const Place& to, std::uint64_t newest, std::uint64_t last, std::uint64_t at);
+// The place that a move to name and secret of `to` ends with: `greatest` id of the database before it, of events and audit records,
+// and the tenant's `last` event in that, as readers see them; `at`: the newest event of the database after it.
+Place placeAfter(const Place& before, const Place& to, std::uint64_t greatest, std::uint64_t last, std::uint64_t at);
 
 // A line for each, for a file of the node's own.
 std::string placesText(const Places& places);

@@ -75,9 +75,10 @@ struct EventKey {
     std::uint64_t id = 0;  // in its database
 };
 struct EventIds {
-    std::uint64_t newest = 0;  // of the database
+    std::uint64_t newest = 0;  // event of the database
     std::uint64_t last = 0;    // of the tenant in it
     std::vector<EventKey> recent = {};  // of the tenant, the last limits::historyMoveRecent, the oldest first
+    std::uint64_t greatest = 0;         // of the database, be it an event's or an audit record's
 };
 
 }  // namespace mesh::history

@@ -296,6 +296,21 @@ TEST_P(Moving, IdsAreToldAlsoOfWhatRetentionHasTaken)
     EXPECT_EQ(store->eventIds("acme")->last, 0U);
 }
 
+TEST_P(Moving, TheGreatestIdIsThatOfAnAuditRecordWhereThereAreMoreOfThoseThanOfEvents)
+{
+    const EventIds none = *store->eventIds("acme");
+    EXPECT_EQ(none.newest, 0U);
+    EXPECT_EQ(none.greatest, 0U);
+    ASSERT_TRUE(store->append({movedEvent(1)}, start));
+    ASSERT_TRUE(store->append(deeds(1, 3)));
+    const EventIds more = *store->eventIds("acme");
+    EXPECT_EQ(more.newest, more.last) << "events go on from events alone";
+    EXPECT_EQ(more.greatest, trailOf(*store).records.back().id);
+    EXPECT_GT(more.greatest, more.newest);
+    ASSERT_TRUE(store->append({movedEvent(2), movedEvent(3), movedEvent(4), movedEvent(5)}, start));
+    EXPECT_EQ(store->eventIds("acme")->greatest, store->eventIds("acme")->newest);
+}
+
 TEST_P(Moving, APasswordBesideTheUrlIsUsedAndShownNowhere)
 {
     if (!isServer()) {
