@@ -131,7 +131,8 @@ EventIds readEventIds(Connection& connection, const std::string& tenant)
         sql << "select case when is_called then last_value else 0 end from mesh_audit_id_seq", into(newestAudit);
     }
     sql << "select coalesce(max(id), 0) from mesh_event where tenant = :tenant", use(tenant), into(last);
-    EventIds out{static_cast<std::uint64_t>(newest), static_cast<std::uint64_t>(last), {}, static_cast<std::uint64_t>(std::max(newest, newestAudit))};
+    EventIds out{static_cast<std::uint64_t>(newest), static_cast<std::uint64_t>(last), {},
+                 static_cast<std::uint64_t>(std::max(newest, newestAudit))};
     const auto most = static_cast<long long>(limits::historyMoveRecent);
     EventKey key;
     long long id = 0;

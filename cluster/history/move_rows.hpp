@@ -14,7 +14,8 @@
 namespace mesh::history {
 
 // Puts records with their hashes behind those that are there of the same chain. A chain that the other database has cut behind the
-// end of what is here begins anew where that cut was, as does one whose clearing here was cut off. Refused where a record's place has another hash: that is another history.
+// end of what is here begins anew where that cut was, as does one whose clearing here was cut off. Refused where
+// a record's place has another hash: that is another history.
 Result<std::uint64_t> takeAudit(soci::session& sql, const AuditPage& page);
 EventIds readEventIds(Connection& connection, const std::string& tenant);
 std::vector<std::pair<EventKey, std::uint64_t>> findEvents(soci::session& sql, const std::string& tenant, const std::vector<EventKey>& events);

@@ -223,7 +223,8 @@ MovePhase HistoryMove::phase() const
     if (stage == Stage::idle) {
         return reason.empty() ? MovePhase::opening : MovePhase::failed;
     }
-    return stage == Stage::open || stage == Stage::clear ? (reason.empty() ? MovePhase::opening : MovePhase::failed) : MovePhase::copying;
+    const bool opens = stage == Stage::open || stage == Stage::clear;
+    return opens ? (reason.empty() ? MovePhase::opening : MovePhase::failed) : MovePhase::copying;
 }
 
 std::optional<MoveNews> HistoryMove::takeNews()

@@ -40,7 +40,8 @@ const char* phaseName(MovePhase phase);
 // Moves one tenant's history at one node to another database, while it is written and read: all is copied, then what came meanwhile,
 // then writes are held until the last of it is copied and the new place is noted on disk. Until then, and whatever fails, the old
 // one is in use and complete. Copying again does no harm, so that a move that was cut off begins anew. What is left in a file of
-// the node's own is removed afterwards, page by page, and wholly before a move goes back there; a server's is left to its operator, since other nodes may still use it.
+// the node's own is removed afterwards, page by page, and to its end before a move goes back there, once that has begun; a server's is
+// left to its operator, since other nodes may still use it.
 //
 // Pure: next() says what to do, one thing at a time, onDone() what came of it.
 class HistoryMove {
