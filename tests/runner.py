@@ -59,11 +59,11 @@ def suites(preset="dev", slow=1.0, strict=True):
     mockup = ["--mockup", SHORT_WALK_MOCKUP] if (MOCKUPS / SHORT_WALK_MOCKUP).is_dir() else []
     listed = [
         Suite("unit", ["ctest", "--test-dir", str(build), "--exclude-regex", "^simulation_test$", "--output-on-failure", "-j3",
-                       "--no-tests=error", "--timeout", str(int(100 * slow))], [build / "CTestTestfile.cmake"], 60 * slow),
+                       "--no-tests=error", "--timeout", str(int(100 * slow))], [build / "CTestTestfile.cmake"], 75 * slow),
         Suite("architecture", python(tests / "architecture/check.py", "--build", build), [], 20),
         Suite("bmcsim", python(tests / "bmcsim/selftest.py"), [tests / "bmcsim/selftest.py"], 30),
-        Suite("integration", python(tests / "integration/run.py"), programs, 210 * slow),
-        Suite("simulation", [str(build / "bin/simulation_test")], [build / "bin/simulation_test"], 40 * slow),
+        Suite("integration", python(tests / "integration/run.py"), programs, 240 * slow),
+        Suite("simulation", [str(build / "bin/simulation_test")], [build / "bin/simulation_test"], 90 * slow),
         Suite("walk", python(tests / "walk/walk.py", "--generated", 1, *mockup), programs, 40 * slow)]
     for suite in listed:
         suite.environment, suite.strict = environment, strict
