@@ -1,7 +1,7 @@
 #include "aggregator/daemon.hpp"
 
 #include "aggregator/core/messages.hpp"
-#include "aggregator/database_key.hpp"
+#include "aggregator/sealing_keys.hpp"
 #include "cluster/local/password.hpp"
 #include "cluster/local/registry_file.hpp"
 #include "shoset/base/limits.hpp"

@@ -1,6 +1,7 @@
 #include "aggregator/host_programs.hpp"
 
 #include "aggregator/hosted_files.hpp"
+#include "aggregator/sealing_keys.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/host/log.hpp"
 #include "shoset/sealing/password_seal.hpp"
@@ -101,7 +102,7 @@ std::string HostPrograms::folderOf(const Hosted& hosted) const
 Result<void> HostPrograms::open(const shoset::KeyPair& pair)
 {
     own = pair;
-    Result<sealing::Seed> known = loadPasswordKey(keyFile, rng);
+    Result<sealing::Seed> known = loadSealingKey(keyFile, rng);
     if (!known) {
         return known.error();
     }

@@ -16,7 +16,6 @@ namespace mesh::aggregator {
 
 namespace {
 
-constexpr std::size_t maxPasswordKeyBytes = 256;
 
 std::string configText(const std::string& folder, const HostedConnector& connector, const std::string& keyFile)
 {
@@ -122,29 +121,6 @@ Result<std::string> writeHostedFiles(const std::string& folder, const HostedConn
         return written.error();
     }
     return keyIn(folder + "/connector.key");
-}
-
-Result<sealing::Seed> loadPasswordKey(const std::string& file, Rng& rng)
-{
-    Result<std::string> text = host::readSecretFile(file, maxPasswordKeyBytes);
-    if (!text && text.error().code != Code::notFound) {
-        return text.error();
-    }
-    if (text) {
-        Result<sealing::Seed> known = sealing::Seed::parse(std::string_view(*text).substr(0, text->find('\n')));
-        sealing::wipe(*text);
-        return known ? std::move(known)
-                     : Result<sealing::Seed>(Error{Code::corrupt, file + " is no key: move it away, and another one is made; passwords of BMCs "
-                                                                         "come from the other nodes, or are to be given anew"});
-    }
-    const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-    std::error_code ignored;
-    std::filesystem::create_directories(folder, ignored);
-    const sealing::Seed made = sealing::Seed::make(rng);
-    std::string secret = made.text() + "\n";
-    const Result<void> written = host::writeFileAtomic(file, secret, 0600);
-    sealing::wipe(secret);
-    return written ? Result<sealing::Seed>(made) : Result<sealing::Seed>(written.error());
 }
 
 void removeHostedFiles(const std::string& directory, const std::set<Hosted>& keep, cluster::Revision upTo)

@@ -20,9 +20,6 @@ std::string hostedConfig(const std::string& folder);
 Result<std::string> writeHostedFiles(const std::string& folder, const HostedConnector& connector, const shoset::KeyPair& own,
                                      const std::string& keyFile);
 
-// The key in the file, 0600, which is made where it is missing.
-Result<sealing::Seed> loadPasswordKey(const std::string& file, Rng& rng);
-
 // Removes the folders below `directory` of assignments up to `upTo` but those of `keep`. What it is not meant to know stays.
 void removeHostedFiles(const std::string& directory, const std::set<Hosted>& keep, cluster::Revision upTo);
 
