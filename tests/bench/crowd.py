@@ -1,11 +1,8 @@
 """A thousand connectors on one aggregator."""
 
-import queue
-import subprocess
-import threading
-
 import peers
 from lab import Problem, Satellite, memory_kb, cpu_seconds, settle
+from talker import Talker
 
 _WRK = """
 local prefixes = {%s}
@@ -17,45 +14,10 @@ end
 """
 
 
-class Crowd:
+class Crowd(Talker):
     def __init__(self, lab, count, server, links=1, first=0):
-        command = [lab.program("many_connectors"), str(count), server, str(links), str(first)]
-        self._log = lab.files.log("crowd")
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=open(self._log, "ab"), text=True)
-        self.pid = self._process.pid
-        self._lines = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        super().__init__(lab, "crowd", [lab.program("many_connectors"), count, server, links, first])
         self.keys = [self.expect("key")[0] for _ in range(count)]
-
-    def _read(self):
-        for line in self._process.stdout:
-            self._lines.put(line.split())
-        self._lines.put(["ended"])
-
-    def expect(self, word, seconds=60):
-        try:
-            said = self._lines.get(timeout=seconds)
-        except queue.Empty:
-            raise Problem(f"many_connectors did not say '{word}' within {seconds} s") from None
-        if said[0] != word:
-            raise Problem(f"many_connectors said '{' '.join(said)}', not '{word}': {self._log.read_text()[-500:]}")
-        return said[1:]
-
-    def tell(self, line):
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 def run(lab, figures):

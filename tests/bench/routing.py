@@ -5,14 +5,13 @@ messages that nobody stores. `worker to worker` is all of the product: events th
 accepted, and in the aggregator's database before they are passed on; commands with a journal on disk and an audit trail.
 """
 
-import queue
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 
 from events import BREACHES, BYTES, EMITTERS, EventMesh
 from lab import USER, Aggregator, Lab, Problem, cpu_seconds, settle, wait_until
+from talker import Talker
 
 _SIZE, _WINDOW, _STREAM_WINDOW = 1024, 512, 4096
 _NATS = """
@@ -21,48 +20,6 @@ tls {{ cert_file: "{certificate}", key_file: "{key}", timeout: 5 }}
 max_pending: 512MB
 jetstream {{ store_dir: "{store}", max_file_store: 8GB }}
 """
-
-
-class Talker:
-    """A program that speaks lines."""
-
-    def __init__(self, lab, name, command):
-        self._name, self._log = name, lab.files.log(name)
-        with open(self._log, "ab") as log:
-            self._process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                             stderr=log, text=True)
-        self._lines = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self._process.stdout:
-            self._lines.put(line.split())
-        self._lines.put(["ended"])
-
-    def expect(self, word, seconds=60):
-        try:
-            said = self._lines.get(timeout=seconds)
-        except queue.Empty:
-            raise Problem(f"{self._name} did not say '{word}' within {seconds} s") from None
-        if said[0] != word:
-            raise Problem(f"{self._name} said '{' '.join(said)}', not '{word}': {self._log.read_text()[-500:]}")
-        return list(map(float, said[1:]))
-
-    def ask(self, line, word, seconds=120):
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        return self.expect(word, seconds)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 @dataclass
