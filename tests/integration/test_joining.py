@@ -58,7 +58,7 @@ class JoiningTest(MeshTest):
         for satellite in self.mesh.satellites:
             wanted = [str(len(everyone))] * 2
             eventually(lambda: self.links(satellite.name) == wanted, f"{satellite.name} is linked to all", 20)
-            self.assertEqual(self.saved(satellite.name), {member.name for member in everyone})
+            eventually(lambda: self.saved(satellite.name) == {member.name for member in everyone}, f"{satellite.name} has saved them", 20)
             for member in everyone:
                 eventually(lambda: self.passes(member, satellite.name), f"commands pass from {member.name} to {satellite.name}", 20)
 
