@@ -144,42 +144,11 @@ void HistoryShell::read(history::AuditQuery query, Read done)
                                  });
 }
 
-// A transaction for each database that is concerned; all that there is to say is whether all of them are stored.
 void HistoryShell::appendEvents(EventBatch events, EventStorePort::Stored done)
-{
-    std::map<std::string, std::shared_ptr<std::vector<history::EventRecord>>> byLane;
-    const std::string first = laneOf(events->front().tenant);
-    const bool one = std::all_of(events->begin(), events->end(), [&](const history::EventRecord& event) {
-        return event.tenant == events->front().tenant || laneOf(event.tenant) == first;
-    });
-    if (one) {
-        return appendOfLane(std::move(events), std::move(done));
-    }
-    for (const history::EventRecord& event : *events) {
-        auto& part = byLane[laneOf(event.tenant)];
-        part = part == nullptr ? std::make_shared<std::vector<history::EventRecord>>() : part;
-        part->push_back(event);
-    }
-    struct Together {
-        std::size_t left = 0;
-        Result<void> outcome;
-    };
-    const auto together = std::make_shared<Together>(Together{byLane.size(), {}});
-    for (const auto& [lane, part] : byLane) {
-        appendOfLane(part, [together, done](const Result<void>& stored, Now now) {
-            together->outcome = stored ? together->outcome : stored;
-            if (--together->left == 0) {
-                done(together->outcome, now);
-            }
-        });
-    }
-}
-
-void HistoryShell::appendOfLane(EventBatch events, EventStorePort::Stored done)
 {
     const std::string tenant = laneOf(events->front().tenant);
     if (moves != nullptr && moves->holds(tenant)) {
-        return moves->hold(tenant, [this, events = std::move(events), done = std::move(done)] { appendOfLane(events, done); });
+        return moves->hold(tenant, [this, events = std::move(events), done = std::move(done)] { appendEvents(events, done); });
     }
     const Result<HistoryDatabase*> database = databaseOf(tenant);
     if (!database) {

@@ -53,7 +53,6 @@ public:
 private:
     Result<HistoryDatabase*> databaseOf(const std::string& tenant);
     void later(std::function<void()> work);
-    void appendOfLane(EventBatch events, EventStorePort::Stored done);
     void sweep(HistoryDatabase& database);
     void sweepEvents(HistoryDatabase& database);
     template <class Answer>

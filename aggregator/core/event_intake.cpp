@@ -49,56 +49,6 @@ EventIntake::EventIntake(EventStorePort& eventStore, EventLinks& eventLinks, Adm
     onLanes();
 }
 
-// One that comes while the common one records goes on from what is known.
-EventIntake::Lane& EventIntake::laneFor(std::string_view tenant)
-{
-    const std::string name = store.laneOf(tenant);
-    const auto [entry, made] = lanes.try_emplace(name);
-    Lane& lane = entry->second;
-    if (made) {
-        lane.name = name;
-        lane.backoff = limits::eventRetryInitial;
-        const Lane& common = lanes.at({});
-        lane.isBehind = &lane != &common && common.underWay != nullptr;
-        lane.state = &lane != &common && common.isReady() ? State::recording : State::unread;
-    }
-    return lane;
-}
-
-const EventIntake::Lane* EventIntake::findLane(std::string_view tenant) const
-{
-    const auto found = lanes.find(store.laneOf(tenant));
-    return found == lanes.end() ? nullptr : &found->second;
-}
-
-bool EventIntake::isReady(std::string_view tenant) const
-{
-    const Lane* lane = findLane(tenant);
-    return lane != nullptr ? lane->isReady() : lanes.at({}).isReady();
-}
-
-// What waits goes with its tenant. What is under way is the store's to put where it belongs.
-void EventIntake::onLanes()
-{
-    Lane& common = lanes.at({});
-    for (const shoset::Address& address : std::exchange(common.turns, {})) {
-        const Source& source = sources[address];
-        Lane& lane = laneFor(shoset::tenantOf(address));
-        lane.turns.push_back(address);
-        if (&lane != &common) {
-            common.waiting.events -= source.amount.events;
-            common.waiting.bytes -= source.amount.bytes;
-            for (Amount* amount : {&lane.waiting, &elsewhere}) {
-                amount->events += source.amount.events;
-                amount->bytes += source.amount.bytes;
-            }
-        }
-    }
-    for (const std::string& name : store.lanes()) {
-        laneFor(name);
-    }
-}
-
 void EventIntake::readHeads(Lane& lane)
 {
     lane.state = State::reading;
@@ -432,7 +382,7 @@ void EventIntake::step(Lane& lane, Now now)
     if (lane.state == State::unread) {
         readHeads(lane);
     } else if (lane.underWay != nullptr) {
-        append(lane);
+        appendAgain(lane);
     } else if (!lane.turns.empty()) {
         write(lane);
     }

@@ -124,6 +124,8 @@ private:
     void take(Lane& lane, const shoset::Address& address, Source& source, history::EventRecord record);
     void write(Lane& lane);
     void append(Lane& lane);
+    void appendAgain(Lane& lane);
+    void split(Lane& common);
     void onWritten(Lane& lane, const Result<void>& outcome, Now now);
     void afterFailure(Lane& lane, const Error& error, Now now);
     void step(Lane& lane, Now now);

@@ -43,7 +43,7 @@ public:
     virtual std::string laneOf(std::string_view tenant) const;
     // Names of all but the node's own.
     virtual std::vector<std::string> lanes() const;
-    // All or none of each lane, on disk when `done` says so; what is there already is left out.
+    // Of one lane; all or none, on disk when `done` says so; what is there already is left out.
     virtual void appendEvents(EventBatch events, Stored done) = 0;
     // Of all connectors whose lane is the node's own, of a tenant's ("acme/"), or of this one.
     virtual void readHeads(const shoset::Address& connector, Heads done) = 0;

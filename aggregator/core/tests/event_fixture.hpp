@@ -26,7 +26,9 @@ public:
     {
         batches.push_back(events->size());
         lastBatch = events;
-        jobs.push_back([this, events, done](Now now) {
+        const bool hangs = std::any_of(events->begin(), events->end(),
+                                       [this](const history::EventRecord& event) { return hangingTenants.contains(event.tenant); });
+        (hangs ? hanging : jobs).push_back([this, events, done](Now now) {
             if (failing || failingTenants.contains(events->front().tenant)) {
                 return done(Error{Code::ioError, "the disk is full"}, now);
             }
@@ -98,7 +100,9 @@ public:
     bool failing = false;
     std::set<std::string> own;             // tenants with a database of their own
     std::set<std::string> failingTenants;  // whose database does not answer
+    std::set<std::string> hangingTenants;  // what is to be written of these goes to `hanging`, which nobody does
     std::deque<std::function<void(Now)>> jobs;
+    std::deque<std::function<void(Now)>> hanging;
     std::vector<std::size_t> batches;
     EventBatch lastBatch;
     std::map<shoset::Address, std::map<EventPlace, history::EventRecord>> rows;

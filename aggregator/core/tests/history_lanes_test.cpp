@@ -183,6 +183,66 @@ TEST_F(EventLanes, WhatIsUnderWayComesFirstAlsoWhereItHasToBeTriedAgain)
     EXPECT_EQ(store.rows[sled].size(), 5U);
 }
 
+TEST_F(EventLanes, ADatabaseThatHangsHoldsNoneOfTheOthersWhichFailedTogetherWithItsTenants)
+{
+    link("acme/sled08");
+    link("beta/sled07");
+    link(sled);
+    for (const shoset::Address connector : {"acme/sled08", "beta/sled07", "acme/sled07"}) {
+        emit(connector, 1, 2);
+    }
+    flow.onTimer(now);
+    ASSERT_EQ(store.batches, (std::vector<std::size_t>{6}));
+    store.own = {"acme"};
+    flow.onLanes();
+    store.failing = true;
+    ASSERT_TRUE(store.finish(now));
+    store.failing = false;
+    store.hangingTenants = {"acme"};
+    emit("beta/sled07", 3, 3);
+    emit(sled, 3, 3);
+    after(limits::eventRetryInitial);
+    EXPECT_EQ(stored("beta/sled07"), (Texts{"0:0", "1:2", "1:3"}));
+    EXPECT_EQ(stored(sled), Texts{"0:0"});
+    store.hangingTenants.clear();
+    store.jobs.swap(store.hanging);
+    run();
+    EXPECT_EQ(stored(sled), (Texts{"1:2", "1:3"}));
+    EXPECT_EQ(stored("acme/sled08"), (Texts{"0:0", "1:2"}));
+    EXPECT_EQ(store.rows[sled].at({1, 2}).sequence, 2U);
+    EXPECT_EQ(flow.condition(), "recording");
+    EXPECT_EQ(metric("events_waiting"), 0U);
+}
+
+TEST_F(EventLanes, WhereNothingIsLeftThatFailedTheCommonDatabaseDoesNotCountAsFailing)
+{
+    link(sled);
+    emit(sled, 1, 2);
+    flow.onTimer(now);
+    store.own = {"acme"};
+    flow.onLanes();
+    store.failing = true;
+    ASSERT_TRUE(store.finish(now));
+    store.failing = false;
+    after(limits::eventRetryInitial);
+    EXPECT_EQ(stored(sled), (Texts{"0:0", "1:2"}));
+    EXPECT_EQ(flow.condition(), "recording");
+}
+
+TEST_F(EventLanes, WhatIsUnderWayOfOthersKeepsNoNewLaneWaiting)
+{
+    link(sled);
+    link("beta/sled07");
+    store.hangingTenants = {"beta"};
+    emit("beta/sled07", 1, 1);
+    flow.onTimer(now);
+    store.own = {"acme"};
+    flow.onLanes();
+    emit(sled, 1, 1);
+    run();
+    EXPECT_EQ(stored(sled), (Texts{"0:0", "1:1"}));
+}
+
 TEST_F(EventLanes, ATenantWhoseDatabaseIsAwayHasBoundedRoomAndTakesNoneOfTheOthers)
 {
     store.own = {"acme"};
