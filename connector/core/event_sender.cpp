@@ -152,7 +152,7 @@ void EventSender::trim(Last last)
     std::sort(confirmed.rbegin(), confirmed.rend());
     const std::uint64_t most = confirmed[confirmed.size() / 2];
     const bool stays = last == Last::stays && !outbox.isRenewing() && confirmed.back() < outbox.last();
-    outbox.trim(stays ? std::min(most, outbox.last() - 1) : most);
+    outbox.trim(most, stays);
 }
 
 void EventSender::sendTo(Aggregator& aggregator, Now now)

@@ -103,13 +103,14 @@ void Outbox::dropFront(std::uint64_t to)
     }
 }
 
-void Outbox::trim(std::uint64_t sequence)
+void Outbox::trim(std::uint64_t sequence, bool keepsLast)
 {
     if (renewTo != 0 && writing == Writing::all) {
         return;
     }
     const std::size_t before = count.events;
-    dropFront(std::min(sequence, durableTo));
+    majorityTo = std::max(majorityTo, std::min(sequence, durableTo));
+    dropFront(std::min(sequence, keepsLast && durableTo > 0 ? durableTo - 1 : durableTo));
     if (count.events != before) {
         counted.trimmed += before - count.events;
         removeFiles();
@@ -130,11 +131,26 @@ void Outbox::removeFiles()
     }
 }
 
+void Outbox::dropOldOfMajority(Now now)
+{
+    const std::size_t before = count.events;
+    while (!entries.empty() && entries.front().end() <= majorityTo &&
+           (entries.front().since + settings.maxAge <= now.mono || (entries.front().event.lostTo != 0 && entries.size() > 1))) {
+        remove(entries.front());
+        entries.pop_front();
+    }
+    if (count.events != before) {
+        counted.trimmed += before - count.events;
+        removeFiles();
+    }
+}
+
 void Outbox::dropOld(Now now)
 {
     if (settings.maxAge == Duration{0} || renewTo != 0 || writing != Writing::nothing) {
         return;
     }
+    dropOldOfMajority(now);
     const std::size_t gaps = !entries.empty() && entries.front().event.lostTo != 0 ? 1 : 0;
     std::size_t old = gaps;
     while (old < entries.size() && entries[old].since + settings.maxAge <= now.mono) {
@@ -371,7 +387,7 @@ void Outbox::allWritten()
     if (renewTo != 0) {
         ++counted.epochs;
         ownEpoch = std::exchange(renewTo, 0);
-        durableTo = 0;
+        durableTo = majorityTo = 0;
         for (Entry& entry : entries) {
             const std::uint64_t last = durableTo + entry.end() - entry.event.sequence + 1;
             entry.event.epoch = ownEpoch;

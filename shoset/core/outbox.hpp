@@ -100,8 +100,9 @@ public:
     std::uint64_t last() const { return durableTo; }
     // The first event or gap that ends at `sequence` or behind it, if it is on disk. Valid until the next call.
     const Entry* from(std::uint64_t sequence) const;
-    // A majority has all up to this one. Not while a new epoch is being written, in which it has another sequence.
-    void trim(std::uint64_t sequence);
+    // A majority has all up to this one. `keepsLast`: the last event of all stays nevertheless, until it is too old, and is no loss then.
+    // Not while a new epoch is being written, in which it has another sequence.
+    void trim(std::uint64_t sequence, bool keepsLast = false);
     // An aggregator knows this epoch of ours, and no event here may have its like: another epoch is to be begun. Nothing is, where
     // the told one is not credible (isCredibleEpoch): behind the last number there is no other, and nothing could be sent any more.
     void renew(std::uint64_t told, Now now);
@@ -141,6 +142,7 @@ private:
     void batchWritten(bool done, const std::string& why, Now now);
     void allWritten();
     void dropOld(Now now);
+    void dropOldOfMajority(Now now);
     void removeFiles();
     bool isWorkWaiting() const;
     Duration pause() const;
@@ -157,6 +159,7 @@ private:
     std::map<std::string, Share, std::less<>> topics;
     std::uint64_t ownEpoch = 0;
     std::uint64_t durableTo = 0;
+    std::uint64_t majorityTo = 0;  // a majority has had all up to this one
     std::uint64_t renewTo = 0;  // epoch that is to be begun; 0: none
     bool rewriteWanted = false;  // what was found damaged, so that its gaps stand on disk, too
 

@@ -416,5 +416,42 @@ TEST_F(EventSenderTest, AGapIsToldFromWhereTheAggregatorStands)
     EXPECT_EQ(aging.from(1), nullptr);
 }
 
+TEST_F(EventSenderTest, TheLastOneThatOnlyAMajorityHasIsNotToldAsLostWhenItIsTooOld)
+{
+    shoset::Outbox aging{{.maxAge = 1h}, *this, *this};
+    EventSender other{aging, *this};
+    other.setAggregators({"agg-a", "agg-b", "agg-c"});
+    const auto write = [&] {
+        for (other.pump(now); std::exchange(ordered, false); other.pump(now)) {
+            aging.onWritten({}, now);
+            now.mono += 20ms;
+            aging.onTimer(now);
+        }
+    };
+    for (LinkId link = 0; link < 2; ++link) {
+        other.onLinkUp(link, std::string("agg-") + static_cast<char>('a' + link));
+        other.onStored(link, {}, now);
+    }
+    write();
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_FALSE(aging.emit(1, "t", "n", "1", now));
+    }
+    write();
+    for (LinkId link = 0; link < 2; ++link) {
+        other.onStored(link, {aging.epoch(), 3}, now);
+    }
+    write();
+    EXPECT_EQ(aging.size(), 1U) << "agg-c was not there yet";
+    now.mono += 2h;
+    aging.onTimer(now);
+    write();
+    events.clear();
+    other.onLinkUp(2, "agg-c");
+    other.onStored(2, {aging.epoch(), 1}, now);
+    other.pump(now);
+    EXPECT_TRUE(events.empty()) << "nothing is lost";
+    EXPECT_EQ(aging.counters().lostByAge, 0U);
+}
+
 }  // namespace
 }  // namespace mesh::connector

@@ -284,5 +284,50 @@ TEST_F(OutboxTest, WhatIsTooOldIsReplacedByAGapThatIsOnDiskBeforeItIsTold)
     EXPECT_EQ(outbox->nextDeadline(), never);
 }
 
+TEST_F(OutboxTest, TheLastOneWhichAMajorityHasIsNoLossWhenItIsTooOld)
+{
+    settings.maxAge = 1h;
+    restart();
+    begin();
+    emit("t", "1");
+    emit("t", "2");
+    settle();
+    outbox->trim(2, true);
+    EXPECT_EQ(outbox->size(), 1U);
+    ASSERT_NE(outbox->from(1), nullptr);
+    EXPECT_EQ(outbox->from(1)->event.sequence, 2U);
+    later(30min);
+    emit("t", "3");
+    settle();
+    later(40min);
+    settle();
+    ASSERT_NE(outbox->from(1), nullptr);
+    EXPECT_EQ(outbox->from(1)->payload, "3") << "no gap is before it";
+    EXPECT_EQ(outbox->counters().lostByAge, 0U);
+    EXPECT_EQ(outbox->counters().trimmed, 2U);
+    later(40min);
+    settle();
+    ASSERT_NE(outbox->from(1), nullptr);
+    EXPECT_EQ(outbox->from(1)->event.lostTo, 3U) << "which no majority has";
+    EXPECT_EQ(outbox->from(1)->event.sequence, 3U);
+    EXPECT_EQ(outbox->counters().lostByAge, 1U);
+}
+
+TEST_F(OutboxTest, WhatAMajorityHadInAnEarlierEpochDoesNotCountInTheNext)
+{
+    settings.maxAge = 1h;
+    restart();
+    begin();
+    emit("t", "1");
+    emit("t", "2");
+    settle();
+    outbox->trim(2, true);
+    begin(outbox->epoch());
+    later(1h);
+    settle();
+    ASSERT_NE(outbox->from(1), nullptr);
+    EXPECT_EQ(outbox->from(1)->event.lostTo, 1U) << "the one that was kept is another now";
+}
+
 }  // namespace
 }  // namespace mesh::shoset
