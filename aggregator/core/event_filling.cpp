@@ -25,7 +25,9 @@ bool EventFilling::onMissing(const shoset::Address& source, const shoset::Event&
     if (const auto running = fills.find(source); running != fills.end()) {
         running->second.seen = now.mono;
         running->second.offered = event.epoch;
-        running->second.closes = running->second.closes || (tail && running->second.epoch >= taken.epoch);
+        if (tail && running->second.epoch >= taken.epoch) {
+            close(running->second, now);
+        }
         return false;
     }
     if (!hasSlot(source, false)) {
@@ -53,6 +55,17 @@ void EventFilling::onConnectorUp(const shoset::Address& source, Now now)
     }
     toLook[source] = now.mono + limits::eventFillDelay;
     startLooks(now);
+}
+
+// Its epoch has ended. Who had nothing more of it, or is asked just now, may have got some since, as long as it went on.
+void EventFilling::close(Fill& fill, Now now)
+{
+    if (fill.onlyLooks()) {
+        fill.begun = now.mono;
+        fill.inVain.clear();
+        fill.refused = true;
+    }
+    fill.closes = true;
 }
 
 bool EventFilling::hasSlot(const shoset::Address& source, bool onlyLooks) const

@@ -63,13 +63,14 @@ private:
         bool busy = false;     // with the database
         bool progressed = false;
         bool helped = false;   // somebody had some of it
-        bool refused = false;  // there was no room here for what the one who is asked has
+        bool refused = false;  // the one who is asked may have more than it says, as where there was no room here for that
         shoset::Address asked;             // empty: nobody
         std::set<shoset::Address> inVain;  // those that had nothing more
         bool onlyLooks() const { return tail && !closes; }
     };
     void answer(const shoset::Address& peer, const shoset::EventsWanted& wanted, Now now);
     void step(const shoset::Address& source, Fill& fill, Now now);
+    void close(Fill& fill, Now now);
     void lookFurther(const shoset::Address& source, Fill& fill, Now now);
     // Of its tenant; those that only look may also have none of all (mayLook).
     bool hasSlot(const shoset::Address& source, bool onlyLooks) const;

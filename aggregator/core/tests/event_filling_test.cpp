@@ -249,6 +249,33 @@ TEST_F(EventFillingTest, WhatOthersHaveBeyondIsAskedForWhenAConnectorLinksAgain)
     EXPECT_EQ(stored(sled).back(), "1:5");
 }
 
+TEST_F(EventFillingTest, WhoHadNothingMoreWhileAnEpochWentOnIsAskedAgainWhenItHasEnded)
+{
+    link(sled);
+    emit(sled, 1, 2);
+    run();
+    unlink(sled);
+    link(sled);
+    after(limits::eventFillDelay);
+    nothing("agg-b");
+    EXPECT_EQ(wanted("agg-c"), Texts{"acme/sled07 1:3-258"});
+    wanted("agg-b");
+    emit(sled, 1, 1, 7);  // agg-b has got 1:3 in between
+    nothing("agg-c");
+    EXPECT_EQ(store.heads[sled], (EventPlace{1, 2}));
+    after(limits::eventFillPause);
+    EXPECT_EQ(wanted("agg-b"), Texts{"acme/sled07 1:3-258"});
+    answer("agg-b", 3, 3);
+    nothing("agg-b");
+    EXPECT_EQ(wanted("agg-c"), Texts{"acme/sled07 1:4-259"}) << "and so is the one that was being asked then";
+    nothing("agg-c");
+    emit(sled, 1, 1, 7);
+    run();
+    EXPECT_EQ(store.heads[sled], (EventPlace{7, 1}));
+    EXPECT_EQ(store.rows[sled].size(), 4U);
+    EXPECT_EQ(metric("events_losses_total"), 0U);
+}
+
 TEST_F(EventFillingTest, AnotherNodeGetsWhatIsHere)
 {
     link(sled);
