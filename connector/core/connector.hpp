@@ -153,6 +153,7 @@ private:
     void onSealingKey(Now now) override;
     void onWorkerEmit(WorkerId worker, WorkerEmit word, Now now) override;
     void onWorkerSubscribe(WorkerId worker, WorkerSubscribe word, Now now) override { subscriptions.add(worker, std::move(word), now); }
+    void onWorkerRefused(WorkerId worker, std::string word, Now now) override { emissions.answer(worker, std::move(word), now); }
     void onWorkerUnsubscribe(WorkerId worker, const WorkerUnsubscribe& word, Now now) override
     {
         subscriptions.remove(worker, word.subscription, now);

@@ -108,8 +108,7 @@ Code Connector::tellWorker(WorkerId worker, std::string word)
 void Connector::onWorkerEmit(WorkerId worker, WorkerEmit word, Now now)
 {
     if (!outboxLoaded) {
-        shell.sendToWorker(worker, notAcceptedWord(word.ref, "unavailable", "this connector has no outbox"));
-        return;
+        return emissions.answer(worker, notAcceptedWord(word.ref, "unavailable", "this connector has no outbox"), now);
     }
     emissions.emit(worker, std::move(word), now);
 }

@@ -25,6 +25,8 @@ public:
     void emit(WorkerId worker, WorkerEmit word, Now now);
     // An event of the connector's own. Nobody waits for an answer.
     void emitOwn(const std::string& topic, const std::string& name, const std::string& payload, Now now);
+    // Tells it so, behind the other answers; more than twice limits::maxUnansweredEvents do not wait.
+    void answer(WorkerId worker, std::string word, Now now);
     void onWorkerEnded(WorkerId worker);
 
     void onAccepted(std::uint64_t ticket, std::uint64_t epoch, std::uint64_t sequence, Now now) override;
@@ -41,7 +43,6 @@ private:
     };
     // Whose it is, and its number there; nullopt: nobody's who is still there.
     std::optional<std::pair<WorkerId, std::uint64_t>> takeTicket(std::uint64_t ticket);
-    void answer(WorkerId worker, std::string word, Now now);
     void sendUnsent(WorkerId worker, Emitter& emitter, Now now);
 
     shoset::Outbox& outbox;

@@ -60,7 +60,7 @@ void Workers::takeEmit(WorkerId id, const LocalPeer& peer, WorkerEmit word, Now 
 {
     const auto refuseIt = [&](const char* code, const std::string& reason) {
         ++count.eventsRefused;
-        port.sendToWorker(id, notAcceptedWord(word.ref, code, reason));
+        events.onWorkerRefused(id, notAcceptedWord(word.ref, code, reason), now);
     };
     if (!shoset::isTopic(word.topic) || !shoset::isTopic(word.name)) {
         return refuseIt("invalid", "expected 'topic' and 'name' of letters, digits, '.', '_' and '-', at most " +
@@ -85,10 +85,9 @@ void Workers::takeSubscribe(WorkerId id, const LocalPeer& peer, WorkerSubscribe 
     for (const std::string& topic : word.topics) {
         if (!rules.maySubscribe(peer, topic)) {
             ++count.subscriptionsRefused;
-            port.sendToWorker(id, notSubscribedWord(word.subscription, "not_allowed",
-                                                    "the connector's configuration (workers.allow, subscribe) does not let user id " +
-                                                        std::to_string(peer.uid) + " listen to " + topic));
-            return;
+            return events.onWorkerRefused(id, notSubscribedWord(word.subscription, "not_allowed",
+                                                                "the connector's configuration (workers.allow, subscribe) does not let "
+                                                                "user id " + std::to_string(peer.uid) + " listen to " + topic), now);
         }
     }
     events.onWorkerSubscribe(id, std::move(word), now);

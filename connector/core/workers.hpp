@@ -45,6 +45,8 @@ public:
     virtual void onWorkerEmit(WorkerId, WorkerEmit, Now) {}
     // To what it may listen to.
     virtual void onWorkerSubscribe(WorkerId, WorkerSubscribe, Now) {}
+    // What it may not emit or listen to. It is to be told this word, also where its socket is full just now.
+    virtual void onWorkerRefused(WorkerId, std::string, Now) {}
     virtual void onWorkerUnsubscribe(WorkerId, const WorkerUnsubscribe&, Now) {}
     virtual void onWorkerTaken(WorkerId, const WorkerTaken&, Now) {}
     // A worker sends a command to others; `send.wrong` says why it must not leave.

@@ -189,6 +189,22 @@ TEST_F(EventsTest, AnswersThatASocketDoesNotTakeComeLater)
     EXPECT_NE(word().find(R"("ref":1)"), std::string::npos);
 }
 
+TEST_F(EventsTest, ThatAWorkerMayNotIsToldLaterWhereItsSocketIsFull)
+{
+    up(0);
+    wire.verdict = Code::full;
+    emits(1, "power.on");
+    says(R"({"message":"subscribe","subscription":"a","topics":["power.on"]})");
+    EXPECT_TRUE(wire.words.empty());
+    EXPECT_LE(connector.nextDeadline(), now.mono + limits::workerRetry);
+    wire.verdict = Code::ok;
+    now.mono += limits::workerRetry;
+    connector.onTimer(now);
+    ASSERT_EQ(wire.words.size(), 2U);
+    EXPECT_NE(wire.words[0].find(R"("message":"not_accepted")"), std::string::npos) << wire.words[0];
+    EXPECT_NE(wire.words[1].find(R"("message":"not_subscribed")"), std::string::npos) << wire.words[1];
+}
+
 TEST_F(EventsTest, ARestartKnowsWhatWaited)
 {
     up(0);
