@@ -385,6 +385,40 @@ class Library(unittest.TestCase):
         events.done()
         self.assertEqual(events._taken, 2)
 
+    def attach(self):
+        """What it then says of subscriptions."""
+        self.worker._take({"message": "stranger"})
+        self.worker._take({"message": "registered", "heartbeat_ms": 2000})
+        self.takes, self.sent = 99, []
+        self.worker._send_events()
+        return [word for word in self.sent if word["message"] in ("subscribe", "taken")]
+
+    def test_what_waits_does_not_grow_with_each_attachment_and_nothing_is_left_out(self):
+        events, last, most = self.worker.events("sensor.*", start="start"), 0, 0
+        self.worker._obey()
+        for _ in range(5):
+            for word in self.attach():
+                self.assertEqual(word.get("cursor"), {"acme/s2": f"7:{last}"} if last else None)
+                for last in range(last + 1, last + 65):  # all that there is credit for
+                    self.worker._take({"message": "event", "subscription": events.name, "source": "acme/s2", "time": "",
+                                       "cursor": f"7:{last}"})
+            most = max(most, events._queue.qsize())
+        self.assertEqual((last, most), (64, 64))
+        heard = [next(events).cursor for _ in range(10)]
+        self.worker._obey()
+        self.takes, self.sent = 99, []
+        self.worker._send_events()
+        self.assertEqual([(word["message"], word.get("cursor")) for word in self.sent], [("subscribe", {"acme/s2": "7:64"})])
+        self.worker._take({"message": "event", "subscription": events.name, "source": "acme/s2", "time": "", "cursor": "7:65"})
+        heard += [next(events).cursor for _ in range(55)]
+        self.assertEqual(heard, [f"7:{number}" for number in range(1, 66)])
+        events.done()
+        self.assertEqual(json.loads(events.cursor), {"acme/s2": "7:65"})
+        self.worker._obey()
+        self.sent = []
+        self.worker._send_events()
+        self.assertEqual(self.sent, [{"message": "taken", "subscription": events.name, "total": 1}], "of this attachment")
+
     def test_a_listener_is_told_that_it_is_refused(self):
         heard = []
         self.worker.on("sensor.*", refused=heard.append)(lambda event: None)

@@ -9,6 +9,7 @@ from collections import deque, namedtuple
 from concurrent.futures import Future
 
 MAX_UNANSWERED = 128                                  # events that were emitted
+WINDOW = 64                                           # events that an iterator is given beyond those that it has done with
 TAKEN_AT_ONCE = 8                                     # events that a subscription has done with, before that is said
 log = logging.getLogger("bmcmesh.worker")
 
@@ -45,7 +46,8 @@ class Events:
         self._heard = dict(json.loads(cursor)) if cursor else {}  # up to what it came from the connector, by source
         self._done = dict(self._heard)                            # and up to what it was done with
         self._queue, self._generation, self._taken, self._held = queue.SimpleQueue(), 0, 0, None
-        self._lock = threading.Lock()  # of all but _queue and _heard: the loop's thread and those that iterate change them
+        self._due = False  # to be asked for as soon as few enough wait
+        self._lock = threading.Lock()  # of all but _queue, _heard and _due: the loop's thread and those that iterate change them
 
     @property
     def cursor(self):
@@ -90,6 +92,7 @@ class Events:
     # In the worker's loop.
 
     def _subscribe_word(self):
+        self._due = False
         with self._lock:
             self._generation, self._taken = self._generation + 1, 0
         word = {"message": "subscribe", "subscription": self.name, "topics": self._topics, "from": self._start}
@@ -182,6 +185,9 @@ class WorkerEvents:
             self._events.append((future, message))
 
     def _send_events(self):
+        for events in self._subscriptions.values() if self._registered else ():
+            if events._due and events._queue.qsize() < WINDOW:
+                self._words.append(events._subscribe_word())
         while self._registered and self._words and self._send(self._words[0]):
             self._words.popleft()
         while self._registered and self._events:
@@ -200,8 +206,7 @@ class WorkerEvents:
         if self._ended:
             return events._end(StopIteration())
         self._subscriptions[events.name] = events
-        if self._registered:
-            self._words.append(events._subscribe_word())
+        events._due = True
 
     def _unsubscribe(self, events):
         if self._subscriptions.pop(events.name, None) is not None:
@@ -209,14 +214,17 @@ class WorkerEvents:
             events._end(StopIteration())
 
     def _tell_taken(self, events, generation):
-        if generation == events._generation and self._registered:
+        if generation == events._generation and self._registered and not events._due:
             self._words.append({"message": "taken", "subscription": events.name, "total": events._taken})
 
     def _attached(self):
-        """Whatever the connector had is told again: it may be another one, and what was not answered may not be on its disk."""
+        """Whatever the connector had is told again: it may be another one, and what was not answered may not be on its disk. An
+        iterator for which a window waits is asked for when it has caught up, from where it stands."""
         self._events.extendleft(reversed(self._emitted.values()))
         self._emitted = {}
-        self._words = deque(events._subscribe_word() for events in self._subscriptions.values())
+        self._words.clear()
+        for events in self._subscriptions.values():
+            events._due = True
 
     def _take_events_word(self, word, message):
         if word in ("accepted", "not_accepted"):
@@ -230,5 +238,5 @@ class WorkerEvents:
             del self._subscriptions[events.name]
             log.error("the connector refused a subscription: %s", message["reason"])
             events._end(Refused(message["reason"]))
-        elif events is not None and word != "subscribed":
+        elif events is not None and word != "subscribed" and not events._due:  # what is left of the one before comes again
             events._take(message)
