@@ -108,6 +108,14 @@ void Subscriptions::leave(std::uint64_t number, Subscription& subscription, Now 
     }
 }
 
+// What is still on its way to it would hide what was dropped before that, if it were asked for anew under the same number.
+void Subscriptions::renumber(Numbered::iterator at)
+{
+    auto moved = subscriptions.extract(at);
+    moved.key() = ++lastNumber;
+    subscriptions.insert(std::move(moved));
+}
+
 // The link with the fewest of those that have not refused it. What was had beyond limits::maxEventCursors sources comes again, and is
 // dropped here; but one that has not begun at all sources yet begins anew at the others, as nobody wants all that is stored there.
 void Subscriptions::place(std::uint64_t number, Subscription& subscription, Now now)
@@ -222,7 +230,8 @@ void Subscriptions::onEvent(shoset::LinkId link, const shoset::Address& source, 
     }
     Subscription& subscription = found->second;
     if (subscription.outstanding() >= 2 * limits::subscriptionWindow) {
-        return leave(found->first, subscription, now);
+        leave(found->first, subscription, now);
+        return renumber(found);
     }
     subscription.begun = true;
     subscription.fromNow = false;  // where it begins was said before

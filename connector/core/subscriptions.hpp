@@ -34,7 +34,8 @@ struct SubscriptionCounters {
 // What workers listen to: each subscription of a worker is one of the connector's, so that none takes another's events. It goes
 // to one linked aggregator that knows events; when that link ends, to another one, from where it stood at each source. What comes
 // twice is dropped. At most limits::subscriptionWindow events wait for a worker, as the aggregator gets credit for no more: a slow
-// one slows itself only. One that gets too much beyond its credit leaves, and asks anew when its worker has caught up. What its socket does not take just now waits here.
+// one slows itself only. One that gets too much beyond its credit leaves, and asks anew when its worker has caught up, under another
+// number, as more may be on its way under the first one. What its socket does not take just now waits here.
 //
 // An aggregator that refuses a subscription is not asked for it again while another one may have it. Refused by all, one that never
 // began ends, and its worker is told; one that had begun asks again after limits::subscriptionRetry, for as long as it takes.
@@ -94,6 +95,7 @@ private:
     Numbered::iterator find(WorkerId worker, std::string_view name);
     Numbered::iterator end(Numbered::iterator at, Now now);
     void leave(std::uint64_t number, Subscription& subscription, Now now);
+    void renumber(Numbered::iterator at);
     void place(std::uint64_t number, Subscription& subscription, Now now);
     void grant(std::uint64_t number, Subscription& subscription, Now now);
     // It gets none of that name, and is told so, also where its socket is full just now.

@@ -244,6 +244,11 @@ TEST_F(SubscriptionsTest, GapsNeedNoCreditAndTooManyForASlowWorkerEndItsSubscrip
     ASSERT_EQ(again.size(), 1U);
     EXPECT_EQ(again[0].cursors, (std::vector<shoset::EventCursor>{{"acme/s2", 7, 1001 + 2 * limits::subscriptionWindow}}));
     EXPECT_EQ(again[0].credit, limits::subscriptionWindow);
+    told(1);
+    event(3, number, 2002);
+    EXPECT_TRUE(told(1).empty()) << "it was on its way, behind what was dropped";
+    event(3, again[0].subscription, 2000);
+    EXPECT_EQ(told(1).size(), 1U) << "nothing is left out";
 }
 
 TEST_F(SubscriptionsTest, WhatASocketDoesNotTakeWaitsInItsOrder)
