@@ -56,11 +56,7 @@ void HistoryDatabase::append(std::vector<history::AuditRecord> records, std::fun
 // `done` runs later in any case, also where the job does not.
 void HistoryDatabase::submit(std::function<void()> job, std::function<void()> done)
 {
-    ++pending;
-    auto ended = [this, done = std::move(done)] {
-        --pending;
-        done();
-    };
+    auto ended = [self = shared_from_this(), done = std::move(done)] { done(); };
     if (!worker.submit(std::move(job), ended)) {
         boost::asio::post(loop.context(), std::move(ended));
     }

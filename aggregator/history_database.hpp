@@ -16,8 +16,9 @@
 
 namespace mesh::aggregator {
 
-// One of the history's databases, with a thread of its own: one that does not answer keeps nobody else's waiting. Loop thread.
-class HistoryDatabase {
+// One of the history's databases, with a thread of its own: one that does not answer keeps nobody else's waiting. Loop thread. In a
+// shared_ptr: what it was asked holds it until `done` has returned, and who may let go of it before calls stop().
+class HistoryDatabase : public std::enable_shared_from_this<HistoryDatabase> {
 public:
     // `syslog`: path of a socket that gets what the audit stores; empty: none. `turn` after each answer.
     HistoryDatabase(host::Loop& loop, std::string url, std::string password, const std::string& syslog, std::function<void()> turn);
@@ -43,7 +44,6 @@ public:
     void append(std::vector<history::AuditRecord> records, std::function<void(Result<void>, std::uint64_t dropped)> done);
 
     const std::string& url() const { return where; }
-    bool isIdle() const { return pending == 0; }
 
     // Kept for it by who records.
     std::size_t reading = 0;             // reads under way
@@ -63,7 +63,6 @@ private:
     history::HistoryStore store;            // the worker's, but for its making and its end
     std::unique_ptr<SyslogSocket> syslog;   // as well; null: not wanted
     std::string knownPassword;
-    std::size_t pending = 0;
     bool failing = false;
     std::shared_ptr<int> alive = std::make_shared<int>();
     host::BlockingWorker worker;

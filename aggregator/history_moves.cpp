@@ -41,7 +41,7 @@ Result<void> makeFolderOf(const std::string& url)
 
 HistoryMoves::HistoryMoves(host::Loop& ownLoop, Environment given, std::function<void()> afterwards)
     : loop(ownLoop), environment(std::move(given)), turn(std::move(afterwards)), timer(loop.context()),
-      ownDatabase(loop, environment.ownUrl, {}, environment.syslog, turn)
+      ownDatabase(std::make_shared<HistoryDatabase>(loop, environment.ownUrl, std::string(), environment.syslog, turn))
 {
 }
 
@@ -71,7 +71,7 @@ void HistoryMoves::stop()
 
 void HistoryMoves::forEach(const std::function<void(HistoryDatabase&)>& visit)
 {
-    visit(ownDatabase);
+    visit(*ownDatabase);
     for (const auto& [name, database] : others) {
         visit(*database);
     }
@@ -98,7 +98,7 @@ Result<std::uint64_t> HistoryMoves::idOf(const std::string& tenant, std::uint64_
     return history::idAtPlace(placeOf(tenant), shown, known == recent.end() ? std::vector<history::MovedEvent>{} : known->second);
 }
 
-Result<HistoryDatabase*> HistoryMoves::databaseOf(const std::string& tenant)
+Result<HistoryMoves::Database> HistoryMoves::databaseOf(const std::string& tenant)
 {
     const Place place = placeOf(tenant);
     return at(tenant, place.name, place.secret);
@@ -113,26 +113,25 @@ Result<std::string> HistoryMoves::passwordFor(const std::string& tenant, const s
 }
 
 // The error is also why its password cannot be read: without it nobody knocks.
-Result<HistoryDatabase*> HistoryMoves::at(const std::string& tenant, const std::string& name, const std::string& secret)
+Result<HistoryMoves::Database> HistoryMoves::at(const std::string& tenant, const std::string& name, const std::string& secret)
 {
     if (name.empty()) {
-        return &ownDatabase;
+        return ownDatabase;
     }
     const std::string url = history::urlOfPlace(name, tenant, environment.ownUrl, environment.stateDirectory);
     const std::string key = secret.empty() ? url : url + " " + tenant + "/" + secret;
     const auto known = others.find(key);
     if (known != others.end()) {
-        return known->second.get();
+        return known->second;
     }
-    if (others.size() + 1 >= limits::maxHistoryDatabases && !makeRoom()) {
-        return Error{Code::full, "this node has " + std::to_string(limits::maxHistoryDatabases) + " databases open already"};
+    if (others.size() + 1 >= environment.maxDatabases && !makeRoom()) {
+        return Error{Code::full, "this node has " + std::to_string(environment.maxDatabases) + " databases open already"};
     }
     const Result<std::string> password = passwordFor(tenant, secret);
     if (!password) {
         return password.error();
     }
-    auto made = std::make_unique<HistoryDatabase>(loop, url, *password, environment.syslog, turn);
-    return others.emplace(key, std::move(made)).first->second.get();
+    return others.emplace(key, std::make_shared<HistoryDatabase>(loop, url, *password, environment.syslog, turn)).first->second;
 }
 
 bool HistoryMoves::isFile(const std::string& name) const
@@ -145,17 +144,17 @@ void HistoryMoves::refreshPassword(const std::string& tenant)
 {
     const Place place = placeOf(tenant);
     const Result<std::string> password = passwordFor(tenant, place.secret);
-    const Result<HistoryDatabase*> database = at(tenant, place.name, place.secret);
+    const Result<Database> database = at(tenant, place.name, place.secret);
     if (!place.secret.empty() && password && database) {
         (*database)->setPassword(*password);
     }
 }
 
-// One that no tenant's history is in, or goes to.
+// One that no tenant's history is in, or goes to, and that no step under way goes on with.
 bool HistoryMoves::makeRoom()
 {
     const auto unused = std::find_if(others.begin(), others.end(), [this](const auto& entry) {
-        return entry.second->isIdle() && std::none_of(movers.begin(), movers.end(), [&](const auto& one) {
+        return entry.second.use_count() == 1 && std::none_of(movers.begin(), movers.end(), [&](const auto& one) {
             const auto names = [&](const std::string& name) {
                 return history::urlOfPlace(name, one.first, environment.ownUrl, environment.stateDirectory) == entry.second->url();
             };
@@ -212,7 +211,7 @@ void HistoryMoves::setPlace(const std::string& tenant, const WantedPlace& wanted
         place->second.secret = wanted.secret;
     }
     if (password && !wanted.secret.empty()) {
-        if (const Result<HistoryDatabase*> database = at(tenant, wanted.name, wanted.secret)) {
+        if (const Result<Database> database = at(tenant, wanted.name, wanted.secret)) {
             changed = (*database)->setPassword(*password) || changed;
         }
     }
@@ -280,8 +279,8 @@ void HistoryMoves::carryOut(const std::string& tenant, const history::MoveStep& 
         drive(tenant);
     };
     const bool leaves = step.deed == history::MoveDeed::clear;
-    const Result<HistoryDatabase*> from = at(tenant, step.from, leaves ? std::string() : placeOf(tenant).secret);
-    const Result<HistoryDatabase*> to = leaves ? from : at(tenant, step.to, mover.wanted.secret);
+    const Result<Database> from = at(tenant, step.from, leaves ? std::string() : placeOf(tenant).secret);
+    const Result<Database> to = leaves ? from : at(tenant, step.to, mover.wanted.secret);
     if (!from || !to || (!leaves && !mover.problem.empty())) {
         const Error error = !from ? from.error() : !to ? to.error() : Error{Code::unavailable, mover.problem};
         boost::asio::post(loop.context(), [this, reply = std::move(reply), error] {
@@ -294,11 +293,11 @@ void HistoryMoves::carryOut(const std::string& tenant, const history::MoveStep& 
     case history::MoveDeed::open:
         return open(tenant, **to, step.to, std::move(reply));
     case history::MoveDeed::copyAudit:
-        return copyAudit(tenant, **from, **to, step, std::move(reply));
+        return copyAudit(tenant, **from, *to, step, std::move(reply));
     case history::MoveDeed::copyEvents:
-        return copyEvents(tenant, **from, **to, step, std::move(reply));
+        return copyEvents(tenant, **from, *to, step, std::move(reply));
     case history::MoveDeed::settle:
-        return settle(tenant, **from, **to, {step.to, mover.wanted.secret, 0, 0, 0}, std::move(reply));
+        return settle(tenant, *from, *to, {step.to, mover.wanted.secret, 0, 0, 0}, std::move(reply));
     case history::MoveDeed::clear:
         break;
     }
@@ -323,7 +322,7 @@ void HistoryMoves::open(const std::string& tenant, HistoryDatabase& to, const st
 }
 
 // From a server that nodes share into files of their own, each takes its own trail; else all there is of the tenant.
-void HistoryMoves::copyAudit(const std::string& tenant, HistoryDatabase& from, HistoryDatabase& to, const history::MoveStep& step, Reply reply)
+void HistoryMoves::copyAudit(const std::string& tenant, HistoryDatabase& from, const Database& to, const history::MoveStep& step, Reply reply)
 {
     const bool apart = !isFile(step.from) && isFile(step.to);
     const std::string node = apart ? environment.node : std::string();
@@ -331,32 +330,32 @@ void HistoryMoves::copyAudit(const std::string& tenant, HistoryDatabase& from, H
         [tenant, node, after = step.after](history::HistoryStore& store) {
             return store.exportAudit(tenant, node, after, limits::historyMovePage);
         },
-        [&to, after = step.after, reply = std::move(reply)](Result<history::AuditPage> read) mutable {
+        [to, after = step.after, reply = std::move(reply)](Result<history::AuditPage> read) mutable {
             if (!read) {
                 return reply(read.error());
             }
             const MoveReply done{read->records.empty() ? after : read->records.back().id, read->more, read->records.size()};
             const auto page = std::make_shared<const history::AuditPage>(std::move(*read));
-            to.ask<std::uint64_t>([page](history::HistoryStore& store) { return store.importAudit(*page); },
-                                  [done, reply = std::move(reply)](const Result<std::uint64_t>& stored) {
-                                      reply(stored ? Result<MoveReply>(done) : Result<MoveReply>(stored.error()));
-                                  });
+            to->ask<std::uint64_t>([page](history::HistoryStore& store) { return store.importAudit(*page); },
+                                   [done, reply = std::move(reply)](const Result<std::uint64_t>& stored) {
+                                       reply(stored ? Result<MoveReply>(done) : Result<MoveReply>(stored.error()));
+                                   });
         });
 }
 
-void HistoryMoves::copyEvents(const std::string& tenant, HistoryDatabase& from, HistoryDatabase& to, const history::MoveStep& step, Reply reply)
+void HistoryMoves::copyEvents(const std::string& tenant, HistoryDatabase& from, const Database& to, const history::MoveStep& step, Reply reply)
 {
     from.ask<history::EventExport>(
         [tenant, after = step.after](history::HistoryStore& store) {
             return store.exportEvents(tenant, after, limits::historyMovePage, limits::historyMovePageBytes);
         },
-        [&to, reply = std::move(reply)](Result<history::EventExport> read) mutable {
+        [to, reply = std::move(reply)](Result<history::EventExport> read) mutable {
             if (!read) {
                 return reply(read.error());
             }
             const MoveReply done{read->page.end, read->page.more, read->page.records.size()};
             const auto page = std::make_shared<const history::EventExport>(std::move(*read));
-            to.ask<bool>(
+            to->ask<bool>(
                 [page](history::HistoryStore& store) -> Result<bool> {
                     const Result<void> stored = store.importEvents(*page);
                     return stored ? Result<bool>(true) : stored.error();
@@ -368,10 +367,10 @@ void HistoryMoves::copyEvents(const std::string& tenant, HistoryDatabase& from, 
 }
 
 // One after the other: each writes the file with all of them.
-void HistoryMoves::settle(const std::string& tenant, HistoryDatabase& from, HistoryDatabase& to, const Place& place, Reply reply)
+void HistoryMoves::settle(const std::string& tenant, const Database& from, const Database& to, const Place& place, Reply reply)
 {
     if (std::exchange(settling, true)) {
-        settleNext.push_back([this, tenant, &from, &to, place, reply = std::move(reply)] { settle(tenant, from, to, place, reply); });
+        settleNext.push_back([this, tenant, from, to, place, reply = std::move(reply)] { settle(tenant, from, to, place, reply); });
         return;
     }
     Reply ended = [this, reply = std::move(reply)](const Result<MoveReply>& outcome) {
@@ -384,19 +383,19 @@ void HistoryMoves::settle(const std::string& tenant, HistoryDatabase& from, Hist
         }
     };
     const auto ids = [tenant](history::HistoryStore& store) { return store.eventIds(tenant); };
-    from.ask<history::EventIds>(ids, [this, tenant, ids, &to, place, ended = std::move(ended)](const Result<history::EventIds>& before) {
+    from->ask<history::EventIds>(ids, [this, tenant, ids, to, place, ended = std::move(ended)](const Result<history::EventIds>& before) {
         if (!before) {
             return ended(before.error());
         }
-        to.ask<history::EventIds>(ids, [this, tenant, &to, place, before = *before, ended](const Result<history::EventIds>& after) {
+        to->ask<history::EventIds>(ids, [this, tenant, to, place, before = *before, ended](const Result<history::EventIds>& after) {
             if (!after) {
                 return ended(after.error());
             }
             const Place old = placeOf(tenant);
             const std::uint64_t last = before.last == 0 ? 0 : before.last + old.base;
             const Place next = history::placeAfter(old, place, before.greatest + old.base, last, after->newest);
-            remember(tenant, to, before.recent, old.base, [this, tenant, &to, next, ended](const Result<MoveReply>& remembered) {
-                return remembered ? writePlace(tenant, to, next, ended) : ended(remembered.error());
+            remember(tenant, *to, before.recent, old.base, [this, tenant, to, next, ended](const Result<MoveReply>& remembered) {
+                return remembered ? writePlace(tenant, *to, next, ended) : ended(remembered.error());
             });
         });
     });

@@ -27,19 +27,22 @@ public:
         std::string stateDirectory;  // absolute
         std::string ownUrl;          // of the node's own database
         std::string syslog;          // as HistoryDatabase has it
+        std::size_t maxDatabases = limits::maxHistoryDatabases;
     };
+    using Database = std::shared_ptr<HistoryDatabase>;
     HistoryMoves(host::Loop& loop, Environment environment, std::function<void()> turn);
+    ~HistoryMoves() override { stop(); }
 
     // Blocks; for the start.
     Result<void> load();
     void stop();
 
-    HistoryDatabase& own() { return ownDatabase; }
+    HistoryDatabase& own() { return *ownDatabase; }
     void forEach(const std::function<void(HistoryDatabase&)>& visit);
     bool hasLane(std::string_view tenant) const { return movers.find(tenant) != movers.end(); }
     std::vector<std::string> lanes() const;
-    // The one that a tenant's history is in now; full: there are too many.
-    Result<HistoryDatabase*> databaseOf(const std::string& tenant);
+    // The one that a tenant's history is in now; full: there are too many. Who holds it keeps it open.
+    Result<Database> databaseOf(const std::string& tenant);
     history::Place placeOf(const std::string& tenant) const;
     // What a reader of events goes on from, in that database; see history::idAtPlace().
     Result<std::uint64_t> idOf(const std::string& tenant, std::uint64_t shown) const;
@@ -61,7 +64,7 @@ private:
         std::vector<std::function<void()>> held;
     };
     using Reply = std::function<void(Result<history::MoveReply>)>;
-    Result<HistoryDatabase*> at(const std::string& tenant, const std::string& name, const std::string& secret);
+    Result<Database> at(const std::string& tenant, const std::string& name, const std::string& secret);
     Result<std::string> passwordFor(const std::string& tenant, const std::string& secret) const;
     bool isFile(const std::string& name) const;
     bool makeRoom();
@@ -71,9 +74,9 @@ private:
     void arm();
     void carryOut(const std::string& tenant, const history::MoveStep& step);
     void open(const std::string& tenant, HistoryDatabase& to, const std::string& name, Reply reply);
-    void copyAudit(const std::string& tenant, HistoryDatabase& from, HistoryDatabase& to, const history::MoveStep& step, Reply reply);
-    void copyEvents(const std::string& tenant, HistoryDatabase& from, HistoryDatabase& to, const history::MoveStep& step, Reply reply);
-    void settle(const std::string& tenant, HistoryDatabase& from, HistoryDatabase& to, const history::Place& place, Reply reply);
+    void copyAudit(const std::string& tenant, HistoryDatabase& from, const Database& to, const history::MoveStep& step, Reply reply);
+    void copyEvents(const std::string& tenant, HistoryDatabase& from, const Database& to, const history::MoveStep& step, Reply reply);
+    void settle(const std::string& tenant, const Database& from, const Database& to, const history::Place& place, Reply reply);
     void remember(const std::string& tenant, HistoryDatabase& to, const std::vector<history::EventKey>& last, std::uint64_t base,
                   Reply reply);
     void writePlace(const std::string& tenant, HistoryDatabase& to, const history::Place& place, Reply reply);
@@ -82,9 +85,9 @@ private:
     const Environment environment;
     const std::function<void()> turn;
     boost::asio::steady_timer timer;
-    HistoryDatabase ownDatabase;
-    std::map<std::string, std::unique_ptr<HistoryDatabase>> others;  // by URL and secret
-    history::Places places;                                          // of those that have moved
+    const Database ownDatabase;
+    std::map<std::string, Database> others;  // by URL and secret
+    history::Places places;                  // of those that have moved
     std::map<std::string, std::vector<history::MovedEvent>> recent;  // of those that moved since the start
     std::map<std::string, Mover, std::less<>> movers;                // by tenant, never erased
     std::map<std::string, std::vector<history::MovedEvent>> settled;  // of those that are about to

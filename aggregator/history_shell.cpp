@@ -73,9 +73,9 @@ std::vector<std::string> HistoryShell::lanes() const
     return moves == nullptr ? std::vector<std::string>{} : moves->lanes();
 }
 
-Result<HistoryDatabase*> HistoryShell::databaseOf(const std::string& tenant)
+Result<HistoryMoves::Database> HistoryShell::databaseOf(const std::string& tenant)
 {
-    return moves == nullptr ? Result<HistoryDatabase*>(Error{Code::unavailable, "nothing is recorded here"}) : moves->databaseOf(tenant);
+    return moves == nullptr ? Result<HistoryMoves::Database>(Error{Code::unavailable, "nothing is recorded here"}) : moves->databaseOf(tenant);
 }
 
 void HistoryShell::later(std::function<void()> work)
@@ -90,7 +90,7 @@ template <class Answer>
 void HistoryShell::ask(const std::string& tenant, std::function<Result<Answer>(history::HistoryStore&)> question,
                        std::function<void(Result<Answer>, Now)> done)
 {
-    const Result<HistoryDatabase*> database = databaseOf(tenant);
+    const Result<HistoryMoves::Database> database = databaseOf(tenant);
     if (!database) {
         return later([this, done = std::move(done), error = database.error()] { done(error, loop.now()); });
     }
@@ -103,7 +103,7 @@ void HistoryShell::append(std::vector<history::AuditRecord> records, HistoryPort
     if (moves != nullptr && moves->holds(tenant)) {
         return moves->hold(tenant, [this, records = std::move(records), done = std::move(done)] { append(records, done); });
     }
-    const Result<HistoryDatabase*> database = databaseOf(tenant);
+    const Result<HistoryMoves::Database> database = databaseOf(tenant);
     if (!database) {
         return later([this, done = std::move(done), error = database.error()] { done(error, loop.now()); });
     }
@@ -122,7 +122,7 @@ void HistoryShell::append(std::vector<history::AuditRecord> records, HistoryPort
 void HistoryShell::read(history::AuditQuery query, Read done)
 {
     const std::string tenant = query.tenant.value_or(std::string());
-    const Result<HistoryDatabase*> database = databaseOf(tenant);
+    const Result<HistoryMoves::Database> database = databaseOf(tenant);
     const history::Place place = moves == nullptr ? history::Place{} : moves->placeOf(tenant);
     const bool moved = query.after != 0 && query.after <= place.base;
     if (!database || moved || (*database)->reading >= limits::maxHistoryReads) {
@@ -150,7 +150,7 @@ void HistoryShell::appendEvents(EventBatch events, EventStorePort::Stored done)
     if (moves != nullptr && moves->holds(tenant)) {
         return moves->hold(tenant, [this, events = std::move(events), done = std::move(done)] { appendEvents(events, done); });
     }
-    const Result<HistoryDatabase*> database = databaseOf(tenant);
+    const Result<HistoryMoves::Database> database = databaseOf(tenant);
     if (!database) {
         return later([this, done = std::move(done), error = database.error()] { done(error, loop.now()); });
     }
@@ -201,7 +201,7 @@ void HistoryShell::readSource(history::SourceQuery query, Source done)
 void HistoryShell::readEvents(history::EventQuery query, Page done)
 {
     const std::string tenant = query.tenant.value_or(std::string());
-    const Result<HistoryDatabase*> database = databaseOf(tenant);
+    const Result<HistoryMoves::Database> database = databaseOf(tenant);
     const history::Place place = moves == nullptr ? history::Place{} : moves->placeOf(tenant);
     const Result<std::uint64_t> after = moves == nullptr ? Result<std::uint64_t>(query.after) : moves->idOf(tenant, query.after);
     if (!database || !after || (*database)->reading >= limits::maxHistoryReads) {

@@ -51,7 +51,7 @@ public:
     std::uint64_t syslogDropped() const { return syslogDrops; }
 
 private:
-    Result<HistoryDatabase*> databaseOf(const std::string& tenant);
+    Result<HistoryMoves::Database> databaseOf(const std::string& tenant);
     void later(std::function<void()> work);
     void sweep(HistoryDatabase& database);
     void sweepEvents(HistoryDatabase& database);

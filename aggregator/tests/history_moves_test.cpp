@@ -1,0 +1,139 @@
+#include "aggregator/history_moves.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <latch>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace mesh::aggregator {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Keeps a database's thread until it is opened.
+class DatabaseGate {
+public:
+    ~DatabaseGate() { open(); }
+    void close(HistoryDatabase& database)
+    {
+        database.ask<bool>(
+            [latch = latch](history::HistoryStore&) -> Result<bool> {
+                latch->wait();
+                return true;
+            },
+            [](const Result<bool>&) {});
+    }
+    void open()
+    {
+        if (!std::exchange(isOpen, true)) {
+            latch->count_down();
+        }
+    }
+
+private:
+    std::shared_ptr<std::latch> latch = std::make_shared<std::latch>(1);
+    bool isOpen = false;
+};
+
+class HistoryMovesTest : public ::testing::Test {
+protected:
+    void SetUp() override
+    {
+        std::string pattern = ::testing::TempDir() + "mesh-moves-XXXXXX";
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        environment.node = "agg-a";
+        environment.stateDirectory = pattern;
+        environment.ownUrl = "sqlite:" + pattern + "/history.db";
+    }
+    void TearDown() override
+    {
+        stop();
+        std::filesystem::remove_all(environment.stateDirectory);
+    }
+    void start()
+    {
+        stop();
+        loop.emplace();
+        moves = std::make_unique<HistoryMoves>(*loop, environment, [this] {
+            if (onTurn) {
+                onTurn();
+            }
+        });
+        ASSERT_TRUE(moves->load());
+        moves->start([](const std::string&, const std::string& secret) { return "the word of " + secret; }, {});
+    }
+    void stop()
+    {
+        moves.reset();
+        loop.reset();
+        wanted.clear();
+        onTurn = {};
+    }
+    // Besides what was wanted before.
+    void want(const std::map<std::string, WantedPlace>& more)
+    {
+        for (const auto& [tenant, place] : more) {
+            wanted[tenant] = place;
+        }
+        moves->setPlaces(wanted);
+    }
+    bool await(const std::function<bool()>& condition)
+    {
+        const auto deadline = std::chrono::steady_clock::now() + 30s;
+        while (!condition() && std::chrono::steady_clock::now() < deadline) {
+            loop->context().run_one_for(100ms);
+        }
+        return condition();
+    }
+    PlaceStatus status(const std::string& tenant) const
+    {
+        for (const PlaceStatus& each : moves->statuses()) {
+            if (each.tenant == tenant) {
+                return each;
+            }
+        }
+        return {};
+    }
+    bool awaitSettled(const std::string& tenant, const std::string& place)
+    {
+        return await([&] { return status(tenant).phase == "settled" && status(tenant).inUse == place; });
+    }
+    bool record(const std::string& tenant)
+    {
+        bool stored = false;
+        const history::AuditRecord deed{WallTime(1h), tenant, "admin", "10.0.0.9:4711", "agg-a", "POST", "/redfish/v1/Systems/A_1",
+                                        std::string(32, 'a'), history::Phase::intent, 0};
+        moves->own().append({deed}, [&stored](const Result<void>& outcome, std::uint64_t) { stored = outcome.ok(); });
+        return await([&stored] { return stored; });
+    }
+
+    HistoryMoves::Environment environment;
+    std::optional<host::Loop> loop;
+    std::unique_ptr<HistoryMoves> moves;
+    std::map<std::string, WantedPlace> wanted;
+    std::function<void()> onTurn;
+};
+
+TEST_F(HistoryMovesTest, ADatabaseThatAStepGoesOnWithIsNotGivenUpForAnotherOne)
+{
+    environment.maxDatabases = 2;
+    start();
+    ASSERT_TRUE(record("acme"));
+    DatabaseGate gate;
+    gate.close(moves->own());
+    want({{"acme", {"sqlite:a.db", ""}}});
+    ASSERT_TRUE(await([this] { return status("acme").phase == "copying"; })) << "from where nothing comes yet";
+    want({{"acme", {}}, {"umbra", {"sqlite:u.db", ""}}});
+    ASSERT_TRUE(await([this] { return !status("umbra").failure.empty(); }));
+    EXPECT_EQ(status("umbra").failure, "this node has 2 databases open already");
+    gate.open();
+    EXPECT_TRUE(await([this] { return status("acme").copied == 1; }));
+}
+
+}  // namespace
+}  // namespace mesh::aggregator
