@@ -41,7 +41,8 @@ Result<void> makeFolderOf(const std::string& url)
 
 HistoryMoves::HistoryMoves(host::Loop& ownLoop, Environment given, std::function<void()> afterwards)
     : loop(ownLoop), environment(std::move(given)), turn(std::move(afterwards)), timer(loop.context()),
-      ownDatabase(std::make_shared<HistoryDatabase>(loop, environment.ownUrl, std::string(), environment.syslog, turn))
+      ownDatabase(std::make_shared<HistoryDatabase>(loop, environment.ownUrl, std::string(), environment.syslog, turn)),
+      disk(loop.context())
 {
 }
 
@@ -67,6 +68,7 @@ void HistoryMoves::stop()
 {
     timer.cancel();
     forEach([](HistoryDatabase& database) { database.stop(); });
+    disk.stop();
 }
 
 void HistoryMoves::forEach(const std::function<void(HistoryDatabase&)>& visit)
@@ -296,8 +298,10 @@ void HistoryMoves::carryOut(const std::string& tenant, const history::MoveStep& 
         return copyAudit(tenant, **from, *to, step, std::move(reply));
     case history::MoveDeed::copyEvents:
         return copyEvents(tenant, **from, *to, step, std::move(reply));
+    case history::MoveDeed::readIds:
+        return readIds(tenant, **from, *to, std::move(reply));
     case history::MoveDeed::settle:
-        return settle(tenant, *from, *to, {step.to, mover.wanted.secret, 0, 0, 0}, std::move(reply));
+        return settle(tenant, {step.to, mover.wanted.secret, mover.ids.base, mover.ids.last, mover.ids.at}, std::move(reply));
     case history::MoveDeed::clear:
         break;
     }
@@ -366,14 +370,52 @@ void HistoryMoves::copyEvents(const std::string& tenant, HistoryDatabase& from, 
         });
 }
 
+// Writes are held, so that nothing of the tenant comes behind what is read here.
+void HistoryMoves::readIds(const std::string& tenant, HistoryDatabase& from, const Database& to, Reply reply)
+{
+    const auto ids = [tenant](history::HistoryStore& store) { return store.eventIds(tenant); };
+    from.ask<history::EventIds>(ids, [this, tenant, ids, to, reply = std::move(reply)](const Result<history::EventIds>& before) {
+        if (!before) {
+            return reply(before.error());
+        }
+        to->ask<history::EventIds>(ids, [this, tenant, to, before = *before, reply](const Result<history::EventIds>& after) {
+            if (!after) {
+                return reply(after.error());
+            }
+            const Place old = placeOf(tenant);
+            const std::uint64_t last = before.last == 0 ? 0 : before.last + old.base;
+            compare(tenant, *to, before, history::placeAfter(old, {}, before.greatest + old.base, last, after->newest), reply);
+        });
+    });
+}
+
+// Which of the last events is which, for readers who have not seen all of them.
+void HistoryMoves::compare(const std::string& tenant, HistoryDatabase& to, const history::EventIds& before, const Place& ids, Reply reply)
+{
+    using Found = std::vector<std::pair<history::EventKey, std::uint64_t>>;
+    to.ask<Found>([tenant, last = before.recent](history::HistoryStore& store) { return store.idsHere(tenant, last); },
+                  [this, tenant, ids, base = placeOf(tenant).base, reply = std::move(reply)](const Result<Found>& found) {
+                      if (!found) {
+                          return reply(found.error());
+                      }
+                      Mover& mover = movers.find(tenant)->second;
+                      mover.ids = ids;
+                      mover.events.clear();
+                      for (const auto& [key, id] : *found) {
+                          mover.events.push_back({key.id + base, id});
+                      }
+                      reply(MoveReply{});
+                  });
+}
+
 // One after the other: each writes the file with all of them.
-void HistoryMoves::settle(const std::string& tenant, const Database& from, const Database& to, const Place& place, Reply reply)
+void HistoryMoves::settle(const std::string& tenant, const Place& place, Reply reply)
 {
     if (std::exchange(settling, true)) {
-        settleNext.push_back([this, tenant, from, to, place, reply = std::move(reply)] { settle(tenant, from, to, place, reply); });
+        settleNext.push_back([this, tenant, place, reply = std::move(reply)] { settle(tenant, place, reply); });
         return;
     }
-    Reply ended = [this, reply = std::move(reply)](const Result<MoveReply>& outcome) {
+    writePlace(tenant, place, [this, reply = std::move(reply)](const Result<MoveReply>& outcome) {
         settling = false;
         reply(outcome);
         if (!settling && !settleNext.empty()) {
@@ -381,61 +423,28 @@ void HistoryMoves::settle(const std::string& tenant, const Database& from, const
             settleNext.pop_front();
             next();
         }
-    };
-    const auto ids = [tenant](history::HistoryStore& store) { return store.eventIds(tenant); };
-    from->ask<history::EventIds>(ids, [this, tenant, ids, to, place, ended = std::move(ended)](const Result<history::EventIds>& before) {
-        if (!before) {
-            return ended(before.error());
-        }
-        to->ask<history::EventIds>(ids, [this, tenant, to, place, before = *before, ended](const Result<history::EventIds>& after) {
-            if (!after) {
-                return ended(after.error());
-            }
-            const Place old = placeOf(tenant);
-            const std::uint64_t last = before.last == 0 ? 0 : before.last + old.base;
-            const Place next = history::placeAfter(old, place, before.greatest + old.base, last, after->newest);
-            remember(tenant, *to, before.recent, old.base, [this, tenant, to, next, ended](const Result<MoveReply>& remembered) {
-                return remembered ? writePlace(tenant, *to, next, ended) : ended(remembered.error());
-            });
-        });
     });
 }
 
-// Which of the last events is which, for readers who have not seen all of them.
-void HistoryMoves::remember(const std::string& tenant, HistoryDatabase& to, const std::vector<history::EventKey>& last, std::uint64_t base,
-                            Reply reply)
-{
-    using Found = std::vector<std::pair<history::EventKey, std::uint64_t>>;
-    to.ask<Found>([tenant, last](history::HistoryStore& store) { return store.idsHere(tenant, last); },
-                  [this, tenant, base, reply = std::move(reply)](const Result<Found>& found) {
-                      if (!found) {
-                          return reply(found.error());
-                      }
-                      std::vector<history::MovedEvent> events;
-                      for (const auto& [key, id] : *found) {
-                          events.push_back({key.id + base, id});
-                      }
-                      settled[tenant] = std::move(events);
-                      reply(MoveReply{});
-                  });
-}
-
-void HistoryMoves::writePlace(const std::string& tenant, HistoryDatabase& to, const Place& place, Reply reply)
+void HistoryMoves::writePlace(const std::string& tenant, const Place& place, Reply reply)
 {
     history::Places all = places;
     all[tenant] = place;
-    to.ask<MoveReply>(
-        [file = placesFile(environment.stateDirectory), text = history::placesText(all)](history::HistoryStore&) -> Result<MoveReply> {
-            const Result<void> written = host::writeFileAtomic(file, text, 0600);
-            return written ? Result<MoveReply>(MoveReply{}) : written.error();
-        },
-        [this, tenant, place, reply = std::move(reply)](const Result<MoveReply>& written) {
-            if (written) {
-                places[tenant] = place;
-                recent[tenant] = std::move(settled[tenant]);
-            }
-            reply(written);
-        });
+    const auto written = std::make_shared<Result<void>>(Error{Code::unavailable, "this node ends"});
+    const std::function<void()> ended = [this, tenant, place, written, reply = std::move(reply)] {
+        if (*written) {
+            places[tenant] = place;
+            recent[tenant] = std::move(movers.find(tenant)->second.events);
+        }
+        reply(*written ? Result<MoveReply>(MoveReply{}) : Result<MoveReply>(written->error()));
+        turn();
+    };
+    const auto write = [written, file = placesFile(environment.stateDirectory), text = history::placesText(all)] {
+        *written = host::writeFileAtomic(file, text, 0600);
+    };
+    if (!disk.submit(write, ended)) {
+        boost::asio::post(loop.context(), ended);
+    }
 }
 
 std::vector<PlaceStatus> HistoryMoves::statuses() const

@@ -5,6 +5,7 @@
 #include "cluster/history/core/history_move.hpp"
 #include "cluster/history/core/place.hpp"
 #include "shoset/base/limits.hpp"
+#include "shoset/host/blocking_worker.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -62,6 +63,8 @@ private:
         WantedPlace wanted;
         std::string problem;  // why its password cannot be read
         std::vector<std::function<void()>> held;
+        history::Place ids;                      // what a reader goes on from once it has moved; without name and secret
+        std::vector<history::MovedEvent> events;  // as `recent`, then
     };
     using Reply = std::function<void(Result<history::MoveReply>)>;
     Result<Database> at(const std::string& tenant, const std::string& name, const std::string& secret);
@@ -76,10 +79,10 @@ private:
     void open(const std::string& tenant, HistoryDatabase& to, const std::string& name, Reply reply);
     void copyAudit(const std::string& tenant, HistoryDatabase& from, const Database& to, const history::MoveStep& step, Reply reply);
     void copyEvents(const std::string& tenant, HistoryDatabase& from, const Database& to, const history::MoveStep& step, Reply reply);
-    void settle(const std::string& tenant, const Database& from, const Database& to, const history::Place& place, Reply reply);
-    void remember(const std::string& tenant, HistoryDatabase& to, const std::vector<history::EventKey>& last, std::uint64_t base,
-                  Reply reply);
-    void writePlace(const std::string& tenant, HistoryDatabase& to, const history::Place& place, Reply reply);
+    void readIds(const std::string& tenant, HistoryDatabase& from, const Database& to, Reply reply);
+    void compare(const std::string& tenant, HistoryDatabase& to, const history::EventIds& before, const history::Place& ids, Reply reply);
+    void settle(const std::string& tenant, const history::Place& place, Reply reply);
+    void writePlace(const std::string& tenant, const history::Place& place, Reply reply);
 
     host::Loop& loop;
     const Environment environment;
@@ -90,11 +93,11 @@ private:
     history::Places places;                  // of those that have moved
     std::map<std::string, std::vector<history::MovedEvent>> recent;  // of those that moved since the start
     std::map<std::string, Mover, std::less<>> movers;                // by tenant, never erased
-    std::map<std::string, std::vector<history::MovedEvent>> settled;  // of those that are about to
     bool settling = false;                                           // the file is being written, or is going to be
     std::deque<std::function<void()>> settleNext;
     Secrets secretOf;
     News tell;
+    host::BlockingWorker disk;  // for that file: what is asked of a database may wait for others that hang there
 };
 
 }  // namespace mesh::aggregator

@@ -135,5 +135,32 @@ TEST_F(HistoryMovesTest, ADatabaseThatAStepGoesOnWithIsNotGivenUpForAnotherOne)
     EXPECT_TRUE(await([this] { return status("acme").copied == 1; }));
 }
 
+TEST_F(HistoryMovesTest, ADatabaseThatHangsWhenAllIsCopiedKeepsNoOtherTenantsMoveFromItsEnd)
+{
+    start();
+    DatabaseGate gate;
+    int turns = 0;
+    onTurn = [&] {
+        // The first of these began to hold writes; when the own database has given its last events, they wait for the new one,
+        // and behind them is only what is asked for the note.
+        if (status("acme").phase == "closing" && ++turns == 4) {
+            moves->forEach([&](HistoryDatabase& database) {
+                if (database.url().ends_with("/a.db")) {
+                    gate.close(database);
+                }
+            });
+        }
+    };
+    want({{"acme", {"sqlite:a.db", ""}}});
+    ASSERT_TRUE(await([&] { return turns >= 5; })) << "the last events are there";
+    EXPECT_TRUE(moves->holds("acme"));
+    want({{"umbra", {"sqlite:u.db", ""}}});
+    EXPECT_TRUE(awaitSettled("umbra", "sqlite:u.db"));
+    ASSERT_TRUE(await([this] { return !status("acme").failure.empty(); })) << "within limits::historyHold";
+    EXPECT_FALSE(moves->holds("acme"));
+    EXPECT_EQ(status("acme").inUse, "sqlite");
+    gate.open();
+}
+
 }  // namespace
 }  // namespace mesh::aggregator

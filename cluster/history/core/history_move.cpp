@@ -92,6 +92,8 @@ std::optional<MoveStep> HistoryMove::nextOfMove(Now now)
         return MoveStep{MoveDeed::copyAudit, used, under, auditAt};
     case Stage::events:
         return MoveStep{MoveDeed::copyEvents, used, under, eventsAt};
+    case Stage::ids:
+        return MoveStep{MoveDeed::readIds, used, under, 0};
     case Stage::settle:
         return MoveStep{MoveDeed::settle, used, under, 0};
     case Stage::idle:
@@ -127,6 +129,9 @@ void HistoryMove::onDone(const Result<MoveReply>& reply, Now now)
             halfCleared.erase(under);
             stage = Stage::audit;
         }
+    } else if (stage == Stage::ids) {  // and no database is asked any more
+        stage = Stage::settle;
+        heldUntil = never;
     } else if (stage == Stage::settle) {
         onMoved();
     } else {
@@ -144,8 +149,7 @@ void HistoryMove::onCopied(const MoveReply& reply, Now now)
     if (stage == Stage::audit) {
         stage = Stage::events;
     } else if (held) {
-        stage = Stage::settle;
-        heldUntil = never;
+        stage = Stage::ids;
     } else {  // nothing new is written from here on, and the last of it comes now
         held = true;
         heldUntil = now.mono + limits::historyHold;

@@ -16,6 +16,7 @@ enum class MoveDeed : std::uint8_t {
     open,        // `to`: connect, and bring its schema up to date
     copyAudit,   // a page of the audit trail behind `after`, from `from` to `to`; what is there already stays
     copyEvents,  // the same of events
+    readIds,     // learn what readers at `from` go on from at `to`, for the note
     settle,      // note on disk that the tenant's history is at `to`; from then on it is
     clear,       // remove a page of what is left at `from`
 };
@@ -69,7 +70,7 @@ public:
     std::optional<MoveNews> takeNews();
 
 private:
-    enum class Stage : std::uint8_t { idle, open, clear, audit, events, settle };
+    enum class Stage : std::uint8_t { idle, open, clear, audit, events, ids, settle };
     std::optional<MoveStep> nextOfMove(Now now);
     bool isFile(const std::string& place) const;
     std::set<std::string>::const_iterator firstLeftover() const;

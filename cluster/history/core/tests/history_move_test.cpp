@@ -30,6 +30,23 @@ protected:
         done({9, false, 5});
     }
 
+    void copyHeld()
+    {
+        copyAll();
+        ASSERT_EQ(step(), MoveDeed::copyAudit);
+        done();
+        ASSERT_EQ(step(), MoveDeed::copyEvents);
+        done();
+    }
+    void moveAll()
+    {
+        copyHeld();
+        ASSERT_EQ(step(), MoveDeed::readIds);
+        done();
+        ASSERT_EQ(step(), MoveDeed::settle);
+        done();
+    }
+
     HistoryMove move{""};
     MoveStep last;
     Now now{Instant{} + 100s, WallTime{}};
@@ -63,6 +80,10 @@ TEST_F(MoveTest, CopiesPageByPageThenWhatCameMeanwhileWhileWritesWait)
     ASSERT_EQ(step(), MoveDeed::copyEvents);
     EXPECT_EQ(last.after, 50U);
     done({51, false, 1});
+    ASSERT_EQ(step(), MoveDeed::readIds);
+    EXPECT_EQ(last.from, "");
+    EXPECT_EQ(last.to, server);
+    done();
     ASSERT_EQ(step(), MoveDeed::settle);
     EXPECT_EQ(move.inUse(), "") << "until that is on disk";
     done();
@@ -80,10 +101,7 @@ TEST_F(MoveTest, CopiesPageByPageThenWhatCameMeanwhileWhileWritesWait)
 TEST_F(MoveTest, WhatIsLeftInAFileOfTheNodesOwnIsRemovedPageByPageAndNothingOfAServers)
 {
     move.want(server);
-    copyAll();
-    step(), done();
-    step(), done();
-    step(), done();
+    moveAll();
     ASSERT_EQ(step(), MoveDeed::clear);
     EXPECT_EQ(last.from, "");
     done({0, true, 0});
@@ -98,10 +116,7 @@ TEST_F(MoveTest, WhatIsLeftInAFileOfTheNodesOwnIsRemovedPageByPageAndNothingOfAS
     EXPECT_EQ(move.inUse(), server);
 
     move.want("");
-    copyAll();
-    step(), done();
-    step(), done();
-    step(), done();
+    moveAll();
     EXPECT_EQ(move.inUse(), "");
     EXPECT_TRUE(rests()) << "other nodes may still use it";
 }
@@ -165,11 +180,26 @@ TEST_F(MoveTest, WritesWaitForABoundedTimeAndWhatComesLaterCountsForNothing)
     EXPECT_EQ(step(), MoveDeed::open);
 }
 
+TEST_F(MoveTest, ADatabaseThatHangsWhenAllIsCopiedFailsTheMoveInTheSameTime)
+{
+    move.want(server);
+    copyHeld();
+    ASSERT_EQ(step(), MoveDeed::readIds);
+    now.mono = move.nextDeadline();
+    EXPECT_LT(now.mono, never);
+    move.onTimer(now);
+    EXPECT_FALSE(move.holdsWrites());
+    EXPECT_EQ(move.failures(), 1U);
+    done();
+    now.mono = move.nextDeadline();
+    EXPECT_EQ(step(), MoveDeed::open) << "what came too late counts for nothing";
+    EXPECT_EQ(move.inUse(), "");
+}
+
 TEST_F(MoveTest, TheNoteOnDiskIsWaitedForAsNobodyKnowsBeforeWhetherItIsThere)
 {
     move.want(server);
-    copyAll();
-    step(), done();
+    copyHeld();
     step(), done();
     ASSERT_EQ(step(), MoveDeed::settle);
     now.mono += limits::historyHold;
@@ -233,10 +263,7 @@ TEST_F(MoveTest, WhatAMoveLeftInTheNodesOwnDatabaseWhenTheNodeEndedIsRemovedAtTh
 TEST_F(MoveTest, AClearingThatHasBegunIsFinishedBeforeAnythingIsCopiedThereAgain)
 {
     move.want(server);
-    copyAll();
-    step(), done();
-    step(), done();
-    step(), done();
+    moveAll();
     ASSERT_EQ(step(), MoveDeed::clear);
     move.want("");
     done({0, true, 0});
