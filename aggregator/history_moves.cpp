@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 namespace mesh::aggregator {
@@ -114,14 +115,24 @@ Result<std::string> HistoryMoves::passwordFor(const std::string& tenant, const s
     return secretOf ? secretOf(tenant, secret) : Result<std::string>(Error{Code::unavailable, "what is sealed cannot be read yet"});
 }
 
+std::string HistoryMoves::urlOf(const std::string& tenant, const std::string& name) const
+{
+    return history::urlOfPlace(name, tenant, environment.ownUrl, environment.stateDirectory);
+}
+
+// Tenants that name the same server with secrets of theirs have connections of their own.
+std::string HistoryMoves::keyOf(const std::string& tenant, const std::string& name, const std::string& secret) const
+{
+    return secret.empty() ? urlOf(tenant, name) : urlOf(tenant, name) + " " + tenant + "/" + secret;
+}
+
 // The error is also why its password cannot be read: without it nobody knocks.
 Result<HistoryMoves::Database> HistoryMoves::at(const std::string& tenant, const std::string& name, const std::string& secret)
 {
     if (name.empty()) {
         return ownDatabase;
     }
-    const std::string url = history::urlOfPlace(name, tenant, environment.ownUrl, environment.stateDirectory);
-    const std::string key = secret.empty() ? url : url + " " + tenant + "/" + secret;
+    const std::string key = keyOf(tenant, name, secret);
     const auto known = others.find(key);
     if (known != others.end()) {
         return known->second;
@@ -133,7 +144,8 @@ Result<HistoryMoves::Database> HistoryMoves::at(const std::string& tenant, const
     if (!password) {
         return password.error();
     }
-    return others.emplace(key, std::make_shared<HistoryDatabase>(loop, url, *password, environment.syslog, turn)).first->second;
+    auto made = std::make_shared<HistoryDatabase>(loop, urlOf(tenant, name), *password, environment.syslog, turn);
+    return others.emplace(key, std::move(made)).first->second;
 }
 
 bool HistoryMoves::isFile(const std::string& name) const
@@ -155,13 +167,13 @@ void HistoryMoves::refreshPassword(const std::string& tenant)
 // One that no tenant's history is in, or goes to, and that no step under way goes on with.
 bool HistoryMoves::makeRoom()
 {
-    const auto unused = std::find_if(others.begin(), others.end(), [this](const auto& entry) {
-        return entry.second.use_count() == 1 && std::none_of(movers.begin(), movers.end(), [&](const auto& one) {
-            const auto names = [&](const std::string& name) {
-                return history::urlOfPlace(name, one.first, environment.ownUrl, environment.stateDirectory) == entry.second->url();
-            };
-            return names(one.second.move.inUse()) || names(one.second.move.wanted());
-        });
+    std::set<std::string> named;
+    for (const auto& [tenant, mover] : movers) {
+        named.insert(keyOf(tenant, mover.move.inUse(), placeOf(tenant).secret));
+        named.insert(keyOf(tenant, mover.move.wanted(), mover.wanted.secret));
+    }
+    const auto unused = std::find_if(others.begin(), others.end(), [&named](const auto& entry) {
+        return entry.second.use_count() == 1 && !named.contains(entry.first);
     });
     if (unused == others.end()) {
         return false;
@@ -187,8 +199,14 @@ void HistoryMoves::start(Secrets secrets, News news)
     tell = std::move(news);
 }
 
+// Where histories are is opened first: a move that finds no room fails, and a tenant that does has no history.
 void HistoryMoves::setPlaces(std::map<std::string, WantedPlace> wanted)
 {
+    for (const auto& [tenant, place] : places) {
+        if (wanted.contains(tenant)) {
+            refreshPassword(tenant);
+        }
+    }
     for (const auto& [tenant, place] : wanted) {
         if (hasLane(tenant) || !place.name.empty()) {
             setPlace(tenant, place);

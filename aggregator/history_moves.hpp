@@ -69,6 +69,8 @@ private:
     using Reply = std::function<void(Result<history::MoveReply>)>;
     Result<Database> at(const std::string& tenant, const std::string& name, const std::string& secret);
     Result<std::string> passwordFor(const std::string& tenant, const std::string& secret) const;
+    std::string urlOf(const std::string& tenant, const std::string& name) const;
+    std::string keyOf(const std::string& tenant, const std::string& name, const std::string& secret) const;
     bool isFile(const std::string& name) const;
     bool makeRoom();
     void refreshPassword(const std::string& tenant);
@@ -89,7 +91,7 @@ private:
     const std::function<void()> turn;
     boost::asio::steady_timer timer;
     const Database ownDatabase;
-    std::map<std::string, Database> others;  // by URL and secret
+    std::map<std::string, Database> others;  // by keyOf()
     history::Places places;                  // of those that have moved
     std::map<std::string, std::vector<history::MovedEvent>> recent;  // of those that moved since the start
     std::map<std::string, Mover, std::less<>> movers;                // by tenant, never erased

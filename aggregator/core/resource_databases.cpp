@@ -97,8 +97,11 @@ Result<void> DatabaseResources::check(const std::string& tenant, const std::stri
     if (state.featureLevel < cluster::databaseFeatureLevel) {
         return levelNeeded(state);
     }
-    if (history::isOwnFile(place)) {
-        return secret.empty() ? Result<void>{} : Error{Code::invalidArgument, "a file has no password: leave the secret out"};
+    if (history::isOwnFile(place) && !secret.empty()) {
+        return Error{Code::invalidArgument, "a file has no password: leave the secret out"};
+    }
+    if (history::plainPlace(place).empty()) {
+        return {};
     }
     const auto others = std::count_if(state.documents.begin(), state.documents.end(), [&tenant](const auto& entry) {
         return entry.first.kind == cluster::DocumentKind::database && !entry.first.tenant.empty() && entry.first.tenant != tenant;

@@ -162,5 +162,32 @@ TEST_F(HistoryMovesTest, ADatabaseThatHangsWhenAllIsCopiedKeepsNoOtherTenantsMov
     gate.open();
 }
 
+TEST_F(HistoryMovesTest, AHistoryIsOpenedAtTheStartBeforeWhatAnotherIsToGoTo)
+{
+    environment.maxDatabases = 2;
+    start();
+    want({{"umbra", {"sqlite:u.db", ""}}});
+    ASSERT_TRUE(awaitSettled("umbra", "sqlite:u.db"));
+    start();
+    EXPECT_EQ(status("umbra").inUse, "sqlite:u.db");
+    want({{"acme", {"sqlite:a.db", ""}}, {"umbra", {"sqlite:u.db", ""}}});
+    EXPECT_TRUE(moves->databaseOf("umbra").ok());
+    ASSERT_TRUE(await([this] { return !status("acme").failure.empty(); }));
+    EXPECT_EQ(status("acme").failure, "this node has 2 databases open already");
+    EXPECT_TRUE(moves->databaseOf("acme").ok()) << "it stays where it is";
+}
+
+TEST_F(HistoryMovesTest, AServerThatIsAskedWithAnotherSecretFromNowOnMakesRoomForThat)
+{
+    environment.maxDatabases = 2;
+    start();
+    const std::string nobody = "postgresql://mesh@127.0.0.1:1/history";
+    want({{"acme", {nobody, "one"}}});
+    ASSERT_TRUE(await([this] { return status("acme").failures == 1; }));
+    want({{"acme", {nobody, "two"}}});
+    ASSERT_TRUE(await([this] { return status("acme").failures == 2; }));
+    EXPECT_EQ(status("acme").failure.find("open already"), std::string::npos) << status("acme").failure;
+}
+
 }  // namespace
 }  // namespace mesh::aggregator

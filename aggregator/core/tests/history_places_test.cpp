@@ -204,6 +204,23 @@ TEST_F(HistoryPlacesTest, ASecretIsNamedThatEveryNodeCanRead)
     EXPECT_EQ(put("sqlite", "pg").status, 400) << "a file has none";
 }
 
+TEST_F(HistoryPlacesTest, AFileCountsAmongTheDatabasesThatANodeHasOpenToo)
+{
+    raise();
+    for (std::size_t i = 1; i < limits::maxHistoryDatabases; ++i) {
+        const std::string tenant = "t" + std::to_string(i);
+        change(cluster::PutTenant{tenant});
+        change(cluster::PutDocument{placeDocument(tenant), cluster::anyRevision, placeText({"sqlite:h.db", ""})});
+    }
+    for (const std::string& place : {dbServer, std::string("sqlite:h.db")}) {
+        const Asked refused = put(place);
+        EXPECT_EQ(refused.status, 409) << place;
+        EXPECT_NE(refused.text.find("at most 63 tenants"), std::string::npos) << refused.text;
+    }
+    EXPECT_EQ(put("sqlite").status, 204);
+    EXPECT_EQ(put(dbServer, {}, "root", "t1").status, 204) << "one of those that have one";
+}
+
 TEST_F(HistoryPlacesTest, OlderNodesWouldNotHeedIt)
 {
     EXPECT_EQ(put(dbServer).status, 409);
