@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -48,17 +47,17 @@ std::string placeText(const WantedPlace& place)
     return jsonText({{"database", place.name}, {"password_secret", place.secret}});
 }
 
-// nullopt: there is none, or nobody here can make sense of it.
-std::optional<WantedPlace> placeOf(const cluster::State& state, const std::string& tenant)
+Result<WantedPlace> placeOf(const cluster::State& state, const std::string& tenant)
 {
     const cluster::Document* document = cluster::findDocument(state, placeDocument(tenant));
     if (document == nullptr) {
-        return std::nullopt;
+        return WantedPlace{};
     }
     const nlohmann::json read = placeJson(*document);
     WantedPlace place{textIn(read, "database"), textIn(read, "password_secret")};
-    if (!history::checkPlace(place.name)) {
-        return std::nullopt;
+    if (const Result<void> understood = history::checkPlace(place.name); !understood) {
+        return Error{Code::unsupported, "this node does not understand where it is to be (" + understood.error().message +
+                                            "): it stays where it is"};
     }
     place.name = history::plainPlace(place.name);
     return place;
@@ -154,19 +153,19 @@ void HistoryPlaces::tellPlaces(Now now)
 {
     const cluster::State& state = engine.state();
     std::map<std::string, WantedPlace> all;
-    std::set<std::string> unknown;
+    std::map<std::string, std::string> unknown;
     for (const std::string& tenant : state.registry.tenants()) {
-        std::optional<WantedPlace> place = placeOf(state, tenant);
-        if (place || cluster::findDocument(state, placeDocument(tenant)) == nullptr) {
-            all[tenant] = std::move(place).value_or(WantedPlace{});
+        Result<WantedPlace> place = placeOf(state, tenant);
+        if (place) {
+            all[tenant] = std::move(*place);
         } else {
-            unknown.insert(tenant);
+            unknown.emplace(tenant, place.error().message);
         }
     }
-    const std::set<std::string> before = std::exchange(notUnderstood, std::move(unknown));
-    for (const std::string& tenant : notUnderstood) {
+    const std::map<std::string, std::string> before = std::exchange(notUnderstood, std::move(unknown));
+    for (const auto& [tenant, why] : notUnderstood) {
         if (!before.contains(tenant)) {
-            onNews(tenant, "?", "this node does not understand where it is to be: it stays where it is", now);
+            onNews(tenant, "?", why, now);
         }
     }
     port->setPlaces(std::move(all));

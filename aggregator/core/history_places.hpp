@@ -12,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,7 +42,8 @@ public:
 
 // Documents of the kind `database`: of a tenant, where its history is to live; of the system, by node, the key that passwords for that
 // node are sealed to.
-std::optional<WantedPlace> placeOf(const cluster::State& state, const std::string& tenant);
+// Of the tenant: that of each node's own database where nothing is said, or why nobody here can make sense of it.
+Result<WantedPlace> placeOf(const cluster::State& state, const std::string& tenant);
 std::string placeText(const WantedPlace& place);
 cluster::DocumentName placeDocument(const std::string& tenant);
 // Keys (raw) of the nodes of the cluster, by name.
@@ -87,7 +87,7 @@ private:
     bool changed;
     bool caughtUp = false;  // with what was committed when this node asked, once since its start
     bool askingCluster = false;
-    std::set<std::string> notUnderstood;  // tenants whose document says nothing that this node knows
+    std::map<std::string, std::string> notUnderstood;  // why, of tenants whose document says nothing that this node knows
     bool proposing = false;
     Instant retryAt = never;
     std::shared_ptr<int> alive = std::make_shared<int>();

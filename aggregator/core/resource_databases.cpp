@@ -76,10 +76,14 @@ void DatabaseResources::handle(const CallPtr& call) const
 
 Answer DatabaseResources::read(const std::string& tenant) const
 {
-    const WantedPlace place = placeOf(context.engine.state(), tenant).value_or(WantedPlace{});
-    json out{{"tenant", tenant},
-             {"database", place.name.empty() ? ownPlaceShown : history::shownUrl(place.name)},
-             {"password_secret", place.secret}};
+    const Result<WantedPlace> place = placeOf(context.engine.state(), tenant);
+    json out{{"tenant", tenant}, {"database", "?"}, {"password_secret", ""}};
+    if (place) {
+        out["database"] = place->name.empty() ? ownPlaceShown : history::shownUrl(place->name);
+        out["password_secret"] = place->secret;
+    } else {
+        out["reason"] = place.error().message;
+    }
     for (const PlaceStatus& status : context.node.historyPlaces()) {
         if (status.tenant == tenant) {
             out["here"] = placeStatusJson(status);

@@ -286,7 +286,9 @@ int tenantDatabase(Connection connection, const RegistryOptions& options)
         return exitOk;
     }
     const std::string secret = known->value("password_secret", "");
-    return done({}, known->value("database", "") + (secret.empty() ? "" : "  password in secret " + options.name + "/" + secret) +
+    const std::string reason = known->value("reason", "");
+    const std::string sealed = secret.empty() ? std::string() : "  password in secret " + options.name + "/" + secret;
+    return done({}, known->value("database", "") + (reason.empty() ? "" : "  " + reason) + sealed +
                         lineOfPlace(known->value("here", json::object())));
 }
 

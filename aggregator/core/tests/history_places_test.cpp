@@ -133,10 +133,17 @@ TEST_F(HistoryPlacesTest, APlaceThatIsNotUnderstoodMovesNothingAndIsToldOnce)
     ASSERT_EQ(noted.size(), 2U) << "of the tenant and of the system";
     EXPECT_TRUE(noted[0].starts_with("acme history_not_moved ")) << noted[0];
     EXPECT_NE(noted[0].find("stays where it is"), std::string::npos) << noted[0];
+    nlohmann::json read = get("root", "/mesh/v1/tenants/acme/database").body;
+    EXPECT_EQ(read["database"], "?") << "and not that of each node";
+    EXPECT_EQ(read["reason"], "this node does not understand where it is to be (this is no place for history: expected sqlite, sqlite:NAME or "
+                              "postgresql://USER@HOST/DATABASE): it stays where it is");
     EXPECT_EQ(put(dbServer).status, 204);
     tick();
     EXPECT_EQ(port.places.at("acme"), (WantedPlace{dbServer, ""}));
     EXPECT_EQ(noted.size(), 2U);
+    read = get("root", "/mesh/v1/tenants/acme/database").body;
+    EXPECT_EQ(read["database"], dbServer);
+    EXPECT_FALSE(read.contains("reason"));
 }
 
 TEST_F(HistoryPlacesTest, TheKeyThatPasswordsAreSealedToIsToldToTheClusterOnce)
