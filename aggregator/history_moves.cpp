@@ -1,7 +1,6 @@
 #include "aggregator/history_moves.hpp"
 
 #include "cluster/history/core/database_url.hpp"
-#include "shoset/host/files.hpp"
 #include "shoset/host/log.hpp"
 
 #include <algorithm>
@@ -36,6 +35,22 @@ Result<void> makeFolderOf(const std::string& url)
         std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
     }
     return error ? Result<void>(Error{Code::ioError, folder.string() + ": " + error.message()}) : Result<void>{};
+}
+
+// A failure may leave the new text there, where only its folder could not be synchronised: then the old one is written again. Else the
+// next start would look for a history where this one did not write it.
+Result<void> replacePlaces(const HistoryMoves::Environment& environment, const std::string& before, const std::string& after)
+{
+    const std::string file = placesFile(environment.stateDirectory);
+    const auto saysAfter = [&] {
+        const Result<std::string> there = host::readSecretFile(file, limits::maxPlacesFileBytes);
+        return there && *there == after;
+    };
+    const Result<void> written = environment.write(file, after, 0600);
+    if (!written && saysAfter() && !environment.write(file, before, 0600) && saysAfter()) {
+        return Error{written.error().code, written.error().message + "; " + file + " says all the same that it has moved, until that is tried again"};
+    }
+    return written;
 }
 
 }  // namespace
@@ -457,8 +472,8 @@ void HistoryMoves::writePlace(const std::string& tenant, const Place& place, Rep
         reply(*written ? Result<MoveReply>(MoveReply{}) : Result<MoveReply>(written->error()));
         turn();
     };
-    const auto write = [written, file = placesFile(environment.stateDirectory), text = history::placesText(all)] {
-        *written = host::writeFileAtomic(file, text, 0600);
+    const auto write = [this, written, before = history::placesText(places), after = history::placesText(all)] {
+        *written = replacePlaces(environment, before, after);
     };
     if (!disk.submit(write, ended)) {
         boost::asio::post(loop.context(), ended);

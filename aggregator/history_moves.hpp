@@ -6,6 +6,7 @@
 #include "cluster/history/core/place.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/host/blocking_worker.hpp"
+#include "shoset/host/files.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -29,6 +30,8 @@ public:
         std::string ownUrl;          // of the node's own database
         std::string syslog;          // as HistoryDatabase has it
         std::size_t maxDatabases = limits::maxHistoryDatabases;
+        // A file, as that does; on a thread of its own.
+        std::function<Result<void>(const std::string& file, std::string_view text, mode_t)> write = host::writeFileAtomic;
     };
     using Database = std::shared_ptr<HistoryDatabase>;
     HistoryMoves(host::Loop& loop, Environment environment, std::function<void()> turn);

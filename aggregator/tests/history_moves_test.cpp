@@ -189,5 +189,25 @@ TEST_F(HistoryMovesTest, AServerThatIsAskedWithAnotherSecretFromNowOnMakesRoomFo
     EXPECT_EQ(status("acme").failure.find("open already"), std::string::npos) << status("acme").failure;
 }
 
+TEST_F(HistoryMovesTest, ANoteThatIsOnDiskThoughItsWritingFailedIsTakenBack)
+{
+    environment.write = [failures = std::make_shared<int>(1)](const std::string& file, std::string_view text, mode_t mode) -> Result<void> {
+        const Result<void> written = host::writeFileAtomic(file, text, mode);
+        return (*failures)-- > 0 ? Result<void>(Error{Code::ioError, "the folder is not synchronised"}) : written;
+    };
+    start();
+    ASSERT_TRUE(record("acme"));
+    want({{"acme", {"sqlite:a.db", ""}}});
+    ASSERT_TRUE(await([this] { return !status("acme").failure.empty(); }));
+    EXPECT_EQ(status("acme").failure, "the folder is not synchronised");
+    EXPECT_EQ(status("acme").inUse, "sqlite");
+    start();
+    EXPECT_EQ(moves->placeOf("acme"), history::Place{}) << "the next start is to find it where this one wrote it";
+    want({{"acme", {"sqlite:a.db", ""}}});
+    ASSERT_TRUE(awaitSettled("acme", "sqlite:a.db"));
+    start();
+    EXPECT_EQ(status("acme").inUse, "sqlite:a.db");
+}
+
 }  // namespace
 }  // namespace mesh::aggregator
