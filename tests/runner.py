@@ -121,12 +121,12 @@ def run_all(chosen):
     return outcomes
 
 
-def build(preset, purposes, targets=(), unity=False, gently=False):
+def build(preset, purposes, unity=False, gently=False):
     """Packages and build; their failure is an outcome like any other. `unity`: from nothing, several files as one. `gently`: with
     what nothing else on the machine wants."""
     begun = time.monotonic()
     suite = Suite(f"build {preset}", [], [], 0, strict=False)
-    for command in (["deploy/install-packages", *purposes], ["deploy/build", preset, *targets]):
+    for command in (["deploy/install-packages", *purposes], ["deploy/build", preset]):
         print(f"{' '.join(command)} ...", flush=True)
         environment = {**os.environ, "BMCMESH_UNITY": "ON"} if unity else None
         words = [*(["nice", "-n", "19"] if gently else []), CHECKOUT / command[0], *command[1:]]
@@ -142,20 +142,17 @@ def fuzzers():
 
 
 def fuzz():
-    """Builds every fuzz target and runs it for a bounded time, gently. Seeds are in corpus/ beside the target, where there are any."""
+    """Runs every fuzz target for a bounded time, gently. Seeds are in corpus/ beside the target, where there are any."""
     targets = fuzzers()
     if not targets:
         return [Outcome(Suite("fuzz", [], [], 0, strict=False), False, 0.0, "there is no fuzz target below tests/fuzz")]
-    built = build("fuzz", ["sanitizers"], targets, gently=True)
-    if not built.passed:
-        return [built]
 
     def one(name):
         with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as log:
             seeds = targets[name] / "corpus"
-            command = ["nice", "-n", "19", BUILD / "fuzz/bin" / name, f"-max_total_time={FUZZ_SECONDS_EACH}", "-rss_limit_mb=1024", "-timeout=60",
-                       f"-artifact_prefix={BUILD}/fuzz/{name}-", scratch, *([seeds] if seeds.is_dir() else [])]
-            suite = Suite(f"fuzz {name}", [str(word) for word in command], [BUILD / "fuzz/bin" / name], FUZZ_SECONDS_EACH * 2 + 30, strict=False)
+            command = ["nice", "-n", "19", BUILD / "asan/bin" / name, f"-max_total_time={FUZZ_SECONDS_EACH}", "-rss_limit_mb=1024", "-timeout=60",
+                       f"-artifact_prefix={BUILD}/asan/{name}-", scratch, *([seeds] if seeds.is_dir() else [])]
+            suite = Suite(f"fuzz {name}", [str(word) for word in command], [BUILD / "asan/bin" / name], FUZZ_SECONDS_EACH * 2 + 30, strict=False)
             outcome = run(suite, log)
             log.seek(0)
             said = log.read().decode(errors="replace")
@@ -165,7 +162,7 @@ def fuzz():
             print(said[-6000:] if not outcome.passed else f"fuzz {name}: {runs[0]}", flush=True)
             return outcome
     with ThreadPoolExecutor(FUZZERS_AT_ONCE) as pool:
-        return [built, *pool.map(one, targets)]
+        return list(pool.map(one, targets))
 
 
 def instrumented():
@@ -195,18 +192,18 @@ def further_suites(soak_seconds):
 
 def continuous_integration(listed, further):
     """Everything. The tests leave half of two cores free: in it the sanitized programs are made beside the tests of the plain ones,
-    and the fuzzers beside those of the sanitized ones."""
+    and the fuzzers run beside those of the sanitized ones."""
     outcomes = [build("dev", ["tests", "sanitizers"], unity=True)]
     if not outcomes[0].passed:
         return outcomes
     with ThreadPoolExecutor(1) as beside:
         sanitized = beside.submit(build, "asan", ["tests", "sanitizers"], gently=True)
-        fuzzed = beside.submit(fuzz)
         outcomes += run_all(listed) + [run_and_show(suite) for name, suite in further.items() if name not in listed]
         outcomes.append(sanitized.result())
-        if outcomes[-1].passed:
-            outcomes += instrumented()
-        return outcomes + fuzzed.result()
+        if not outcomes[-1].passed:
+            return outcomes
+        fuzzed = beside.submit(fuzz)
+        return outcomes + instrumented() + fuzzed.result()
 
 
 def table(outcomes, seconds):

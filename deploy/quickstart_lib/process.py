@@ -34,11 +34,12 @@ class Child:
         with open(self.log, "ab") as output:
             self._offset = output.tell()
             try:
-                # A session of its own: Ctrl-C on the terminal reaches the parent, which stops its children in order.
+                # A process group of its own: Ctrl-C on the terminal reaches the parent, which stops its children in order. But the same
+                # session: priorities mean nothing between sessions where the kernel has a share of the CPU for each (sched_autogroup).
                 self._process = subprocess.Popen(
                     [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                     env=None if environment is None else {**os.environ, **environment},
-                    start_new_session=True, preexec_fn=_leave_with(os.getpid()))
+                    process_group=0, preexec_fn=_leave_with(os.getpid()))
             except OSError as error:
                 raise Problem(f"cannot start {name}: {error}") from error
 
