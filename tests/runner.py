@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,14 @@ GRACE = 3.0
 BESIDE_INTEGRATION = ("bmcsim", "simulation")
 
 
+# With what nothing else on the machine wants: between sessions that is the autogroup's to say where the kernel has them, else the
+# priority's.
+GENTLY = ["sh", "-c", '[ ! -w /proc/self/autogroup ] || echo 19 >/proc/self/autogroup; exec nice -n 19 "$@"', "gently"]
+
+# What has been started and has not ended yet, by process id: it is ended when the runner is.
+running = set()
+
+
 @dataclass
 class Suite:
     name: str
@@ -37,6 +46,7 @@ class Suite:
     environment: dict = field(default_factory=dict)
     strict: bool = True        # over budget is a failure
     shown: bool = False        # its output, also when it passed
+    gently: bool = False
 
 
 @dataclass
@@ -70,25 +80,37 @@ def suites(preset="dev", slow=1.0, strict=True):
     return {suite.name: suite for suite in listed}
 
 
+def start_and_wait(command, seconds=None, environment=None, log=None, gently=False):
+    """Its status; None: it was ended with all that it had started, because it still ran after `seconds`."""
+    words = [*(GENTLY if gently else []), *map(str, command)]
+    process = subprocess.Popen(words, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                               env={**os.environ, **(environment or {})}, start_new_session=True)
+    running.add(process.pid)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        running.discard(process.pid)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def end_all():
+    for group in list(running):
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
 def run(suite, log):
     """Runs one suite to its end, its output into `log`; on failure the caller shows it."""
     missing = [str(path) for path in suite.needs if not path.exists()]
     if missing:
         return Outcome(suite, False, 0.0, f"does not exist: {', '.join(missing)}")
     begun = time.monotonic()
-    process = subprocess.Popen(suite.command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                               env={**os.environ, **suite.environment}, start_new_session=True)
-    try:
-        status = process.wait(suite.seconds * GRACE)
-        note = "" if status == 0 else f"status {status}"
-    except subprocess.TimeoutExpired:
-        status, note = None, f"still ran after {suite.seconds * GRACE:.0f} s"
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
-    if status is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    status = start_and_wait(suite.command, suite.seconds * GRACE, suite.environment, log, suite.gently)
+    note = "" if status == 0 else f"status {status}" if status is not None else f"still ran after {suite.seconds * GRACE:.0f} s"
     seconds = time.monotonic() - begun
     if status == 0 and suite.strict and seconds > suite.seconds:
         note = "over its budget"
@@ -122,15 +144,13 @@ def run_all(chosen):
 
 
 def build(preset, purposes, unity=False, gently=False):
-    """Packages and build; their failure is an outcome like any other. `unity`: from nothing, several files as one. `gently`: with
-    what nothing else on the machine wants."""
+    """Packages and build; their failure is an outcome like any other. `unity`: from nothing, several files as one."""
     begun = time.monotonic()
     suite = Suite(f"build {preset}", [], [], 0, strict=False)
     for command in (["deploy/install-packages", *purposes], ["deploy/build", preset]):
         print(f"{' '.join(command)} ...", flush=True)
-        environment = {**os.environ, "BMCMESH_UNITY": "ON"} if unity else None
-        words = [*(["nice", "-n", "19"] if gently else []), CHECKOUT / command[0], *command[1:]]
-        if subprocess.run(words, stdin=subprocess.DEVNULL, env=environment).returncode != 0:
+        environment = {"BMCMESH_UNITY": "ON"} if unity else {}
+        if start_and_wait([CHECKOUT / command[0], *command[1:]], environment=environment, gently=gently) != 0:
             return Outcome(suite, False, time.monotonic() - begun, f"{command[0]} failed")
     return Outcome(suite, True, time.monotonic() - begun)
 
@@ -150,9 +170,9 @@ def fuzz():
     def one(name):
         with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as log:
             seeds = targets[name] / "corpus"
-            command = ["nice", "-n", "19", BUILD / "asan/bin" / name, f"-max_total_time={FUZZ_SECONDS_EACH}", "-rss_limit_mb=1024", "-timeout=60",
+            command = [BUILD / "asan/bin" / name, f"-max_total_time={FUZZ_SECONDS_EACH}", "-rss_limit_mb=1024", "-timeout=60",
                        f"-artifact_prefix={BUILD}/asan/{name}-", scratch, *([seeds] if seeds.is_dir() else [])]
-            suite = Suite(f"fuzz {name}", [str(word) for word in command], [BUILD / "asan/bin" / name], FUZZ_SECONDS_EACH * 2 + 30, strict=False)
+            suite = Suite(f"fuzz {name}", [str(word) for word in command], [BUILD / "asan/bin" / name], FUZZ_SECONDS_EACH * 2 + 30, strict=False, gently=True)
             outcome = run(suite, log)
             log.seek(0)
             said = log.read().decode(errors="replace")
@@ -198,12 +218,16 @@ def continuous_integration(listed, further):
         return outcomes
     with ThreadPoolExecutor(1) as beside:
         sanitized = beside.submit(build, "asan", ["tests", "sanitizers"], gently=True)
-        outcomes += run_all(listed) + [run_and_show(suite) for name, suite in further.items() if name not in listed]
-        outcomes.append(sanitized.result())
-        if not outcomes[-1].passed:
-            return outcomes
-        fuzzed = beside.submit(fuzz)
-        return outcomes + instrumented() + fuzzed.result()
+        try:
+            outcomes += run_all(listed) + [run_and_show(suite) for name, suite in further.items() if name not in listed]
+            outcomes.append(sanitized.result())
+            if not outcomes[-1].passed:
+                return outcomes
+            fuzzed = beside.submit(fuzz)
+            return outcomes + instrumented() + fuzzed.result()
+        except BaseException:
+            end_all()  # else the pool would wait for it
+            raise
 
 
 def table(outcomes, seconds):

@@ -54,7 +54,7 @@ AuditTrail::Lane& AuditTrail::laneFor(const std::string& tenant)
 
 bool AuditTrail::isBusy() const
 {
-    return std::any_of(lanes.begin(), lanes.end(), [](const auto& entry) {
+    return !ready.empty() || std::any_of(lanes.begin(), lanes.end(), [](const auto& entry) {
         const Lane& lane = entry.second;
         return lane.writing || !lane.intents.empty() || !lane.results.empty();
     });
@@ -203,18 +203,40 @@ void AuditTrail::onWritten(Lane& lane, std::size_t written, std::vector<history:
     if (!lane.failing || !lane.intents.empty()) {
         write(lane, now);
     }
+    const bool othersGoOn = !ready.empty();
     for (Waiting& one : waited) {
-        if (stored) {
-            one.go(one.token, now);
-        } else if (how == AuditMode::bestEffort) {
-            ++count.unrecorded;
-            one.go(one.token, now);
-        } else {
-            ++count.refused;
-            open.erase(one.token);
-            one.go(stored.error(), now);
-        }
+        ready[open.at(one.token).tenant].push_back({std::move(one), stored});
     }
+    if (!othersGoOn) {
+        goOn(now);
+    }
+}
+
+void AuditTrail::goOn(Now now)
+{
+    std::vector<Ready> turn;
+    for (auto tenant = ready.begin(); tenant != ready.end();) {
+        std::deque<Ready>& line = tenant->second;
+        for (std::size_t i = 0; i < limits::auditsPerTurn && !line.empty(); ++i) {
+            turn.push_back(std::move(line.front()));
+            line.pop_front();
+        }
+        tenant = line.empty() ? ready.erase(tenant) : std::next(tenant);
+    }
+    for (Ready& next : turn) {
+        tell(next.one, next.stored, now);
+    }
+}
+
+void AuditTrail::tell(Waiting& one, const Result<void>& stored, Now now)
+{
+    if (!stored && how == AuditMode::required) {
+        ++count.refused;
+        open.erase(one.token);
+        return one.go(stored.error(), now);
+    }
+    count.unrecorded += stored ? 0 : 1;
+    one.go(one.token, now);
 }
 
 // What was not stored, before what came later; its tenant may have another lane by now.
@@ -280,6 +302,7 @@ void AuditTrail::giveUp(Lane& lane, Now now)
 
 void AuditTrail::onTimer(Now now)
 {
+    goOn(now);
     for (auto& [name, lane] : lanes) {
         if (lane.answerBy <= now.mono) {
             giveUp(lane, now);
@@ -291,7 +314,7 @@ void AuditTrail::onTimer(Now now)
 
 Instant AuditTrail::nextDeadline() const
 {
-    Instant next = never;
+    Instant next = ready.empty() ? never : Instant{};
     for (const auto& [name, lane] : lanes) {
         if (!lane.writing) {
             next = std::min(next, lane.retryAt);

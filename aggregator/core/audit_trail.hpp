@@ -64,7 +64,8 @@ struct AuditCounters {
 // Records deeds: the intent before the order is given, the result when it has ended. All of a lane that waits shares one transaction,
 // and only one of a lane is under way: a deed costs one fsync at most, many at once the same one. Results are stored with the next
 // intents or by themselves, nobody waits for them, and a database that does not answer gets them later. Who waits for one that
-// hangs is told after limits::auditPatience, and nobody else waits for it until it has answered.
+// hangs is told after limits::auditPatience, and nobody else waits for it until it has answered. Of those that were stored together,
+// limits::auditsPerTurn of each tenant go on in one turn of the loop, the others in the next ones.
 class AuditTrail {
 public:
     // It can be carried out (the token is for end()), or the sentence why it cannot be recorded.
@@ -100,6 +101,10 @@ private:
         AuditToken token = 0;
         Go go;
     };
+    struct Ready {
+        Waiting one;
+        Result<void> stored;
+    };
     struct Lane {
         std::deque<Waiting> intents;  // not under way yet; their records are in `open`
         std::vector<Waiting> underWay;
@@ -121,6 +126,8 @@ private:
     void write(Lane& lane, Now now);
     void onWritten(Lane& lane, std::size_t written, std::vector<history::AuditRecord> kept, const Result<void>& stored, Now now);
     void keepAgain(std::vector<history::AuditRecord> kept, Now now);
+    void goOn(Now now);
+    void tell(Waiting& one, const Result<void>& stored, Now now);
     void giveUp(Lane& lane, Now now);
 
     const AuditMode how;
@@ -129,6 +136,7 @@ private:
     Rng& rng;
     std::unordered_map<AuditToken, history::AuditRecord> open;
     std::map<std::string, Lane> lanes;  // by name; never erased
+    std::map<std::string, std::deque<Ready>> ready;  // by tenant: no longer under way, and not told yet
     std::map<std::string, Minute> refusals;  // of the last minute, by tenant
     AuditToken lastToken = 0;
     AuditCounters count;

@@ -1,29 +1,28 @@
 #include "aggregator/core/paced_refusals.hpp"
 
+#include <algorithm>
+
 namespace mesh::aggregator {
 
 bool PacedRefusals::holds(ExchangeId id, Answer& refusal, Now now)
 {
-    if (held.empty() && until <= now.mono) {
-        until = now.mono + pace;
-        told = 0;
-    }
-    if (told < atOnce) {
-        ++told;
+    paidUntil = std::max(paidUntil, now.mono) + each;
+    const Instant at = paidUntil - atOnce * each;
+    if (at <= now.mono) {
         return false;
     }
-    held.emplace_back(id, std::move(refusal));
+    held.push_back({at, {id, std::move(refusal)}});
     return true;
 }
 
-PacedRefusals::Held PacedRefusals::due(Now now)
+std::vector<PacedRefusals::Refusal> PacedRefusals::due(Now now)
 {
-    if (now.mono < nextDeadline()) {
-        return {};
+    std::vector<Refusal> out;
+    while (now.mono >= nextDeadline()) {
+        out.push_back(std::move(held.front().refusal));
+        held.pop_front();
     }
-    until = now.mono + pace;
-    told = 0;
-    return std::exchange(held, {});
+    return out;
 }
 
 }  // namespace mesh::aggregator

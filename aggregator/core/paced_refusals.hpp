@@ -5,28 +5,33 @@
 #include "shoset/base/time.hpp"
 
 #include <cstddef>
+#include <deque>
 #include <utility>
 #include <vector>
 
 namespace mesh::aggregator {
 
-// Refusals (503) are told at once as long as they are few. Beyond that they wait a little: a client that asks again at once, whatever
-// Retry-After says, would have the node do nothing but refuse. No more wait than there are connections.
+// Refusals (503) are told at once as long as they are few. Beyond that each waits for its turn: a client that asks again at once, whatever
+// Retry-After says, would have the node do nothing but refuse. One at a time, so that those who were refused do not come again together.
+// No more wait than there are connections.
 class PacedRefusals {
 public:
-    using Held = std::vector<std::pair<ExchangeId, Answer>>;
+    using Refusal = std::pair<ExchangeId, Answer>;
     static constexpr std::size_t atOnce = 32;
-    static constexpr Duration pace = 100ms;
+    static constexpr Duration each = 2ms;
 
     // True: it was taken, and due() will give it. False: it is to be told now.
     bool holds(ExchangeId id, Answer& refusal, Now now);
-    Held due(Now now);
-    Instant nextDeadline() const { return held.empty() ? never : until; }
+    std::vector<Refusal> due(Now now);
+    Instant nextDeadline() const { return held.empty() ? never : held.front().at; }
 
 private:
-    Held held;
-    Instant until{};
-    std::size_t told = 0;  // before then
+    struct Held {
+        Instant at{};
+        Refusal refusal;
+    };
+    std::deque<Held> held;
+    Instant paidUntil{};  // what was told so far, and what waits, at one in `each`
 };
 
 }  // namespace mesh::aggregator

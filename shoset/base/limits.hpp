@@ -388,6 +388,7 @@ constexpr std::size_t maxAuditNameBytes = 256;           // of an account, a cli
 constexpr std::size_t maxWaitingAudits = 1024;           // requests that wait for their intent to be stored
 constexpr std::size_t maxUnstoredResults = 4096;         // results that wait, also for a database that does not answer
 constexpr std::size_t maxAuditBatch = 512;               // records that share one transaction
+constexpr std::size_t auditsPerTurn = 4;                 // of one tenant that go on, once recorded, before the loop turns to others
 constexpr Duration auditRetry = 5s;                      // after results could not be stored
 constexpr Duration auditPatience = 10s;                  // of requests, with a transaction that does not end
 constexpr std::size_t maxHistoryReads = 4;               // under way or waiting; the other jobs are for who records

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace mesh::aggregator {
@@ -15,12 +16,12 @@ class Trail : public testing::Test {
 protected:
     void use(AuditMode mode) { trail = std::make_unique<AuditTrail>(mode, "agg-a", port, rng); }
     // What became of it: nothing yet, go (its token in `tokens`), or refused.
-    std::size_t begin(const std::string& uri = "/redfish/v1/Systems/A_1")
+    std::size_t begin(const std::string& uri = "/redfish/v1/Systems/A_1", const std::string& tenant = "acme")
     {
         const std::size_t index = outcomes.size();
         outcomes.push_back("");
         tokens.push_back(0);
-        trail->begin({"acme", "admin", "10.0.0.9:4711", "POST", uri}, now, [this, index](const Result<AuditToken>& stored, Now) {
+        trail->begin({tenant, "admin", "10.0.0.9:4711", "POST", uri}, now, [this, index](const Result<AuditToken>& stored, Now) {
             EXPECT_EQ(outcomes[index], "");
             outcomes[index] = stored ? "go" : stored.error().message;
             tokens[index] = stored ? *stored : 0;
@@ -87,6 +88,28 @@ TEST_F(Trail, AllThatWaitsSharesOneTransaction)
     port.finish(now);
     EXPECT_EQ(outcomes, (std::vector<std::string>{"go", "go", "go"}));
     EXPECT_TRUE(port.asked.empty());
+}
+
+TEST_F(Trail, OfManyThatAreStoredTogetherSomeOfEachTenantGoOnInATurn)
+{
+    begin();
+    for (std::size_t i = 0; i < 2 * limits::auditsPerTurn + 1; ++i) {
+        begin();
+    }
+    begin("/redfish/v1/Systems/B_1", "other");
+    const auto gone = [this] { return std::count(outcomes.begin(), outcomes.end(), "go"); };
+    port.finish(now);
+    EXPECT_EQ(gone(), 1);
+    port.finish(now);
+    EXPECT_EQ(gone(), 2 + static_cast<std::ptrdiff_t>(limits::auditsPerTurn));
+    EXPECT_EQ(outcomes.back(), "go") << "the other tenant's";
+    EXPECT_EQ(trail->nextDeadline(), Instant{});
+    EXPECT_TRUE(trail->isBusy());
+    trail->onTimer(now);
+    trail->onTimer(now);
+    EXPECT_EQ(gone(), static_cast<std::ptrdiff_t>(outcomes.size()));
+    EXPECT_EQ(trail->nextDeadline(), never);
+    EXPECT_FALSE(trail->isBusy());
 }
 
 TEST_F(Trail, WhatCannotBeRecordedIsNotDone)

@@ -96,7 +96,7 @@ TEST_F(FacadeQuota, ManyRefusalsComeALittleLaterAndAreForgottenWithTheirClients)
     EXPECT_EQ(given.size(), PacedRefusals::atOnce);
     facade.onAborted(refused.back());
     facade.onRequestBody(refused[PacedRefusals::atOnce], "more", true);
-    pass(PacedRefusals::pace);
+    pass(3 * PacedRefusals::each);
     EXPECT_EQ(given.size(), PacedRefusals::atOnce + 2);
     EXPECT_EQ(given[refused[PacedRefusals::atOnce]].status, 503);
     EXPECT_EQ(facade.open(), 1U);

@@ -80,24 +80,38 @@ TEST(TenantTurns, WhenTheOtherOneHasBeenQuietForAWhileEverythingGoesAtOnceAgain)
     }
 }
 
-TEST(PacedRefusals, AFewAreToldAtOnceAndTheOthersALittleLaterAndNoneIsLost)
+TEST(PacedRefusals, AFewAreToldAtOnceAndTheOthersOneAfterTheOther)
 {
     PacedRefusals refusals;
     std::size_t told = 0;
-    for (ExchangeId id = 1; id <= 3 * PacedRefusals::atOnce; ++id) {
+    for (ExchangeId id = 1; id <= PacedRefusals::atOnce + 3; ++id) {
         Answer refusal = temporarilyUnavailable("Not now.");
         told += refusals.holds(id, refusal, turnsAt(0s)) ? 0 : 1;
     }
     EXPECT_EQ(told, PacedRefusals::atOnce);
-    EXPECT_TRUE(refusals.due(turnsAt(PacedRefusals::pace - 1ms)).empty());
-    EXPECT_EQ(refusals.nextDeadline(), turnsAt(PacedRefusals::pace).mono);
-    const PacedRefusals::Held late = refusals.due(turnsAt(PacedRefusals::pace));
-    ASSERT_EQ(late.size(), 2 * PacedRefusals::atOnce);
-    EXPECT_EQ(late.front().first, PacedRefusals::atOnce + 1);
-    EXPECT_EQ(late.front().second.head.status, 503);
+    EXPECT_TRUE(refusals.due(turnsAt(PacedRefusals::each - 1ms)).empty());
+    EXPECT_EQ(refusals.nextDeadline(), turnsAt(PacedRefusals::each).mono);
+    std::vector<PacedRefusals::Refusal> late = refusals.due(turnsAt(PacedRefusals::each));
+    ASSERT_EQ(late.size(), 1U);
+    EXPECT_EQ(late[0].first, PacedRefusals::atOnce + 1);
+    EXPECT_EQ(late[0].second.head.status, 503);
+    EXPECT_EQ(refusals.due(turnsAt(3 * PacedRefusals::each)).size(), 2U);
     EXPECT_EQ(refusals.nextDeadline(), never);
-    Answer next = temporarilyUnavailable("Not now.");
-    EXPECT_FALSE(refusals.holds(1, next, turnsAt(PacedRefusals::pace)));
+}
+
+TEST(PacedRefusals, WhoHasPausedIsToldAtOnceAgain)
+{
+    PacedRefusals refusals;
+    const auto holds = [&refusals](Duration after) {
+        Answer refusal = temporarilyUnavailable("Not now.");
+        return refusals.holds(1, refusal, turnsAt(after));
+    };
+    for (std::size_t i = 0; i < PacedRefusals::atOnce; ++i) {
+        EXPECT_FALSE(holds(0s));
+    }
+    EXPECT_TRUE(holds(0s));
+    EXPECT_TRUE(holds(PacedRefusals::each));
+    EXPECT_FALSE(holds(3 * PacedRefusals::each));
 }
 
 }  // namespace
