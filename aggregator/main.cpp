@@ -3,6 +3,7 @@
 #include "shoset/host/ending.hpp"
 #include "shoset/host/log.hpp"
 #include "shoset/host/program.hpp"
+#include "shoset/host/scheduling.hpp"
 #include "shoset/host/signals.hpp"
 #include "shoset/zmq/context.hpp"
 
@@ -32,6 +33,7 @@ Result<void> run(const host::ProgramOptions& options, bool witness)
         !raised) {
         log::warning("few_descriptors", {{"reason", raised.error().message}});
     }
+    host::serveAtOnce();
     host::Loop loop;
     aggregator::Daemon daemon(loop, std::move(*config), options.config, options.state, host::Notify::fromEnvironment());
     const auto stop = [&daemon] {

@@ -1,5 +1,7 @@
 #include "shoset/host/blocking_worker.hpp"
 
+#include "shoset/host/scheduling.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <csignal>
@@ -52,6 +54,7 @@ void BlockingWorker::stop()
 
 void BlockingWorker::runJobs()
 {
+    workInBackground();
     std::unique_lock lock(mutex);
     while (true) {
         wake.wait(lock, [this] { return stopping || !waiting.empty(); });

@@ -38,6 +38,7 @@ class Quiet:
 
     def ask(self, seconds):
         taken = []
+        _first(0)
         with socket.create_connection(("127.0.0.1", self._node.facade_port), timeout=35) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             begun, end = time.monotonic() + _WARM, time.monotonic() + _WARM + seconds
@@ -128,9 +129,18 @@ class Flood:
         self._lab.await_answer(self._node, f"/redfish/v1/Systems/{self._loud.prefix}_1", 60)
 
 
+def _first(pid):
+    """What is the quiet tenant's own has machines of its own, too: here it gets a core whenever it wants one, which is seldom."""
+    _schedule(pid, os.SCHED_RR | os.SCHED_RESET_ON_FORK, 1)
+
+
 def _lower(pid):
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        os.sched_setscheduler(int(thread), os.SCHED_IDLE, os.sched_param(0))
+    _schedule(pid, os.SCHED_IDLE, 0)
+
+
+def _schedule(pid, policy, priority):
+    for thread in os.listdir(f"/proc/{pid or os.getpid()}/task"):
+        os.sched_setscheduler(int(thread), policy, os.sched_param(priority))
 
 
 def _socket(lab):
@@ -150,6 +160,8 @@ def _set_up(lab):
         lab.start_connector(connector, [node])
     for connector in (quiet, loud):
         lab.await_answer(node, f"/redfish/v1/Systems/{connector.prefix}_1", 60)
+    _first(own.pid)
+    _first(lab.children[quiet.name].pid)
     return node, quiet, loud, others
 
 

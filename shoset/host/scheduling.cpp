@@ -1,0 +1,59 @@
+#include "shoset/host/scheduling.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace mesh::host {
+
+namespace {
+
+constexpr std::chrono::nanoseconds shortestSlice = std::chrono::microseconds(100);
+
+// linux/sched/types.h as it has been since Linux 3.14; the header and that of the C library exclude each other.
+struct Attributes {
+    std::uint32_t size = sizeof(Attributes);
+    std::uint32_t policy = SCHED_OTHER;
+    std::uint64_t flags = 0;
+    std::int32_t nice = 0;
+    std::uint32_t priority = 0;
+    std::uint64_t runtime = 0;  // ns; 0: the kernel's own slice
+    std::uint64_t deadline = 0;
+    std::uint64_t period = 0;
+};
+
+// Only of a thread that nobody has given another policy: systemd's CPUSchedulingPolicy= stands.
+void schedule(std::uint32_t policy, std::chrono::nanoseconds slice)
+{
+    if (const int now = sched_getscheduler(0); now != SCHED_OTHER && now != SCHED_BATCH) {
+        return;
+    }
+    errno = 0;
+    const int nice = getpriority(PRIO_PROCESS, 0);
+    if (errno != 0) {
+        return;
+    }
+    Attributes wanted;
+    wanted.policy = policy;
+    wanted.nice = nice;
+    wanted.runtime = static_cast<std::uint64_t>(slice.count());
+    syscall(SYS_sched_setattr, 0, &wanted, 0);  // what refuses it leaves things as they are
+}
+
+}  // namespace
+
+void serveAtOnce()
+{
+    schedule(SCHED_OTHER, shortestSlice);
+}
+
+void workInBackground()
+{
+    schedule(SCHED_BATCH, {});
+}
+
+}  // namespace mesh::host
