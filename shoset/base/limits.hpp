@@ -10,14 +10,15 @@ namespace mesh::limits {
 
 // Frames and links.
 constexpr std::size_t maxFrameBytes = 256 * 1024;        // MAXMSGSIZE of every mesh socket
-constexpr std::size_t coalesceBytes = 64 * 1024;         // records for one peer in one loop turn share a message up to here
+constexpr std::size_t coalesceBytes = 16 * 1024;         // records for one peer in one loop turn share a message up to here
 constexpr std::size_t maxHeaderBytes = 48 * 1024;        // protobuf header of one record
 constexpr std::size_t inlineBodyBytes = 64 * 1024;       // a body up to here travels with its request or reply
 constexpr std::size_t chunkBytes = 64 * 1024;            // one piece of a streamed body
 constexpr std::size_t streamWindowBytes = 512 * 1024;    // credit granted ahead per stream and hop
 constexpr std::size_t peerQueueBytes = 4 * 1024 * 1024;  // waiting for one peer beyond its socket's high-water mark
 constexpr int socketHighWaterMark = 1000;                // messages, per peer
-constexpr std::size_t messagesPerTurn = 64;              // of one socket, before the loop turns to others
+constexpr std::size_t messagesPerTurn = 64;              // of one socket, before the loop turns to others,
+constexpr std::size_t bytesPerTurn = 32 * 1024;          // and their bytes, the last one's whole
 constexpr std::size_t zeroCopyBytes = 4096;              // longer frames go to libzmq without a copy (measured)
 constexpr int listenBacklog = 1024;                      // connections that wait to be accepted
 constexpr int maxZmqSockets = 4096;                      // of one ZeroMQ context

@@ -172,9 +172,11 @@ void Pump::turn()
     inTurn = true;
     std::size_t received = 0;
     bool quiet = false;
-    for (int round = 0; round < maxRounds && received < limits::messagesPerTurn && socket && !quiet; ++round) {
+    turnBytes = 0;
+    const auto hasRoom = [&] { return received < limits::messagesPerTurn && turnBytes < limits::bytesPerTurn; };
+    for (int round = 0; round < maxRounds && hasRoom() && socket && !quiet; ++round) {
         const std::size_t before = received;
-        while (received < limits::messagesPerTurn && receive()) {
+        while (hasRoom() && receive()) {
             ++received;
         }
         if (socket && received > before) {
@@ -183,7 +185,7 @@ void Pump::turn()
         if (socket && round == 0) {
             client.onDrained();
         }
-        quiet = socket && received < limits::messagesPerTurn && settled();
+        quiet = socket && hasRoom() && settled();
     }
     inTurn = false;
     if (!socket) {
@@ -213,6 +215,7 @@ bool Pump::receive()
             return false;
         }
         more = part.more();
+        turnBytes += static_cast<std::size_t>(got);
     }
     const std::size_t kept = std::min(total, maxParts);
     client.onParts(std::span<const Part>(parts).first(kept), total);

@@ -75,6 +75,7 @@ private:
     boost::asio::io_context& loop;
     std::array<Part, maxParts> parts;
     Part surplus;
+    std::size_t turnBytes = 0;  // received in this turn
     bool inTurn = false;
     bool scheduled = false;
     bool waiting = false;

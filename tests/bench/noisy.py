@@ -199,7 +199,7 @@ def run(lab, figures):
 
 
 def _round(lab, quiet, flood, kinds, alone, beside, counts):
-    seconds = lab.length.seconds / 2
+    seconds = lab.length.seconds
     alone.append(quiet.ask(seconds))
     before, begun = quiet.taken(), time.monotonic()
     children = flood.start(kinds)

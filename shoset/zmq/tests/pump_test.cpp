@@ -101,6 +101,16 @@ TEST_F(Pumped, LongInputIsCutIntoBatchesBetweenWhichOtherHandlersRun)
     EXPECT_LE(seenByOthers, 2 * limits::messagesPerTurn);
 }
 
+TEST_F(Pumped, LongMessagesAreFewerInABatch)
+{
+    const std::string text(limits::bytesPerTurn / 4, 'x');
+    for (int i = 0; i < 9; ++i) {
+        otherSends(text);
+    }
+    EXPECT_TRUE(runUntil([&] { return received.size() == 9; }));
+    EXPECT_EQ(batches, 3);
+}
+
 TEST_F(Pumped, MessageOfManyFramesIsCountedWholeAndLeavesNothingBehind)
 {
     for (int i = 0; i < 30; ++i) {
