@@ -466,8 +466,12 @@ void HistoryMoves::writePlace(const std::string& tenant, const Place& place, Rep
     const auto written = std::make_shared<Result<void>>(Error{Code::unavailable, "this node ends"});
     const std::function<void()> ended = [this, tenant, place, written, reply = std::move(reply)] {
         if (*written) {
+            Mover& mover = movers.find(tenant)->second;
             places[tenant] = place;
-            recent[tenant] = std::move(movers.find(tenant)->second.events);
+            if (mover.wanted.name == place.name) {  // its secret may have been renamed meanwhile
+                places[tenant].secret = mover.wanted.secret;
+            }
+            recent[tenant] = std::move(mover.events);
         }
         reply(*written ? Result<MoveReply>(MoveReply{}) : Result<MoveReply>(written->error()));
         turn();

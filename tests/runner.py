@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +90,11 @@ def start_and_wait(command, seconds=None, environment=None, log=None, gently=Fal
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         return None
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        raise
     finally:
         running.discard(process.pid)
         if process.poll() is None:
@@ -97,10 +102,18 @@ def start_and_wait(command, seconds=None, environment=None, log=None, gently=Fal
             process.wait()
 
 
-def end_all():
-    for group in list(running):
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
+@contextmanager
+def beside():
+    """For a job that runs beside what its caller does. What that has started is ended when the caller is interrupted, in order (a package
+    may be under way): nobody waits for it."""
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            yield pool
+        except BaseException:
+            for group in list(running):
+                with suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGTERM)
+            raise
 
 
 def run(suite, log):
@@ -131,14 +144,14 @@ def run_and_show(suite):
 
 def run_all(chosen):
     """Runs suites, given by name; their outcomes."""
-    beside = [name for name in BESIDE_INTEGRATION if name in chosen and "integration" in chosen]
+    those_beside = [name for name in BESIDE_INTEGRATION if name in chosen and "integration" in chosen]
     outcomes = []
     for name, suite in chosen.items():
         if name == "integration":
-            with ThreadPoolExecutor(1) as pool:
-                others = pool.map(run_and_show, [chosen[other] for other in beside])
+            with beside() as pool:
+                others = pool.map(run_and_show, [chosen[other] for other in those_beside])
                 outcomes += [run_and_show(suite), *others]
-        elif name not in beside:
+        elif name not in those_beside:
             outcomes.append(run_and_show(suite))
     return outcomes
 
@@ -216,18 +229,14 @@ def continuous_integration(listed, further):
     outcomes = [build("dev", ["tests", "sanitizers"], unity=True)]
     if not outcomes[0].passed:
         return outcomes
-    with ThreadPoolExecutor(1) as beside:
-        sanitized = beside.submit(build, "asan", ["tests", "sanitizers"], gently=True)
-        try:
-            outcomes += run_all(listed) + [run_and_show(suite) for name, suite in further.items() if name not in listed]
-            outcomes.append(sanitized.result())
-            if not outcomes[-1].passed:
-                return outcomes
-            fuzzed = beside.submit(fuzz)
-            return outcomes + instrumented() + fuzzed.result()
-        except BaseException:
-            end_all()  # else the pool would wait for it
-            raise
+    with beside() as pool:
+        sanitized = pool.submit(build, "asan", ["tests", "sanitizers"], gently=True)
+        outcomes += run_all(listed) + [run_and_show(suite) for name, suite in further.items() if name not in listed]
+        outcomes.append(sanitized.result())
+        if not outcomes[-1].passed:
+            return outcomes
+        fuzzed = pool.submit(fuzz)
+        return outcomes + instrumented() + fuzzed.result()
 
 
 def table(outcomes, seconds):

@@ -81,7 +81,9 @@ void AuditTrail::begin(Deed deed, Now now, Go go)
     }
     Lane& lane = laneFor(deed.tenant);
     const bool hangs = now.mono >= lane.answerBy;
-    if (hangs || lane.intents.size() >= limits::maxWaitingAudits) {
+    const auto goingOn = ready.find(deed.tenant);
+    const std::size_t waiting = lane.intents.size() + (goingOn == ready.end() ? 0 : goingOn->second.size());
+    if (hangs || waiting >= limits::maxWaitingAudits) {
         if (how == AuditMode::bestEffort) {
             ++count.unrecorded;
             return go(AuditToken{0}, now);

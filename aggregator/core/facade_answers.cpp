@@ -31,6 +31,9 @@ void Facade::onAborted(ExchangeId id)
     if (exchange->waiting != nullptr) {
         turns.leave(shoset::tenantOf(exchange->satellite), id);
     }
+    if (exchange->phase == Phase::refused) {
+        refusals.leave(id);
+    }
     if (exchange->phase == Phase::gathering) {
         gather.cancel(id, now);
     } else if (exchange->follows) {

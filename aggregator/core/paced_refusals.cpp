@@ -6,8 +6,9 @@ namespace mesh::aggregator {
 
 bool PacedRefusals::holds(ExchangeId id, Answer& refusal, Now now)
 {
-    paidUntil = std::max(paidUntil, now.mono) + each;
-    const Instant at = paidUntil - atOnce * each;
+    constexpr Duration unpaced = atOnce * each;
+    paidUntil = std::min(std::max(paidUntil, now.mono) + each, now.mono + longest + unpaced);
+    const Instant at = paidUntil - unpaced;
     if (at <= now.mono) {
         return false;
     }
@@ -23,6 +24,12 @@ std::vector<PacedRefusals::Refusal> PacedRefusals::due(Now now)
         held.pop_front();
     }
     return out;
+}
+
+void PacedRefusals::leave(ExchangeId id)
+{
+    const std::size_t left = std::erase_if(held, [id](const Held& one) { return one.refusal.first == id; });
+    paidUntil -= left * each;
 }
 
 }  // namespace mesh::aggregator

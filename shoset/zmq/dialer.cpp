@@ -68,6 +68,7 @@ public:
 
     void onParts(std::span<const Part> parts, std::size_t total) override;
     void onBatchEnd() override;
+    void onDrained() override;
     bool wantsWritable() const override { return !queue.empty(); }
     void onWritable() override;
 
@@ -233,6 +234,14 @@ SendStatus MeshDialer::Client::transmit(std::string&& frame)
         counters.sentBytes += size;
     }
     return status;
+}
+
+// Also while so much comes in that no turn gets to the end of it.
+void MeshDialer::Client::onDrained()
+{
+    if (!queue.empty()) {
+        onWritable();
+    }
 }
 
 void MeshDialer::Client::onWritable()

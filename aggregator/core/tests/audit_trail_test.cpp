@@ -221,6 +221,19 @@ TEST_F(Trail, RequestsThatWaitAreBounded)
     EXPECT_EQ(port.stored.size(), limits::maxWaitingAudits + 1);
 }
 
+TEST_F(Trail, RequestsThatAreRecordedAndNotCarriedOutYetAreBoundedAsWell)
+{
+    std::size_t refused = 0;
+    for (std::size_t i = 0; i < 2 * limits::maxWaitingAudits && refused == 0; ++i) {
+        const std::size_t index = begin();
+        while (i % limits::maxAuditBatch == limits::maxAuditBatch - 1 && port.finish(now)) {
+        }
+        refused += outcomes[index] == "too many requests wait to be recorded" ? 1 : 0;
+    }
+    EXPECT_EQ(refused, 1U);
+    EXPECT_EQ(outcomes[begin("/redfish/v1/Systems/B_1", "other")], "") << "another tenant's";
+}
+
 TEST_F(Trail, ADatabaseThatHangsKeepsNobodyWaitingForLong)
 {
     begin("/first");

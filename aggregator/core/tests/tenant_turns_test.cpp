@@ -99,6 +99,24 @@ TEST(PacedRefusals, AFewAreToldAtOnceAndTheOthersOneAfterTheOther)
     EXPECT_EQ(refusals.nextDeadline(), never);
 }
 
+TEST(PacedRefusals, NobodyWaitsForLongAndWhoHasGoneTakesNobodysTurn)
+{
+    PacedRefusals refusals;
+    const auto refuse = [&refusals](ExchangeId id) {
+        Answer refusal = temporarilyUnavailable("Not now.");
+        return refusals.holds(id, refusal, turnsAt(0s));
+    };
+    constexpr ExchangeId many = PacedRefusals::atOnce + 2 * (PacedRefusals::longest / PacedRefusals::each);
+    for (ExchangeId id = 1; id <= many; ++id) {
+        EXPECT_EQ(refuse(id), id > PacedRefusals::atOnce);
+    }
+    for (ExchangeId id = PacedRefusals::atOnce + 1; id < many; ++id) {
+        refusals.leave(id);
+    }
+    EXPECT_EQ(refusals.due(turnsAt(PacedRefusals::longest)).size(), 1U);
+    EXPECT_FALSE(refuse(many + 1));
+}
+
 TEST(PacedRefusals, WhoHasPausedIsToldAtOnceAgain)
 {
     PacedRefusals refusals;
