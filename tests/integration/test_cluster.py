@@ -163,7 +163,7 @@ class Takeover(MeshTest):
 
         def shown(member, name):
             found = next(each for each in cluster_of(self.mesh, member)["members"] if each["name"] == name)
-            return found if found.get("reachable") is False or "applied" in found else None
+            return found if found.get("reachable") is False or "applied" in found else {}
         for member in self.mesh.aggregators:
             for other in self.mesh.aggregators:
                 seen = eventually(lambda: shown(member, other.name), f"{member.name} knows {other.name}")
@@ -172,7 +172,7 @@ class Takeover(MeshTest):
         self.mesh.process[victim.name].signal(signal.SIGSTOP)
         try:
             for member in left:
-                eventually(lambda: shown(member, victim.name)["reachable"] is False, f"{member.name} shows it as unreachable")
+                eventually(lambda: shown(member, victim.name).get("reachable") is False, f"{member.name} shows it as unreachable")
                 with self.mesh.client(member) as client:
                     status = client.get(f"{ROOT}/Managers/{victim.name}").json()["Status"]
                 self.assertEqual((status["State"], status["Health"]), ("UnavailableOffline", "Critical"))

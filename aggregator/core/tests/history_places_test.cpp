@@ -222,7 +222,7 @@ TEST_F(HistoryPlacesTest, AFileCountsAmongTheDatabasesThatANodeHasOpenToo)
     for (const std::string& place : {dbServer, std::string("sqlite:h.db")}) {
         const Asked refused = put(place);
         EXPECT_EQ(refused.status, 409) << place;
-        EXPECT_NE(refused.text.find("at most 63 tenants"), std::string::npos) << refused.text;
+        EXPECT_NE(refused.text.find("At most 63 tenants"), std::string::npos) << refused.text;
     }
     EXPECT_EQ(put("sqlite").status, 204);
     EXPECT_EQ(put(dbServer, {}, "root", "t1").status, 204) << "one of those that have one";

@@ -95,7 +95,7 @@ TEST(Link, AFrameIsSplitWhereItWouldGrowOverTheCoalescingLimit)
 {
     Pair pair;
     pair.connect();
-    const std::string body(10000, 'b');
+    const std::string body(limits::coalesceBytes / 7, 'b');
     for (int i = 0; i < 20; ++i) {
         say(pair, pair.listener, "/" + std::to_string(i), never, body);
     }
@@ -166,7 +166,7 @@ TEST(Link, ForwardedRecordsAreCoalescedAndSplitLikeOwnOnes)
     Pair pair;
     pair.connect();
     std::string frame;
-    appendRecord(frame, {Kind::command, 0, 3, noDeadline, 0}, encodeHeader(commandFor("/x")), std::string(30000, 'b'));
+    appendRecord(frame, {Kind::command, 0, 3, noDeadline, 0}, encodeHeader(commandFor("/x")), std::string(limits::coalesceBytes / 2 - 1000, 'b'));
     for (int i = 0; i < 4; ++i) {
         EXPECT_TRUE(pair.listener.link->forward(**FrameReader(frame).next(), never, pair.listener.at(pair.time)));
     }
