@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("BMCMESH_BUILD", CHECKOUT / "build"))
 MOCKUPS = Path(os.environ.get("MESH_MOCKUPS", CHECKOUT.parent / "shared/mockups"))
 PYTHON = "/usr/bin/python3"
+PROGRAMS = ("mesh-aggregatord", "mesh-connectord", "meshctl")
 SHORT_WALK_MOCKUP = "dmtf-public-bladed"
 SANITIZER_SLOWNESS = 4.0
 SANITIZED_SIMULATIONS = "1"  # runs of random seeds; without sanitizers there are more
@@ -65,7 +66,7 @@ def suites(preset="dev", slow=1.0, strict=True):
     """The suites over one build, by name. `slow`: how much slower than a plain build it is expected to be."""
     build, tests = BUILD / preset, CHECKOUT / "tests"
     environment = {"MESH_BIN": str(build / "bin"), "MESH_SLOW": str(slow)}
-    programs = [build / "bin" / name for name in ("mesh-aggregatord", "mesh-connectord", "meshctl")]
+    programs = [build / "bin" / name for name in PROGRAMS]
     mockup = ["--mockup", SHORT_WALK_MOCKUP] if (MOCKUPS / SHORT_WALK_MOCKUP).is_dir() else []
     listed = [
         Suite("unit", ["ctest", "--test-dir", str(build), "--exclude-regex", "^simulation_test$", "--output-on-failure", "-j3",
@@ -156,11 +157,11 @@ def run_all(chosen):
     return outcomes
 
 
-def build(preset, purposes, unity=False, gently=False):
+def build(preset, purposes, targets=(), unity=False, gently=False):
     """Packages and build; their failure is an outcome like any other. `unity`: from nothing, several files as one."""
     begun = time.monotonic()
-    suite = Suite(f"build {preset}", [], [], 0, strict=False)
-    for command in (["deploy/install-packages", *purposes], ["deploy/build", preset]):
+    suite = Suite(" ".join(["build", preset, *targets[:1]]), [], [], 0, strict=False)
+    for command in (["deploy/install-packages", *purposes], ["deploy/build", preset, *targets]):
         print(f"{' '.join(command)} ...", flush=True)
         environment = {"BMCMESH_UNITY": "ON"} if unity else {}
         if start_and_wait([CHECKOUT / command[0], *command[1:]], environment=environment, gently=gently) != 0:
@@ -199,14 +200,14 @@ def fuzz():
 
 
 def instrumented():
-    """The same tests under AddressSanitizer and UBSan."""
+    """The same tests under AddressSanitizer and UBSan, by name."""
     chosen = suites("asan", SANITIZER_SLOWNESS, strict=False)
     for suite in chosen.values():
         suite.name += " (asan)"
     # That the checkers find deliberate faults within a minute is shown without sanitizers.
     chosen["simulation"].command = [*chosen["simulation"].command, "--gtest_filter=-*Deliberate*"]
     chosen["simulation"].environment = {**chosen["simulation"].environment, "BMCMESH_SIM_RUNS": SANITIZED_SIMULATIONS}
-    return run_all({name: chosen[name] for name in ("unit", "integration", "simulation", "walk")})
+    return chosen
 
 
 def further_suites(soak_seconds):
@@ -224,19 +225,22 @@ def further_suites(soak_seconds):
 
 
 def continuous_integration(listed, further):
-    """Everything. The tests leave half of two cores free: in it the sanitized programs are made beside the tests of the plain ones,
-    and the fuzzers run beside those of the sanitized ones."""
+    """Everything. The tests leave half of two cores free: in it the sanitized programs are made beside the tests of the plain ones, their
+    unit tests beside what tests the programs, and the fuzzers run beside these."""
     outcomes = [build("dev", ["tests", "sanitizers"], unity=True)]
     if not outcomes[0].passed:
         return outcomes
     with beside() as pool:
-        sanitized = pool.submit(build, "asan", ["tests", "sanitizers"], gently=True)
-        outcomes += run_all(listed) + [run_and_show(suite) for name, suite in further.items() if name not in listed]
-        outcomes.append(sanitized.result())
-        if not outcomes[-1].passed:
-            return outcomes
+        programs = pool.submit(build, "asan", ["tests", "sanitizers"], PROGRAMS, gently=True)
+        tests = pool.submit(build, "asan", ["tests", "sanitizers"], gently=True)
         fuzzed = pool.submit(fuzz)
-        return outcomes + instrumented() + fuzzed.result()
+        outcomes += run_all(listed) + [run_and_show(suite) for name, suite in further.items() if name not in listed]
+        sanitized = instrumented()
+        for built, names in ((programs, ("integration", "walk")), (tests, ("unit", "simulation"))):
+            outcomes.append(built.result())
+            if outcomes[-1].passed:
+                outcomes += run_all({name: sanitized[name] for name in names})
+        return outcomes + fuzzed.result()
 
 
 def table(outcomes, seconds):
