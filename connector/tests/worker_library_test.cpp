@@ -86,6 +86,7 @@ struct WorkerLibraryTest : testing::Test, WorkerPort, WorkerEvents {
     }
     void onWorkerEmit(WorkerId, WorkerEmit word, Now) override { emitted.push_back(std::move(word)); }
     void onWorkerSubscribe(WorkerId, WorkerSubscribe word, Now) override { subscribed.push_back(std::move(word)); }
+    void onWorkerRefused(WorkerId id, std::string word, Now) override { socket->send(id, std::move(word)); }
     void onWorkerTaken(WorkerId, const WorkerTaken& word, Now) override { taken = word.total; }
     void onWorkerSend(WorkerId id, WorkerSend send, Now) override
     {
