@@ -47,7 +47,6 @@ class Suite:
     environment: dict = field(default_factory=dict)
     strict: bool = True        # over budget is a failure
     shown: bool = False        # its output, also when it passed
-    gently: bool = False
 
 
 @dataclass
@@ -123,7 +122,7 @@ def run(suite, log):
     if missing:
         return Outcome(suite, False, 0.0, f"does not exist: {', '.join(missing)}")
     begun = time.monotonic()
-    status = start_and_wait(suite.command, suite.seconds * GRACE, suite.environment, log, suite.gently)
+    status = start_and_wait(suite.command, suite.seconds * GRACE, suite.environment, log)
     note = "" if status == 0 else f"status {status}" if status is not None else f"still ran after {suite.seconds * GRACE:.0f} s"
     seconds = time.monotonic() - begun
     if status == 0 and suite.strict and seconds > suite.seconds:
@@ -176,7 +175,7 @@ def fuzzers():
 
 
 def fuzz():
-    """Runs every fuzz target for a bounded time, gently. Seeds are in corpus/ beside the target, where there are any."""
+    """Runs every fuzz target for a bounded time. Seeds are in corpus/ beside the target, where there are any."""
     targets = fuzzers()
     if not targets:
         return [Outcome(Suite("fuzz", [], [], 0, strict=False), False, 0.0, "there is no fuzz target below tests/fuzz")]
@@ -186,7 +185,7 @@ def fuzz():
             seeds = targets[name] / "corpus"
             command = [BUILD / "asan/bin" / name, f"-max_total_time={FUZZ_SECONDS_EACH}", "-rss_limit_mb=1024", "-timeout=60",
                        f"-artifact_prefix={BUILD}/asan/{name}-", scratch, *([seeds] if seeds.is_dir() else [])]
-            suite = Suite(f"fuzz {name}", [str(word) for word in command], [BUILD / "asan/bin" / name], FUZZ_SECONDS_EACH * 2 + 30, strict=False, gently=True)
+            suite = Suite(f"fuzz {name}", [str(word) for word in command], [BUILD / "asan/bin" / name], FUZZ_SECONDS_EACH * 2 + 30, strict=False)
             outcome = run(suite, log)
             log.seek(0)
             said = log.read().decode(errors="replace")
@@ -259,7 +258,7 @@ def main():
     names = ", ".join([*known, *further_suites(SOAK_SECONDS)])
     parser.add_argument("--ci", action="store_true",
                         help="also: takeovers, a soak, a walk over all mockups, everything under ASan and UBSan, fuzzing; "
-                             "half an hour and more")
+                             "half an hour")
     parser.add_argument("--soak-seconds", type=int, default=SOAK_SECONDS, metavar="N", help="default: %(default)s")
     parser.add_argument("suites", nargs="*", metavar="SUITE",
                         help=f"there are {names}; default: all but the last {len(further_suites(SOAK_SECONDS))}")
