@@ -157,7 +157,9 @@ class AtANewerAggregator(EventsOfWorkers):
             self.aggregator.tell_event(number, "acme/s2", 7, 2 * sequence, None, None, b"", 2 * sequence + 1)
         self.assertEqual([next(events).lost for _ in range(64)], [2] * 64)
         events.done()
-        self.aggregator.until(lambda: self.aggregator.taken.get(number, 0) == 128, "what it has done with may come again")
+        # Two each; the last few are told with the next ones.
+        self.aggregator.until(lambda: self.aggregator.taken.get(number, 0) > 128 - 16, "what it has done with may come again")
+        self.assertLessEqual(self.aggregator.taken[number], 128)
 
 
 class EventsOfWorkersInAMesh(MeshTest):
