@@ -110,6 +110,7 @@ def beside():
         try:
             yield pool
         except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what has not begun does not
             for group in list(running):
                 with suppress(ProcessLookupError):
                     os.killpg(group, signal.SIGTERM)
