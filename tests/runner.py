@@ -22,6 +22,7 @@ SHORT_WALK_MOCKUP = "dmtf-public-bladed"
 SANITIZER_SLOWNESS = 4.0
 SANITIZED_SIMULATIONS = "1"  # runs of random seeds; without sanitizers there are more
 FUZZ_SECONDS_EACH, FUZZERS_AT_ONCE = 40, 4
+FILES_AS_ONE = "48"  # when built from nothing, as the sanitized presets do
 LEAST_FUZZ_RUNS = 300  # in that time even of the slowest, beside whatever else is running
 TAKEOVER_ROUNDS, SOAK_SECONDS = 5, 60
 # One suite that hangs must not cost the others their turn.
@@ -163,7 +164,7 @@ def build(preset, purposes, targets=(), unity=False, gently=False):
     suite = Suite(" ".join(["build", preset, *targets[:1]]), [], [], 0, strict=False)
     for command in (["deploy/install-packages", *purposes], ["deploy/build", preset, *targets]):
         print(f"{' '.join(command)} ...", flush=True)
-        environment = {"BMCMESH_UNITY": "ON"} if unity else {}
+        environment = {"BMCMESH_UNITY": FILES_AS_ONE} if unity else {}
         if start_and_wait([CHECKOUT / command[0], *command[1:]], environment=environment, gently=gently) != 0:
             return Outcome(suite, False, time.monotonic() - begun, f"{command[0]} failed")
     return Outcome(suite, True, time.monotonic() - begun)

@@ -6,7 +6,7 @@
 namespace mesh::aggregator {
 namespace {
 
-constexpr const char* uri = "/mesh/v1/secrets";
+constexpr const char* secretsUri = "/mesh/v1/secrets";
 
 struct SecretResourcesTest : Resources {
     SecretResourcesTest()
@@ -26,9 +26,9 @@ struct SecretResourcesTest : Resources {
             body["revision"] = revision;
         }
         const std::string id = envelope.is_object() ? envelope.value("tenant", "acme") + ":" + envelope.value("name", "db") : "acme:db";
-        return ask(user, "POST", std::string(uri) + "/" + id, body.dump());
+        return ask(user, "POST", std::string(secretsUri) + "/" + id, body.dump());
     }
-    std::uint64_t revisionOf(const std::string& id) { return get("root", std::string(uri) + "/" + id).body.value("revision", 0ULL); }
+    std::uint64_t revisionOf(const std::string& id) { return get("root", std::string(secretsUri) + "/" + id).body.value("revision", 0ULL); }
 
     const sealing::Seed operatorSeed = sealing::Seed::make(rng);
     const sealing::Seed sled1 = sealing::Seed::make(rng);
@@ -41,7 +41,7 @@ TEST_F(SecretResourcesTest, WhatIsPutIsReadAndListedAsItWasSealed)
     const Asked read = get("root", "/mesh/v1/secrets/acme:db");
     EXPECT_EQ(read.status, 200);
     EXPECT_EQ(read.body["envelope"], envelope);
-    const Asked list = get("root", uri);
+    const Asked list = get("root", secretsUri);
     ASSERT_EQ(list.body["secrets"].size(), 1U);
     EXPECT_EQ(list.body["secrets"][0]["name"], "db");
     EXPECT_EQ(list.body["secrets"][0]["version"], 7);
@@ -55,7 +55,7 @@ TEST_F(SecretResourcesTest, TheKeysThatConnectorsAnnounceAreListed)
     shoset::Announce said;
     said.sealingKey = sealing::sealingKeyOf(sled1);
     satellites.onAnnounce("acme/sled1", said);
-    const nlohmann::json connectors = get("root", uri).body["connectors"];
+    const nlohmann::json connectors = get("root", secretsUri).body["connectors"];
     ASSERT_EQ(connectors.size(), 1U);
     EXPECT_EQ(connectors[0]["tenant"], "acme");
     EXPECT_EQ(connectors[0]["name"], "sled1");
@@ -80,11 +80,11 @@ TEST_F(SecretResourcesTest, OnlyWhoRunsTheSystemSeesOrChangesThem)
     ASSERT_EQ(put("root", sealed("db", 7)).status, 201);
     for (const std::string user : {"boss", "op", "reader"}) {
         EXPECT_EQ(put(user, sealed("web", 1)).status, 403);
-        EXPECT_EQ(get(user, uri).status, 403);
+        EXPECT_EQ(get(user, secretsUri).status, 403);
         EXPECT_EQ(get(user, "/mesh/v1/secrets/acme:db").status, 403);
         EXPECT_EQ(ask(user, "DELETE", "/mesh/v1/secrets/acme:db").status, 403);
     }
-    EXPECT_EQ(get("", uri).status, 401);
+    EXPECT_EQ(get("", secretsUri).status, 401);
     EXPECT_EQ(get("root", "/mesh/v1/secrets/acme:db").status, 200);
 }
 
@@ -99,8 +99,8 @@ TEST_F(SecretResourcesTest, WhatIsNoSealedSecretOrBearsNoSignatureIsRefused)
     EXPECT_EQ(ask("root", "POST", "/mesh/v1/secrets/acme:db", "{}").status, 400);
     const nlohmann::json body{{"envelope", sealed("db", 7)}};
     EXPECT_EQ(ask("root", "POST", "/mesh/v1/secrets/acme:web", body.dump()).status, 400) << "sealed as another one";
-    EXPECT_EQ(ask("root", "POST", uri, body.dump()).status, 405);
-    EXPECT_TRUE(get("root", uri).body["secrets"].empty());
+    EXPECT_EQ(ask("root", "POST", secretsUri, body.dump()).status, 405);
+    EXPECT_TRUE(get("root", secretsUri).body["secrets"].empty());
 }
 
 TEST_F(SecretResourcesTest, OneThatIsRemovedIsGone)
