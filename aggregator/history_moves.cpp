@@ -406,39 +406,32 @@ void HistoryMoves::copyEvents(const std::string& tenant, HistoryDatabase& from, 
 // Writes are held, so that nothing of the tenant comes behind what is read here.
 void HistoryMoves::readIds(const std::string& tenant, HistoryDatabase& from, const Database& to, Reply reply)
 {
-    const auto ids = [tenant](history::HistoryStore& store) { return store.eventIds(tenant); };
-    from.ask<history::EventIds>(ids, [this, tenant, ids, to, reply = std::move(reply)](const Result<history::EventIds>& before) {
-        if (!before) {
-            return reply(before.error());
-        }
-        to->ask<history::EventIds>(ids, [this, tenant, to, before = *before, reply](const Result<history::EventIds>& after) {
-            if (!after) {
-                return reply(after.error());
+    from.ask<history::EventIds>(
+        [tenant](history::HistoryStore& store) { return store.eventIds(tenant); },
+        [this, tenant, to, reply = std::move(reply)](const Result<history::EventIds>& seen) {
+            if (!seen) {
+                return reply(seen.error());
             }
-            const Place old = placeOf(tenant);
-            const std::uint64_t last = before.last == 0 ? 0 : before.last + old.base;
-            compare(tenant, *to, before, history::placeAfter(old, {}, before.greatest + old.base, last, after->newest), reply);
+            to->ask<history::EventLanding>([tenant, seen = *seen](history::HistoryStore& store) { return store.landing(tenant, seen); },
+                                           [this, tenant, seen = *seen, reply](const Result<history::EventLanding>& landing) {
+                                               if (!landing) {
+                                                   return reply(landing.error());
+                                               }
+                                               noteIds(tenant, seen, *landing);
+                                               reply(MoveReply{});
+                                           });
         });
-    });
 }
 
-// Which of the last events is which, for readers who have not seen all of them.
-void HistoryMoves::compare(const std::string& tenant, HistoryDatabase& to, const history::EventIds& before, const Place& ids, Reply reply)
+void HistoryMoves::noteIds(const std::string& tenant, const history::EventIds& seen, const history::EventLanding& landing)
 {
-    using Found = std::vector<std::pair<history::EventKey, std::uint64_t>>;
-    to.ask<Found>([tenant, last = before.recent](history::HistoryStore& store) { return store.idsHere(tenant, last); },
-                  [this, tenant, ids, base = placeOf(tenant).base, reply = std::move(reply)](const Result<Found>& found) {
-                      if (!found) {
-                          return reply(found.error());
-                      }
-                      Mover& mover = movers.find(tenant)->second;
-                      mover.ids = ids;
-                      mover.events.clear();
-                      for (const auto& [key, id] : *found) {
-                          mover.events.push_back({key.id + base, id});
-                      }
-                      reply(MoveReply{});
-                  });
+    const Place old = placeOf(tenant);
+    Mover& mover = movers.find(tenant)->second;
+    mover.ids = history::placeAfter(old, {}, seen.greatest + old.base, seen.last == 0 ? 0 : seen.last + old.base, landing.at);
+    mover.events.clear();
+    for (const auto& [key, id] : landing.found) {
+        mover.events.push_back({key.id + old.base, id});
+    }
 }
 
 // One after the other: each writes the file with all of them.

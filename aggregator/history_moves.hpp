@@ -85,7 +85,7 @@ private:
     void copyAudit(const std::string& tenant, HistoryDatabase& from, const Database& to, const history::MoveStep& step, Reply reply);
     void copyEvents(const std::string& tenant, HistoryDatabase& from, const Database& to, const history::MoveStep& step, Reply reply);
     void readIds(const std::string& tenant, HistoryDatabase& from, const Database& to, Reply reply);
-    void compare(const std::string& tenant, HistoryDatabase& to, const history::EventIds& before, const history::Place& ids, Reply reply);
+    void noteIds(const std::string& tenant, const history::EventIds& seen, const history::EventLanding& landing);
     void settle(const std::string& tenant, const history::Place& place, Reply reply);
     void writePlace(const std::string& tenant, const history::Place& place, Reply reply);
 

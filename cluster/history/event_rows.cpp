@@ -66,13 +66,6 @@ constexpr const char* insertText =
     "values (:tenant, :connector, :epoch, :sequence, :time, :topic, :name, :payload, :hex, :bytes, :lost, :stored) "
     "on conflict (tenant, connector, epoch, sequence) do nothing";
 
-std::uint64_t newestId(soci::session& sql)
-{
-    long long id = 0;
-    sql << "select coalesce(max(id), 0) from mesh_event", into(id);
-    return static_cast<std::uint64_t>(id);
-}
-
 std::uint64_t countEvents(soci::session& sql)
 {
     long long count = 0;
@@ -98,6 +91,13 @@ void pruneOverQuota(soci::session& sql, const RetentionPolicy& policy)
 }
 
 }  // namespace
+
+std::uint64_t newestId(soci::session& sql)
+{
+    long long id = 0;
+    sql << "select coalesce(max(id), 0) from mesh_event", into(id);
+    return static_cast<std::uint64_t>(id);
+}
 
 void writeHead(soci::session& sql, const EventHead& head)
 {
@@ -256,6 +256,13 @@ std::vector<EventHead> readHeads(soci::session& sql, const std::optional<std::pa
         out.push_back(head);
     }
     return out;
+}
+
+std::vector<EventHead> readTenantHeads(soci::session& sql, const std::string& tenant)
+{
+    std::vector<EventHead> heads = readHeads(sql, std::nullopt);
+    std::erase_if(heads, [&tenant](const EventHead& head) { return head.tenant != tenant; });
+    return heads;
 }
 
 std::vector<EventTotal> readTotals(soci::session& sql)

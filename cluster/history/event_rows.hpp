@@ -23,6 +23,9 @@ EventPage readEvents(soci::session& sql, const EventQuery& query);
 SourcePage readSource(soci::session& sql, const SourceQuery& query);
 // Of one connector (tenant, name), or of all.
 std::vector<EventHead> readHeads(soci::session& sql, const std::optional<std::pair<std::string, std::string>>& connector);
+std::vector<EventHead> readTenantHeads(soci::session& sql, const std::string& tenant);
+// Id of the newest event there is now, of whatever tenant.
+std::uint64_t newestId(soci::session& sql);
 std::vector<EventTotal> readTotals(soci::session& sql);
 // Of each tenant the oldest, by age and by its share of the size. How many went.
 std::uint64_t pruneEvents(soci::session& sql, const RetentionPolicy& policy, WallTime now);

@@ -239,8 +239,7 @@ Result<EventExport> HistoryStore::exportEvents(const std::string& tenant, std::u
         query.maxBytes = maxBytes;
         EventExport out{readEvents(database->sql(), query), {}};
         if (!out.page.more) {  // what retention has removed is known by them alone
-            out.heads = readHeads(database->sql(), std::nullopt);
-            std::erase_if(out.heads, [&tenant](const EventHead& head) { return head.tenant != tenant; });
+            out.heads = readTenantHeads(database->sql(), tenant);
         }
         return out;
     });
@@ -266,9 +265,9 @@ Result<EventIds> HistoryStore::eventIds(const std::string& tenant)
     return run([this, &tenant] { return readEventIds(database->connection, tenant); });
 }
 
-Result<std::vector<std::pair<EventKey, std::uint64_t>>> HistoryStore::idsHere(const std::string& tenant, const std::vector<EventKey>& events)
+Result<EventLanding> HistoryStore::landing(const std::string& tenant, const EventIds& seenElsewhere)
 {
-    return run([&] { return findEvents(database->sql(), tenant, events); });
+    return run([&] { return findLanding(database->sql(), tenant, seenElsewhere); });
 }
 
 Result<bool> HistoryStore::drop(const std::string& tenant, std::size_t limit)

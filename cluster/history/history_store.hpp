@@ -54,8 +54,7 @@ public:
     Result<EventExport> exportEvents(const std::string& tenant, std::uint64_t after, std::size_t limit, std::size_t maxBytes);
     Result<void> importEvents(const EventExport& page);
     Result<EventIds> eventIds(const std::string& tenant);
-    // The same events with their ids here; those that are not here are left out.
-    Result<std::vector<std::pair<EventKey, std::uint64_t>>> idsHere(const std::string& tenant, const std::vector<EventKey>& events);
+    Result<EventLanding> landing(const std::string& tenant, const EventIds& seenElsewhere);
     // Removes up to so many records of the tenant, and what is known of it when there are none any more. Whether there are more.
     Result<bool> drop(const std::string& tenant, std::size_t limit);
     // For the next connection; the one there is stays.

@@ -1,6 +1,7 @@
 #include "cluster/history/move_rows.hpp"
 
 #include "cluster/history/audit_rows.hpp"
+#include "cluster/history/event_rows.hpp"
 #include "shoset/base/limits.hpp"
 
 #include <algorithm>
@@ -73,6 +74,29 @@ Result<Chain> joint(soci::session& sql, const Chain& from, const std::vector<Sto
     return std::move(*here);
 }
 
+// 0: it is not there.
+std::uint64_t idOf(soci::session& sql, const std::string& tenant, const EventKey& key)
+{
+    const auto epoch = static_cast<long long>(key.epoch);
+    const auto sequence = static_cast<long long>(key.sequence);
+    long long id = 0;
+    sql << "select id from mesh_event where tenant = :tenant and connector = :connector and epoch = :epoch and sequence = :sequence",
+        use(tenant), use(key.connector), use(epoch), use(sequence), into(id);
+    return sql.got_data() ? static_cast<std::uint64_t>(id) : 0;
+}
+
+// The least id of what the connector told later; 0: there is nothing.
+std::uint64_t firstBehind(soci::session& sql, const EventHead& head)
+{
+    const auto epoch = static_cast<long long>(head.epoch);
+    const auto sequence = static_cast<long long>(head.sequence);
+    long long id = 0;
+    sql << "select coalesce(min(id), 0) from mesh_event where tenant = :tenant and connector = :connector and "
+           "(epoch, sequence) > (:epoch, :sequence)",
+        use(head.tenant), use(head.connector), use(epoch), use(sequence), into(id);
+    return static_cast<std::uint64_t>(id);
+}
+
 }  // namespace
 
 Result<std::uint64_t> takeAudit(soci::session& sql, const AuditPage& page)
@@ -131,8 +155,7 @@ EventIds readEventIds(Connection& connection, const std::string& tenant)
         sql << "select case when is_called then last_value else 0 end from mesh_audit_id_seq", into(newestAudit);
     }
     sql << "select coalesce(max(id), 0) from mesh_event where tenant = :tenant", use(tenant), into(last);
-    EventIds out{static_cast<std::uint64_t>(newest), static_cast<std::uint64_t>(last), {},
-                 static_cast<std::uint64_t>(std::max(newest, newestAudit))};
+    EventIds out{static_cast<std::uint64_t>(last), {}, static_cast<std::uint64_t>(std::max(newest, newestAudit)), readTenantHeads(sql, tenant)};
     const auto most = static_cast<long long>(limits::historyMoveRecent);
     EventKey key;
     long long id = 0;
@@ -150,17 +173,21 @@ EventIds readEventIds(Connection& connection, const std::string& tenant)
     return out;
 }
 
-std::vector<std::pair<EventKey, std::uint64_t>> findEvents(soci::session& sql, const std::string& tenant, const std::vector<EventKey>& events)
+// Events become visible in the order of their ids: what is not visible when the newest is read has a greater one.
+EventLanding findLanding(soci::session& sql, const std::string& tenant, const EventIds& seenElsewhere)
 {
-    std::vector<std::pair<EventKey, std::uint64_t>> out;
-    for (const EventKey& key : events) {
-        const auto epoch = static_cast<long long>(key.epoch);
-        const auto sequence = static_cast<long long>(key.sequence);
-        long long id = 0;
-        sql << "select id from mesh_event where tenant = :tenant and connector = :connector and epoch = :epoch and sequence = :sequence",
-            use(tenant), use(key.connector), use(epoch), use(sequence), into(id);
-        if (sql.got_data()) {
-            out.emplace_back(key, static_cast<std::uint64_t>(id));
+    EventLanding out{newestId(sql), {}};
+    for (const EventHead& here : readTenantHeads(sql, tenant)) {
+        const auto there = std::find_if(seenElsewhere.heads.begin(), seenElsewhere.heads.end(),
+                                        [&here](const EventHead& head) { return head.connector == here.connector; });
+        const bool known = there != seenElsewhere.heads.end();
+        if (const std::uint64_t later = firstBehind(sql, known ? *there : EventHead{tenant, here.connector, 0, 0}); later != 0) {
+            out.at = std::min(out.at, later - 1);
+        }
+    }
+    for (const EventKey& key : seenElsewhere.recent) {
+        if (const std::uint64_t id = idOf(sql, tenant, key); id != 0) {
+            out.found.emplace_back(key, id);
         }
     }
     return out;

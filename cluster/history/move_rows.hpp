@@ -18,7 +18,8 @@ namespace mesh::history {
 // a record's place has another hash: that is another history.
 Result<std::uint64_t> takeAudit(soci::session& sql, const AuditPage& page);
 EventIds readEventIds(Connection& connection, const std::string& tenant);
-std::vector<std::pair<EventKey, std::uint64_t>> findEvents(soci::session& sql, const std::string& tenant, const std::vector<EventKey>& events);
+// In a database that others may append to meanwhile.
+EventLanding findLanding(soci::session& sql, const std::string& tenant, const EventIds& seenElsewhere);
 // Whether there are more. The chains go with the first: what is left of their records then counts for nothing to takeAudit().
 bool dropSome(soci::session& sql, const std::string& tenant, std::size_t limit);
 

@@ -189,7 +189,9 @@ class HistoryMoves(EnrolmentTest):
             eventually(lambda: len(self.events("moved", member=member)) >= count, f"{member.name} has all", 30)
             self.assertEqual(self.events("moved", member=member), list(range(count)))
             self.assertGreater(self.own_rows(member), 0)
-        self.assertEqual(seen, list(range(600, count)))
+        # Back at its own, an event may be read again that another node had put into the shared database a moment before.
+        self.assertEqual(list(dict.fromkeys(seen)), list(range(600, count)))
+        self.assertLessEqual(len(seen), count - 600 + 4)
         self.assertEqual([status // 100 for status in statuses], [2] * len(statuses))
         writes = before + len(statuses)
         eventually(lambda: self.trail() == (writes, writes), f"its trail has all {writes} of them", 20)

@@ -18,9 +18,9 @@ class JoiningTest(MeshTest):
             return client.get("/mesh/v1/status").json()
 
     def peers(self, member):
-        """Names of the aggregators that it has a link of its own to."""
+        """Names of the aggregators that it has a link of its own to; none, where it knows no primary yet and answers with an error."""
         try:
-            return {peer["name"] for peer in self.status(member)["peers"] if peer["linked"]}
+            return {peer["name"] for peer in self.status(member).get("peers", []) if peer["linked"]}
         except NO_ANSWER:
             return None
 

@@ -44,7 +44,7 @@ Result<std::uint64_t> idAtPlace(const Place& place, std::uint64_t shown, const s
         for (const MovedEvent& event : recent) {
             first = event.shown > shown ? std::min(first, event.id) : first;
         }
-        return first - 1;
+        return std::min(first - 1, place.at);
     }
     return Error{Code::refused, "the tenant's history has moved to another database meanwhile, and there was more behind this place: begin anew"};
 }

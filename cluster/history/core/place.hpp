@@ -17,7 +17,7 @@ struct Place {
     std::string secret;      // of the tenant, with the password for it; empty: none
     std::uint64_t base = 0;  // ids as readers see them are those of the database and this
     std::uint64_t last = 0;  // that of the tenant's last event before the move, as readers saw it
-    std::uint64_t at = 0;    // the database's newest event when all had moved: those behind it came later
+    std::uint64_t at = 0;    // behind it in the database is all that there was not before the move, also what other nodes had put there
     bool operator==(const Place&) const = default;
 };
 using Places = std::map<std::string, Place>;  // by tenant
@@ -29,11 +29,12 @@ struct MovedEvent {
 };
 
 // Of the database, for what a reader goes on from. An id of before the move is good as long as what came behind it is known:
-// `recent` is that, by `shown`, as much as is remembered. Else Code::refused.
+// `recent` is that, by `shown`, as much as is remembered. Else Code::refused. The order is another one in another database, so that
+// some may be read again; none is left out.
 Result<std::uint64_t> idAtPlace(const Place& place, std::uint64_t shown, const std::vector<MovedEvent>& recent = {});
 
 // The place that a move to name and secret of `to` ends with: `greatest` id of the database before it, of events and audit records,
-// and the tenant's `last` event in that, as readers see them; `at`: the newest event of the database after it.
+// and the tenant's `last` event in that, as readers see them; `at`: see EventLanding.
 Place placeAfter(const Place& before, const Place& to, std::uint64_t greatest, std::uint64_t last, std::uint64_t at);
 
 // A line for each, for a file of the node's own.

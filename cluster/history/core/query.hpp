@@ -74,11 +74,17 @@ struct EventKey {
     std::uint64_t sequence = 0;
     std::uint64_t id = 0;  // in its database
 };
+// What readers of one tenant's events may have seen of a database.
 struct EventIds {
-    std::uint64_t newest = 0;  // event of the database
-    std::uint64_t last = 0;    // of the tenant in it
+    std::uint64_t last = 0;             // of the tenant
     std::vector<EventKey> recent = {};  // of the tenant, the last limits::historyMoveRecent, the oldest first
     std::uint64_t greatest = 0;         // of the database, be it an event's or an audit record's
+    std::vector<EventHead> heads = {};  // of the tenant's connectors
+};
+// Where they go on in another one that has all of these, and, where nodes share it, may have later ones.
+struct EventLanding {
+    std::uint64_t at = 0;                                   // what they have not seen has a greater id
+    std::vector<std::pair<EventKey, std::uint64_t>> found;  // of `recent`, with the ids here
 };
 
 }  // namespace mesh::history

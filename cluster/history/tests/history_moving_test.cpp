@@ -274,15 +274,31 @@ TEST_P(Moving, TheLastEventsAreFoundAgainAtTheOtherEnd)
     ASSERT_TRUE(store->append({movedEvent(1), movedEvent(1, "umbra"), movedEvent(2)}, start));
     ASSERT_TRUE(other->append({movedEvent(9, "umbra"), movedEvent(2)}, start));
     ASSERT_EQ(copy(*store, *other), "");
-    const std::vector<EventKey> last = store->eventIds("acme")->recent;
-    ASSERT_EQ(last.size(), 2U);
-    EXPECT_EQ(last[0].sequence, 1U);
-    const auto found = other->idsHere("acme", last);
-    ASSERT_TRUE(found) << found.error().message;
-    ASSERT_EQ(found->size(), 2U);
-    EXPECT_EQ(found->at(0).first.sequence, 1U);
-    EXPECT_GT(found->at(0).second, found->at(1).second) << "the second was there before";
-    EXPECT_TRUE(other->idsHere("zeta", last)->empty());
+    const EventIds seen = *store->eventIds("acme");
+    ASSERT_EQ(seen.recent.size(), 2U);
+    EXPECT_EQ(seen.recent[0].sequence, 1U);
+    const auto landing = other->landing("acme", seen);
+    ASSERT_TRUE(landing) << landing.error().message;
+    const auto& found = landing->found;
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(found[0].first.sequence, 1U);
+    EXPECT_GT(found[0].second, found[1].second) << "the second was there before";
+    EXPECT_EQ(landing->at, found[0].second) << "nothing came behind the last that was copied";
+    EXPECT_TRUE(other->landing("zeta", seen)->found.empty());
+}
+
+TEST_P(Moving, ReadersGoOnBeforeWhatAnotherNodeHasStoredThereMeanwhile)
+{
+    const auto idOf = [this](std::uint64_t sequence) { return other->landing("acme", {0, {{"sled07", 3, sequence, 0}}, 0, {}})->found.at(0).second; };
+    ASSERT_TRUE(store->append({movedEvent(1), movedEvent(2)}, start));
+    ASSERT_TRUE(other->append({movedEvent(1), movedEvent(2)}, start));
+    EXPECT_EQ(other->landing("acme", *store->eventIds("acme"))->at, idOf(2));
+    ASSERT_TRUE(other->append({movedEvent(3)}, start));
+    ASSERT_TRUE(other->append({movedEvent(7, "umbra"), movedEvent(4)}, start));
+    ASSERT_EQ(copy(*store, *other), "");
+    EXPECT_EQ(other->landing("acme", *store->eventIds("acme"))->at, idOf(3) - 1) << "the third has not been seen there";
+    EXPECT_EQ(other->landing("acme", {})->at, idOf(1) - 1) << "nothing has";
+    EXPECT_EQ(other->landing("acme", *other->eventIds("acme"))->at, idOf(4));
 }
 
 TEST_P(Moving, IdsAreToldAlsoOfWhatRetentionHasTaken)
@@ -290,25 +306,23 @@ TEST_P(Moving, IdsAreToldAlsoOfWhatRetentionHasTaken)
     EXPECT_EQ(store->eventIds("acme")->last, 0U);
     ASSERT_TRUE(store->append({movedEvent(1), movedEvent(2), movedEvent(1, "umbra")}, start));
     const EventIds before = *store->eventIds("acme");
-    EXPECT_EQ(before.newest, before.last + 1);
+    EXPECT_EQ(before.greatest, before.last + 1);
     ASSERT_TRUE(store->pruneEvents({std::chrono::minutes(1), 0}, start + 1h));
-    EXPECT_EQ(store->eventIds("acme")->newest, before.newest);
+    EXPECT_EQ(store->eventIds("acme")->greatest, before.greatest);
     EXPECT_EQ(store->eventIds("acme")->last, 0U);
 }
 
 TEST_P(Moving, TheGreatestIdIsThatOfAnAuditRecordWhereThereAreMoreOfThoseThanOfEvents)
 {
     const EventIds none = *store->eventIds("acme");
-    EXPECT_EQ(none.newest, 0U);
     EXPECT_EQ(none.greatest, 0U);
     ASSERT_TRUE(store->append({movedEvent(1)}, start));
     ASSERT_TRUE(store->append(deeds(1, 3)));
     const EventIds more = *store->eventIds("acme");
-    EXPECT_EQ(more.newest, more.last) << "events go on from events alone";
     EXPECT_EQ(more.greatest, trailOf(*store).records.back().id);
-    EXPECT_GT(more.greatest, more.newest);
+    EXPECT_GT(more.greatest, more.last);
     ASSERT_TRUE(store->append({movedEvent(2), movedEvent(3), movedEvent(4), movedEvent(5)}, start));
-    EXPECT_EQ(store->eventIds("acme")->greatest, store->eventIds("acme")->newest);
+    EXPECT_EQ(store->eventIds("acme")->greatest, store->eventIds("acme")->last);
 }
 
 TEST_P(Moving, APasswordBesideTheUrlIsUsedAndShownNowhere)

@@ -84,6 +84,10 @@ TEST(PlaceIds, WhoHadNotReadTheLastOnesGoesOnBeforeThemAsFarAsTheyAreRemembered)
     EXPECT_EQ(*idAtPlace(moved, 109, recent), 69U);
     EXPECT_EQ(*idAtPlace(moved, 50, recent), 69U) << "there were no others";
     EXPECT_EQ(*idAtPlace(moved, 118, recent), 90U);
+    const Place shared = placeAfter({}, {"postgresql://u@h/d", "", 0, 0, 0}, 120, 118, 75);  // another node had put one there already
+    EXPECT_EQ(*idAtPlace(shared, 118, recent), 75U);
+    EXPECT_EQ(*idAtPlace(shared, 112, recent), 75U);
+    EXPECT_EQ(*idAtPlace(shared, 109, recent), 69U);
     const Place later = placeAfter({}, {"postgresql://u@h/d", "", 0, 0, 0}, 1000, 1000, 1000);
     recent.clear();
     for (std::uint64_t id = 1001 - limits::historyMoveRecent; id <= 1000; ++id) {
