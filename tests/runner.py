@@ -73,7 +73,7 @@ def suites(preset="dev", slow=1.0, strict=True):
                        "--no-tests=error", "--timeout", str(int(100 * slow))], [build / "CTestTestfile.cmake"], 75 * slow),
         Suite("architecture", python(tests / "architecture/check.py", "--build", build), [], 20),
         Suite("bmcsim", python(tests / "bmcsim/selftest.py"), [tests / "bmcsim/selftest.py"], 30),
-        Suite("integration", python(tests / "integration/run.py"), programs, 300 * slow),
+        Suite("integration", python(tests / "integration/run.py"), programs, 240 * slow),
         Suite("simulation", [str(build / "bin/simulation_test")], [build / "bin/simulation_test"], 90 * slow),
         Suite("walk", python(tests / "walk/walk.py", "--generated", 1, *mockup), programs, 40 * slow)]
     for suite in listed:

@@ -303,11 +303,23 @@ class FullDisk(MeshTest):
         return answer if answer.status == 201 else None
 
     def first_refused_change(self, client):
-        """The log has room reserved for some thousand entries, and frees some with each snapshot, which is taken at once."""
+        """The log has room reserved for some thousand entries, and frees some with each snapshot, which is taken at once: large ones
+        fill it soon, small ones what is then left."""
+        def large(count):
+            keys = {"filler": {"type": "string", "enum": [f"{count} {'x' * 6000}"]}}
+            return client.post("/mesh/v1/config", {"document": {"kind": "pivot", "type": "filler", "keys": keys}, "tenant": "local"})
+
+        def small(count):
+            return client.request("PATCH", ROOT + "/SessionService", {"SessionTimeout": 600 + count % 2})
+        for change in (large, small):
+            answer = self.refused_at_last(change)
+        return answer
+
+    def refused_at_last(self, change):
         for count in range(30000):
             self.fill(self.mesh.aggregators[0])
-            answer = client.request("PATCH", ROOT + "/SessionService", {"SessionTimeout": 600 + count % 2})
-            if answer.status != 200:
+            answer = change(count)
+            if answer.status // 100 != 2:
                 return answer
         raise AssertionError("the disk is never full")
 
