@@ -183,11 +183,7 @@ void HistoryShell::readHeads(const shoset::Address& connector, Heads done)
     ask<std::vector<history::EventHead>>(
         tenant,
         [tenant, name, every = connector.empty()](history::HistoryStore& store) {
-            Result<std::vector<history::EventHead>> heads = name.empty() ? store.eventHeads() : store.eventHeads(std::pair(tenant, name));
-            if (heads && !every) {
-                std::erase_if(*heads, [&tenant](const history::EventHead& head) { return head.tenant != tenant; });
-            }
-            return heads;
+            return every ? store.eventHeads() : store.eventHeads(tenant, name);
         },
         std::move(done));
 }

@@ -99,6 +99,17 @@ std::uint64_t newestId(soci::session& sql)
     return static_cast<std::uint64_t>(id);
 }
 
+std::uint64_t newestEver(Connection& connection, const std::string& table)
+{
+    long long id = 0;
+    if (connection.dialect == Dialect::sqlite) {
+        *connection.session << "select coalesce(max(seq), 0) from sqlite_sequence where name = :name", use(table), into(id);
+    } else {
+        *connection.session << "select case when is_called then last_value else 0 end from " + table + "_id_seq", into(id);
+    }
+    return static_cast<std::uint64_t>(id);
+}
+
 void writeHead(soci::session& sql, const EventHead& head)
 {
     const auto epoch = static_cast<long long>(head.epoch);
@@ -109,6 +120,29 @@ void writeHead(soci::session& sql, const EventHead& head)
         use(head.tenant), use(head.connector), use(epoch), use(sequence);
 }
 
+namespace {
+
+// Where the connectors of some events stand with these.
+class Heads {
+public:
+    void note(const EventRecord& event)
+    {
+        auto& head = heads[{event.tenant, event.connector}];
+        head = std::max(head, std::pair(event.epoch, std::max(event.sequence, event.lostTo)));
+    }
+    void write(soci::session& sql) const
+    {
+        for (const auto& [connector, head] : heads) {
+            writeHead(sql, {connector.first, connector.second, head.first, head.second});
+        }
+    }
+
+private:
+    std::map<std::pair<std::string, std::string>, std::pair<std::uint64_t, std::uint64_t>> heads;
+};
+
+}  // namespace
+
 void insertStored(soci::session& sql, const std::vector<StoredEvent>& events)
 {
     EventRow row;
@@ -116,11 +150,14 @@ void insertStored(soci::session& sql, const std::vector<StoredEvent>& events)
     soci::statement insert = (sql.prepare << insertText, use(at.tenant), use(at.connector), use(row.epoch), use(row.sequence),
                               use(row.time), use(at.topic), use(at.name), use(at.payload), use(row.hex), use(row.bytes),
                               use(row.lostTo), use(row.stored));
+    Heads heads;
     for (const StoredEvent& event : events) {
         row.fill(event.record);
         row.stored = toMicroseconds(event.stored);
         insert.execute(true);
+        heads.note(event.record);
     }
+    heads.write(sql);
 }
 
 void lockEvents(Connection& connection)
@@ -141,16 +178,13 @@ void insertEvents(soci::session& sql, const std::vector<EventRecord>& events, Wa
     soci::statement insert =
         (sql.prepare << insertText, use(at.tenant), use(at.connector), use(row.epoch), use(row.sequence), use(row.time), use(at.topic), use(at.name),
          use(at.payload), use(row.hex), use(row.bytes), use(row.lostTo), use(row.stored));
-    std::map<std::pair<std::string, std::string>, std::pair<std::uint64_t, std::uint64_t>> heads;
+    Heads heads;
     for (const EventRecord& event : events) {
         row.fill(event);
         insert.execute(true);
-        auto& head = heads[{event.tenant, event.connector}];
-        head = std::max(head, std::pair(event.epoch, std::max(event.sequence, event.lostTo)));
+        heads.note(event);
     }
-    for (const auto& [connector, head] : heads) {
-        writeHead(sql, {connector.first, connector.second, head.first, head.second});
-    }
+    heads.write(sql);
 }
 
 EventPage readEvents(soci::session& sql, const EventQuery& query)
@@ -237,17 +271,17 @@ SourcePage readSource(soci::session& sql, const SourceQuery& query)
     return page;
 }
 
-std::vector<EventHead> readHeads(soci::session& sql, const std::optional<std::pair<std::string, std::string>>& connector)
+std::vector<EventHead> readHeads(soci::session& sql, const std::optional<std::string>& tenant, const std::string& connector)
 {
-    const int all = connector ? 0 : 1;
-    const std::string tenant = connector ? connector->first : std::string();
-    const std::string name = connector ? connector->second : std::string();
+    const int all = tenant ? 0 : 1;
+    const int any = connector.empty() ? 1 : 0;
+    const std::string whose = tenant.value_or(std::string());
     EventHead head;
     long long epoch = 0;
     long long sequence = 0;
     soci::statement read = (sql.prepare << "select tenant, connector, epoch, sequence from mesh_event_source where "
-                                           "(:every = 1 or (tenant = :tenant and connector = :connector)) order by tenant, connector",
-                            use(all), use(tenant), use(name), into(head.tenant), into(head.connector), into(epoch), into(sequence));
+                                           "(:every = 1 or tenant = :tenant) and (:any = 1 or connector = :connector) order by tenant, connector",
+                            use(all), use(whose), use(any), use(connector), into(head.tenant), into(head.connector), into(epoch), into(sequence));
     read.execute();
     std::vector<EventHead> out;
     while (read.fetch()) {
@@ -256,13 +290,6 @@ std::vector<EventHead> readHeads(soci::session& sql, const std::optional<std::pa
         out.push_back(head);
     }
     return out;
-}
-
-std::vector<EventHead> readTenantHeads(soci::session& sql, const std::string& tenant)
-{
-    std::vector<EventHead> heads = readHeads(sql, std::nullopt);
-    std::erase_if(heads, [&tenant](const EventHead& head) { return head.tenant != tenant; });
-    return heads;
 }
 
 std::vector<EventTotal> readTotals(soci::session& sql)

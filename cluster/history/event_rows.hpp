@@ -15,17 +15,18 @@ namespace mesh::history {
 void lockEvents(Connection& connection);
 // One that is there already stays as it is. Moves the heads of their connectors.
 void insertEvents(soci::session& sql, const std::vector<EventRecord>& events, WallTime now);
-// Those of another database, with the time when they were stored there; heads are not moved.
+// Those of another database, with the time when they were stored there.
 void insertStored(soci::session& sql, const std::vector<StoredEvent>& events);
 // Never back: what nodes with one database store may overlap.
 void writeHead(soci::session& sql, const EventHead& head);
 EventPage readEvents(soci::session& sql, const EventQuery& query);
 SourcePage readSource(soci::session& sql, const SourceQuery& query);
-// Of one connector (tenant, name), or of all.
-std::vector<EventHead> readHeads(soci::session& sql, const std::optional<std::pair<std::string, std::string>>& connector);
-std::vector<EventHead> readTenantHeads(soci::session& sql, const std::string& tenant);
+// Of one tenant or all (nullopt), and of one of its connectors or all (empty).
+std::vector<EventHead> readHeads(soci::session& sql, const std::optional<std::string>& tenant, const std::string& connector = {});
 // Id of the newest event there is now, of whatever tenant.
 std::uint64_t newestId(soci::session& sql);
+// Of the newest row that the table ever had, also when retention has removed it: readers may go on from that.
+std::uint64_t newestEver(Connection& connection, const std::string& table);
 std::vector<EventTotal> readTotals(soci::session& sql);
 // Of each tenant the oldest, by age and by its share of the size. How many went.
 std::uint64_t pruneEvents(soci::session& sql, const RetentionPolicy& policy, WallTime now);

@@ -140,7 +140,17 @@ Result<AuditPage> HistoryStore::audit(const AuditQuery& query)
 
 Result<EventPage> HistoryStore::events(const EventQuery& query)
 {
-    return run([this, &query] { return readEvents(database->sql(), query); });
+    std::optional<EventPage> none;
+    const auto page = run([this, &query, &none] {
+        return query.after > newestEver(database->connection, "mesh_event") ? none : readEvents(database->sql(), query);
+    });
+    if (!page) {
+        return page.error();
+    }
+    if (!*page) {
+        return Error{Code::refused, "there were never so many events in this database: another one has taken its place; begin anew"};
+    }
+    return **page;
 }
 
 Result<SourcePage> HistoryStore::eventsOf(const SourceQuery& query)
@@ -148,9 +158,9 @@ Result<SourcePage> HistoryStore::eventsOf(const SourceQuery& query)
     return run([this, &query] { return readSource(database->sql(), query); });
 }
 
-Result<std::vector<EventHead>> HistoryStore::eventHeads(const std::optional<std::pair<std::string, std::string>>& connector)
+Result<std::vector<EventHead>> HistoryStore::eventHeads(const std::optional<std::string>& tenant, const std::string& connector)
 {
-    return run([this, &connector] { return readHeads(database->sql(), connector); });
+    return run([this, &tenant, &connector] { return readHeads(database->sql(), tenant, connector); });
 }
 
 Result<std::vector<EventTotal>> HistoryStore::eventTotals()
@@ -237,9 +247,11 @@ Result<EventExport> HistoryStore::exportEvents(const std::string& tenant, std::u
         query.after = after;
         query.limit = limit;
         query.maxBytes = maxBytes;
+        // First: one that is stored meanwhile must not be in them without being in the page.
+        std::vector<EventHead> heads = readHeads(database->sql(), tenant);
         EventExport out{readEvents(database->sql(), query), {}};
         if (!out.page.more) {  // what retention has removed is known by them alone
-            out.heads = readTenantHeads(database->sql(), tenant);
+            out.heads = std::move(heads);
         }
         return out;
     });

@@ -40,7 +40,7 @@ public:
     Result<EventPage> events(const EventQuery& query);
     Result<SourcePage> eventsOf(const SourceQuery& query);
     // Of one connector (tenant, name), or of all that there ever were.
-    Result<std::vector<EventHead>> eventHeads(const std::optional<std::pair<std::string, std::string>>& connector = {});
+    Result<std::vector<EventHead>> eventHeads(const std::optional<std::string>& tenant = {}, const std::string& connector = {});
     Result<std::vector<EventTotal>> eventTotals();
     // Of the chains of this node; how many records went. Writes nothing where nothing is too much.
     Result<std::uint64_t> pruneAudit(const std::string& node, const RetentionPolicy& policy, WallTime now);

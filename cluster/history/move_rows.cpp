@@ -140,22 +140,15 @@ Result<std::uint64_t> takeAudit(soci::session& sql, const AuditPage& page)
     return fresh.size();
 }
 
-// The newest that there ever was, also when retention has removed it: readers may go on from that.
 EventIds readEventIds(Connection& connection, const std::string& tenant)
 {
     soci::session& sql = *connection.session;
-    long long newest = 0;
-    long long newestAudit = 0;
+    EventIds out;
+    out.heads = readHeads(sql, tenant);  // first: what others store meanwhile is then read twice, not taken for seen
+    out.greatest = std::max(newestEver(connection, "mesh_event"), newestEver(connection, "mesh_audit"));
     long long last = 0;
-    if (connection.dialect == Dialect::sqlite) {
-        sql << "select coalesce(max(seq), 0) from sqlite_sequence where name = 'mesh_event'", into(newest);
-        sql << "select coalesce(max(seq), 0) from sqlite_sequence where name = 'mesh_audit'", into(newestAudit);
-    } else {
-        sql << "select case when is_called then last_value else 0 end from mesh_event_id_seq", into(newest);
-        sql << "select case when is_called then last_value else 0 end from mesh_audit_id_seq", into(newestAudit);
-    }
     sql << "select coalesce(max(id), 0) from mesh_event where tenant = :tenant", use(tenant), into(last);
-    EventIds out{static_cast<std::uint64_t>(last), {}, static_cast<std::uint64_t>(std::max(newest, newestAudit)), readTenantHeads(sql, tenant)};
+    out.last = static_cast<std::uint64_t>(last);
     const auto most = static_cast<long long>(limits::historyMoveRecent);
     EventKey key;
     long long id = 0;
@@ -173,22 +166,23 @@ EventIds readEventIds(Connection& connection, const std::string& tenant)
     return out;
 }
 
-// Events become visible in the order of their ids: what is not visible when the newest is read has a greater one.
+// Events become visible in the order of their ids: what is not visible when the newest is read has a greater one. Those of other
+// nodes themselves ("@agg-b") are passed on to nobody, so that readers elsewhere were never to see them.
 EventLanding findLanding(soci::session& sql, const std::string& tenant, const EventIds& seenElsewhere)
 {
+    std::map<std::string, EventHead> seen;
+    for (const EventHead& head : seenElsewhere.heads) {
+        seen[head.connector] = head;
+    }
     EventLanding out{newestId(sql), {}};
-    for (const EventHead& here : readTenantHeads(sql, tenant)) {
-        const auto there = std::find_if(seenElsewhere.heads.begin(), seenElsewhere.heads.end(),
-                                        [&here](const EventHead& head) { return head.connector == here.connector; });
-        const bool known = there != seenElsewhere.heads.end();
-        if (const std::uint64_t later = firstBehind(sql, known ? *there : EventHead{tenant, here.connector, 0, 0}); later != 0) {
-            out.at = std::min(out.at, later - 1);
-        }
+    for (const EventHead& here : readHeads(sql, tenant)) {
+        const EventHead there = seen.try_emplace(here.connector, EventHead{tenant, here.connector, 0, 0}).first->second;
+        const bool isBehind = std::pair(there.epoch, there.sequence) < std::pair(here.epoch, here.sequence);
+        const std::uint64_t later = isBehind && !here.connector.starts_with('@') ? firstBehind(sql, there) : 0;
+        out.at = later == 0 ? out.at : std::min(out.at, later - 1);
     }
     for (const EventKey& key : seenElsewhere.recent) {
-        if (const std::uint64_t id = idOf(sql, tenant, key); id != 0) {
-            out.found.emplace_back(key, id);
-        }
+        out.recent.emplace_back(key, idOf(sql, tenant, key));
     }
     return out;
 }

@@ -409,6 +409,7 @@ constexpr std::size_t maxDatabaseUrlBytes = 512;
 constexpr std::size_t maxPlacesFileBytes = 512 * 1024;
 constexpr std::size_t historyMovePage = 512;             // records that are copied in one transaction
 constexpr std::size_t historyMovePageBytes = 1024 * 1024;  // of these, if they are events
+constexpr std::uint64_t historyMoveGap = 1'000'000'000;  // ids that the old database may still give while the last of a move is done
 constexpr std::size_t historyMoveRecent = 256;           // last events before a move, that readers who had not seen them yet go on from
 constexpr std::size_t historyClearPage = 2048;           // records of what has moved that are removed in one transaction
 constexpr Duration historyHold = 3s;                     // writes of a tenant wait at most so long for its move to end

@@ -40,7 +40,7 @@ Result<std::uint64_t> idAtPlace(const Place& place, std::uint64_t shown, const s
     }
     const bool all = recent.size() < limits::historyMoveRecent;  // there were no others
     if (!recent.empty() && (all || shown + 1 >= recent.front().shown)) {
-        std::uint64_t first = INT64_MAX;
+        std::uint64_t first = notMoved;
         for (const MovedEvent& event : recent) {
             first = event.shown > shown ? std::min(first, event.id) : first;
         }
@@ -51,7 +51,7 @@ Result<std::uint64_t> idAtPlace(const Place& place, std::uint64_t shown, const s
 
 Place placeAfter(const Place& before, const Place& to, std::uint64_t greatest, std::uint64_t last, std::uint64_t at)
 {
-    return {to.name, to.secret, std::max(before.base, greatest), last, at};
+    return {to.name, to.secret, std::max(before.base, greatest) + limits::historyMoveGap, last, at};
 }
 
 std::string placesText(const Places& places)

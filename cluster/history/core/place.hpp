@@ -25,15 +25,17 @@ using Places = std::map<std::string, Place>;  // by tenant
 // One of the tenant's last events before the move: its id as readers saw it, and that in the database it is in now.
 struct MovedEvent {
     std::uint64_t shown = 0;
-    std::uint64_t id = 0;
+    std::uint64_t id = 0;  // notMoved: it is not there yet, or not any more
 };
+constexpr std::uint64_t notMoved = INT64_MAX;
 
 // Of the database, for what a reader goes on from. An id of before the move is good as long as what came behind it is known:
 // `recent` is that, by `shown`, as much as is remembered. Else Code::refused. The order is another one in another database, so that
 // some may be read again; none is left out.
 Result<std::uint64_t> idAtPlace(const Place& place, std::uint64_t shown, const std::vector<MovedEvent>& recent = {});
 
-// The place that a move to name and secret of `to` ends with: `greatest` id of the database before it, of events and audit records,
+// The place that a move to name and secret of `to` ends with: `greatest` id of the database before it, of events and audit records
+// (others go on storing there, and what readers are given until it has ended is before the move as well: limits::historyMoveGap),
 // and the tenant's `last` event in that, as readers see them; `at`: see EventLanding.
 Place placeAfter(const Place& before, const Place& to, std::uint64_t greatest, std::uint64_t last, std::uint64_t at);
 

@@ -84,7 +84,7 @@ struct EventIds {
 // Where they go on in another one that has all of these, and, where nodes share it, may have later ones.
 struct EventLanding {
     std::uint64_t at = 0;                                   // what they have not seen has a greater id
-    std::vector<std::pair<EventKey, std::uint64_t>> found;  // of `recent`, with the ids here
+    std::vector<std::pair<EventKey, std::uint64_t>> recent;  // those, with the ids here; 0: it is not here
 };
 
 }  // namespace mesh::history

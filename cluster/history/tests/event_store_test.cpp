@@ -144,12 +144,12 @@ TEST_P(Events, TheLastOfEachConnectorIsKnownAlsoWhenItWent)
     EXPECT_EQ(*store->eventHeads(), (std::vector<EventHead>{{"acme", "sled07", 3, 9}, {"acme", "sled08", 3, 4}}));
     ASSERT_TRUE(store->append({happening(5)}, start));
     EXPECT_EQ(*store->pruneEvents({1s, 0}, start + 1h), 4U);
-    EXPECT_EQ(*store->eventHeads(std::pair("acme", "sled07")), (std::vector<EventHead>{{"acme", "sled07", 3, 9}}));
+    EXPECT_EQ(*store->eventHeads("acme", "sled07"), (std::vector<EventHead>{{"acme", "sled07", 3, 9}}));
     EventRecord next = happening(1);
     next.epoch = 12;
     ASSERT_TRUE(store->append({next}, start));
-    EXPECT_EQ(*store->eventHeads(std::pair("acme", "sled07")), (std::vector<EventHead>{{"acme", "sled07", 12, 1}}));
-    EXPECT_TRUE(store->eventHeads(std::pair("beta", "sled07"))->empty());
+    EXPECT_EQ(*store->eventHeads("acme", "sled07"), (std::vector<EventHead>{{"acme", "sled07", 12, 1}}));
+    EXPECT_TRUE(store->eventHeads("beta", "sled07")->empty());
 }
 
 TEST_P(Events, WhatEachTenantHasIsCounted)

@@ -279,17 +279,19 @@ TEST_P(Moving, TheLastEventsAreFoundAgainAtTheOtherEnd)
     EXPECT_EQ(seen.recent[0].sequence, 1U);
     const auto landing = other->landing("acme", seen);
     ASSERT_TRUE(landing) << landing.error().message;
-    const auto& found = landing->found;
+    const auto& found = landing->recent;
     ASSERT_EQ(found.size(), 2U);
     EXPECT_EQ(found[0].first.sequence, 1U);
     EXPECT_GT(found[0].second, found[1].second) << "the second was there before";
     EXPECT_EQ(landing->at, found[0].second) << "nothing came behind the last that was copied";
-    EXPECT_TRUE(other->landing("zeta", seen)->found.empty());
+    const auto none = other->landing("zeta", seen)->recent;
+    EXPECT_EQ(none.size(), 2U);
+    EXPECT_EQ(none[0].second + none[1].second, 0U);
 }
 
 TEST_P(Moving, ReadersGoOnBeforeWhatAnotherNodeHasStoredThereMeanwhile)
 {
-    const auto idOf = [this](std::uint64_t sequence) { return other->landing("acme", {0, {{"sled07", 3, sequence, 0}}, 0, {}})->found.at(0).second; };
+    const auto idOf = [this](std::uint64_t sequence) { return other->landing("acme", {0, {{"sled07", 3, sequence, 0}}, 0, {}})->recent.at(0).second; };
     ASSERT_TRUE(store->append({movedEvent(1), movedEvent(2)}, start));
     ASSERT_TRUE(other->append({movedEvent(1), movedEvent(2)}, start));
     EXPECT_EQ(other->landing("acme", *store->eventIds("acme"))->at, idOf(2));
@@ -298,7 +300,32 @@ TEST_P(Moving, ReadersGoOnBeforeWhatAnotherNodeHasStoredThereMeanwhile)
     ASSERT_EQ(copy(*store, *other), "");
     EXPECT_EQ(other->landing("acme", *store->eventIds("acme"))->at, idOf(3) - 1) << "the third has not been seen there";
     EXPECT_EQ(other->landing("acme", {})->at, idOf(1) - 1) << "nothing has";
-    EXPECT_EQ(other->landing("acme", *other->eventIds("acme"))->at, idOf(4));
+    EventRecord own = movedEvent(1);
+    own.connector = "@agg-b";
+    const std::uint64_t before = other->landing("acme", *other->eventIds("acme"))->at;
+    ASSERT_TRUE(other->append({own}, start));
+    EXPECT_GT(other->landing("acme", *other->eventIds("acme"))->at, before);
+    EXPECT_EQ(other->landing("acme", *store->eventIds("acme"))->at, idOf(3) - 1) << "what another node tells of itself it tells nobody";
+}
+
+TEST_P(Moving, ADatabaseThatHasTakenAnothersPlaceIsNotGoneOnFrom)
+{
+    ASSERT_TRUE(store->append({movedEvent(1), movedEvent(2)}, start));
+    EventQuery query;
+    query.limit = 10;
+    query.after = store->eventIds("acme")->last;
+    EXPECT_TRUE(store->events(query));
+    ASSERT_TRUE(store->pruneEvents({std::chrono::minutes(1), 0}, start + 1h));
+    EXPECT_TRUE(store->events(query)) << "what was there before retention took it counts";
+    EXPECT_EQ(other->events(query).error().code, Code::refused);
+    query.after = 0;
+    EXPECT_TRUE(other->events(query));
+}
+
+TEST_P(Moving, HeadsComeWithEachPage)
+{
+    ASSERT_TRUE(other->importEvents({{{{1, movedEvent(1), start}, {2, movedEvent(2), start}}, true, 2}, {}}));
+    EXPECT_EQ(*other->eventHeads("acme"), (std::vector<EventHead>{{"acme", "sled07", 3, 2}}));
 }
 
 TEST_P(Moving, IdsAreToldAlsoOfWhatRetentionHasTaken)

@@ -70,8 +70,10 @@ TEST(PlaceIds, WhoHadReadEverythingBeforeAMoveGoesOnBehindIt)
     EXPECT_EQ(*idAtPlace(moved, 0), 0U) << "from the beginning";
     EXPECT_EQ(*idAtPlace(moved, 118), 7U);
     EXPECT_EQ(*idAtPlace(moved, 120), 7U);
-    EXPECT_EQ(*idAtPlace(moved, 121), 1U);
-    EXPECT_EQ(*idAtPlace(moved, 130), 10U);
+    EXPECT_EQ(*idAtPlace(moved, 121), 7U) << "given by the old database while the move ended";
+    EXPECT_EQ(*idAtPlace(moved, moved.base), 7U);
+    EXPECT_EQ(*idAtPlace(moved, moved.base + 1), 1U);
+    EXPECT_EQ(*idAtPlace(moved, moved.base + 10), 10U);
     EXPECT_EQ(idAtPlace(moved, 117).error().code, Code::refused) << "there was one more";
 }
 
@@ -88,6 +90,9 @@ TEST(PlaceIds, WhoHadNotReadTheLastOnesGoesOnBeforeThemAsFarAsTheyAreRemembered)
     EXPECT_EQ(*idAtPlace(shared, 118, recent), 75U);
     EXPECT_EQ(*idAtPlace(shared, 112, recent), 75U);
     EXPECT_EQ(*idAtPlace(shared, 109, recent), 69U);
+    recent[1].id = notMoved;
+    EXPECT_EQ(*idAtPlace(moved, 111, recent), 79U);
+    recent[1].id = 90;
     const Place later = placeAfter({}, {"postgresql://u@h/d", "", 0, 0, 0}, 1000, 1000, 1000);
     recent.clear();
     for (std::uint64_t id = 1001 - limits::historyMoveRecent; id <= 1000; ++id) {
@@ -100,12 +105,13 @@ TEST(PlaceIds, WhoHadNotReadTheLastOnesGoesOnBeforeThemAsFarAsTheyAreRemembered)
 TEST(PlaceIds, GrowWithEachMove)
 {
     const Place first = placeAfter({}, {"postgresql://u@h/d", "", 0, 0, 0}, 120, 118, 7);
-    const Place second = placeAfter(first, {"", "", 0, 0, 0}, 120 + 30, 120 + 29, 200);
-    EXPECT_EQ(second.base, 150U);
-    EXPECT_EQ(*idAtPlace(second, 149), 200U);
-    EXPECT_EQ(*idAtPlace(second, 151), 1U);
+    EXPECT_EQ(first.base, 120 + limits::historyMoveGap);
+    const Place second = placeAfter(first, {"", "", 0, 0, 0}, first.base + 30, first.base + 29, 200);
+    EXPECT_EQ(second.base, first.base + 30 + limits::historyMoveGap);
+    EXPECT_EQ(*idAtPlace(second, first.base + 29), 200U);
+    EXPECT_EQ(*idAtPlace(second, second.base + 1), 1U);
     EXPECT_EQ(idAtPlace(second, 120).error().code, Code::refused);
-    EXPECT_EQ(placeAfter(second, {"sqlite:x", "", 0, 0, 0}, 10, 0, 0).base, 150U) << "also where the database is a younger one";
+    EXPECT_GT(placeAfter(second, {"sqlite:x", "", 0, 0, 0}, 10, 0, 0).base, second.base) << "also where the database is a younger one";
 }
 
 }  // namespace
