@@ -60,7 +60,7 @@ void addCommandMetrics(const Commands& commands, const OfferBook& offers, std::v
 Node::Node(NodeSettings given, shoset::FramePort& frames, HttpPort& http, cluster::StateEngine& stateEngine,
            MembershipPort& members, PasswordPort& passwords, HostPort& hosts, HistoryPort& history, const ShellMetrics& shellMetrics, Rng& random)
     : settings(std::move(given)), engine(stateEngine), shell(shellMetrics), rng(random),
-      machines(engine.state().serviceUuid),
+      pages(settings.seed ? *settings.seed : sealing::Seed::make(rng)), machines(engine.state().serviceUuid),
       links({settings.name, rng.next(),
              shoset::capabilityRedfish | shoset::capabilityStreams | shoset::capabilityCalm | shoset::capabilityOffers |
                  shoset::capabilitySecrets | shoset::capabilityConfig |

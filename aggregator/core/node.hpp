@@ -45,7 +45,8 @@ struct NodeSettings {
     // Takes this node's report to another one; it may be lost.
     std::function<void(const std::string& node, const std::string& report)> tellPeer = [](const std::string&, const std::string&) {};
     AuditMode audit = AuditMode::required;
-    std::optional<sealing::Seed> seed = {};  // of the key that passwords of databases are sealed to
+    // Of the key that passwords of databases are sealed to, and of another for places in pages; without it those end with the program.
+    std::optional<sealing::Seed> seed = {};
 };
 
 // What only the shell can say of the node.
@@ -122,6 +123,7 @@ public:
     bool registryInCluster() const override { return settings.registryInCluster; }
     std::vector<Counter> metrics() const override;
     std::vector<PlaceStatus> historyPlaces() const override { return places.statuses(); }
+    const PagePlaces& pagePlaces() const override { return pages; }
 
 private:
     std::optional<std::vector<shoset::Address>> otherStores() const;
@@ -136,6 +138,7 @@ private:
     cluster::StateEngine& engine;
     const ShellMetrics& shell;
     Rng& rng;
+    const PagePlaces pages;
     tenants::Registry configured;  // as in the file
     tenants::Registry registry;    // with the assigned prefixes
     TenantQuotas quotas;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "aggregator/core/page_places.hpp"
 #include "aggregator/core/peer_reports.hpp"
 
 #include <cstdint>
@@ -45,6 +46,8 @@ public:
     virtual std::vector<Counter> metrics() const = 0;
     // Of tenants whose history is, or is to be, elsewhere than in the node's own database.
     virtual std::vector<PlaceStatus> historyPlaces() const = 0;
+    // How it names places in what it has stored.
+    virtual const PagePlaces& pagePlaces() const = 0;
 };
 
 }  // namespace mesh::aggregator

@@ -36,18 +36,28 @@ bool isNameOrOwn(std::string_view name)
     return isValidName(name.starts_with('@') ? name.substr(1) : name);
 }
 
+// Who asks which node. Another node's order of events is another one.
+struct Reader {
+    const NodeView& node;
+    const std::string& tenant;  // empty: he belongs to none
+
+    std::string begin() const { return node.nodeName() + "."; }
+};
+
 // False: it is none.
-bool takePlace(const std::string& value, const std::string& node, history::EventQuery& query)
+bool takePlace(const std::string& value, const Reader& reader, history::EventQuery& query)
 {
     query.fromEnd = value == "now";
-    const std::string own = node + ".";
-    const std::optional<std::uint64_t> number = value.starts_with(own) ? wholeNumber(std::string_view(value).substr(own.size())) : std::nullopt;
-    query.after = number.value_or(0);
-    return query.fromEnd || (number && *number <= limits::maxEventNumber);
+    const std::optional<std::uint64_t> id =
+        value.starts_with(reader.begin())
+            ? reader.node.pagePlaces().read(Paged::events, reader.tenant, std::string_view(value).substr(reader.begin().size()))
+            : std::nullopt;
+    query.after = id.value_or(0);
+    return query.fromEnd || id;
 }
 
 // False: nobody can mean that.
-bool takeEventOption(const std::string& name, const std::string& value, const std::string& node, EventWish& wish)
+bool takeEventOption(const std::string& name, const std::string& value, const Reader& reader, EventWish& wish)
 {
     history::EventQuery& query = wish.query;
     const std::optional<std::uint64_t> number = wholeNumber(value);
@@ -65,7 +75,7 @@ bool takeEventOption(const std::string& name, const std::string& value, const st
         return shoset::isTopicPattern(value);
     }
     if (name == "after") {
-        return takePlace(value, node, query);
+        return takePlace(value, reader, query);
     }
     if (name == "since" || name == "until") {
         (name == "since" ? query.since : query.until) = WallTime(std::chrono::seconds(number.value_or(0)));
@@ -80,18 +90,18 @@ bool takeEventOption(const std::string& name, const std::string& value, const st
     return name == "wait" && within(0, static_cast<std::uint64_t>(most));
 }
 
-std::variant<EventWish, Answer> readWish(std::string_view text, const std::string& node)
+std::variant<EventWish, Answer> readWish(std::string_view text, const Reader& reader)
 {
     EventWish wish;
     wish.query.limit = usualEvents;
     for (const auto& [name, value] : queryOptions(text)) {
-        if (name == "after" && value != "now" && !value.starts_with(node + ".")) {
-            return errorAnswer(400, {"QueryParameterValueFormatError", {value, name}, {}},
-                               "This is no place in the events of " + node + ". Another node's order is another one: begin with `since`.");
+        if (takeEventOption(name, value, reader, wish)) {
+            continue;
         }
-        if (!takeEventOption(name, value, node, wish)) {
-            return wrongOption(name, value);
-        }
+        return name != "after" ? wrongOption(name, value)
+                               : errorAnswer(400, {"QueryParameterValueFormatError", {value, name}, {}},
+                                             "This is no place in the events of " + reader.node.nodeName() +
+                                                 " that you were given. Another node's order is another one: begin with `since`.");
     }
     return wish;
 }
@@ -123,13 +133,13 @@ std::string eventText(const history::StoredEvent& stored)
     return jsonText(head);
 }
 
-Answer eventsAnswer(const history::EventPage& page, const std::string& node, const std::vector<std::string>& elsewhere)
+Answer eventsAnswer(const history::EventPage& page, const std::string& next, const std::vector<std::string>& elsewhere)
 {
     std::string text = "{\"events\":[";
     for (const history::StoredEvent& stored : page.records) {
         text += (text.back() == '[' ? "" : ",") + eventText(stored);
     }
-    text += "],\"next\":\"" + node + "." + std::to_string(page.end) + "\",\"more\":" + (page.more ? "true" : "false");
+    text += "],\"next\":\"" + next + "\",\"more\":" + (page.more ? "true" : "false");
     text += elsewhere.empty() ? "}" : ",\"elsewhere\":" + json(elsewhere).dump() + "}";
     return documentAnswer(200, "application/json", std::move(text));
 }
@@ -140,7 +150,7 @@ struct EventResources::Ask {
     CallPtr call;
     history::EventQuery query;
     Instant until{};
-    std::string shown;           // its place
+    std::string place;           // as it was asked for
     std::uint64_t revision = 0;  // of what was stored, when it was read
 };
 
@@ -149,7 +159,7 @@ void EventResources::read(const CallPtr& call) const
     if (flow == nullptr || !flow->isOn()) {
         return call->answer(adminRefusal({Code::preconditionFailed, "this node stores no events: history.audit is off"}));
     }
-    auto read = readWish(call->request.query, context.node.nodeName());
+    auto read = readWish(call->request.query, {context.node, call->tenant()});
     if (Answer* wrong = std::get_if<Answer>(&read)) {
         return call->answer(std::move(*wrong));
     }
@@ -160,8 +170,8 @@ void EventResources::read(const CallPtr& call) const
         }
         wish.query.tenant = call->tenant();
     }
-    std::string shown = context.node.nodeName() + "." + std::to_string(wish.query.after);
-    ask(std::make_shared<Ask>(Ask{call, std::move(wish.query), call->now.mono + wish.wait, std::move(shown), 0}), call->now);
+    std::string place = queryOptions(call->request.query)["after"];
+    ask(std::make_shared<Ask>(Ask{call, std::move(wish.query), call->now.mono + wish.wait, std::move(place), 0}), call->now);
 }
 
 void EventResources::ask(const std::shared_ptr<Ask>& one, Now) const
@@ -188,10 +198,14 @@ void EventResources::onPage(const std::shared_ptr<Ask>& one, const Result<histor
         return call->answer(temporarilyUnavailable(page.error().message));
     }
     if (!page && page.error().code == Code::refused) {  // it moved since the page before
-        return call->answer(errorAnswer(400, {"QueryParameterValueFormatError", {one->shown, "after"}, {}}, page.error().message));
+        return call->answer(errorAnswer(400, {"QueryParameterValueFormatError", {one->place, "after"}, {}}, page.error().message));
     }
-    call->answer(page ? eventsAnswer(*page, context.node.nodeName(), tenantsElsewhere(context.node, one->query.tenant))
-                      : temporarilyUnavailable("What was stored cannot be read now; this node's log says why."));
+    if (!page) {
+        return call->answer(temporarilyUnavailable("What was stored cannot be read now; this node's log says why."));
+    }
+    const std::string next =
+        context.node.nodeName() + "." + context.node.pagePlaces().text(Paged::events, call->tenant(), page->end, context.rng);
+    call->answer(eventsAnswer(*page, next, tenantsElsewhere(context.node, one->query.tenant)));
 }
 
 }  // namespace mesh::aggregator

@@ -13,10 +13,10 @@ namespace mesh::aggregator {
 //   GET /mesh/v1/events?tenant=&connector=&topic=PATTERN&since=&until=&after=&limit=&wait=
 //
 // In the order in which they were stored; `since` and `until` are seconds since 1970 when that was, `topic` is one, or with "*" at the
-// end what begins so. 200 with {events, next, more}: `next` goes into the next request's `after`, of this node; `after=now` gives
-// no events, only the place behind those there are. `wait`: seconds, if there is none, until one is stored. {connector: "@agg-a"} is an
-// event of the mesh's own; one with `lost_to` is none: from `sequence` to there they were lost. `payload` is as it was told, JSON;
-// `payload_text` where it is not.
+// end what begins so. 200 with {events, next, more}: `next` goes into the next request's `after`, to this node and of a reader of the
+// same tenant; `after=now` gives no events, only the place behind those there are. `wait`: seconds, if there is none, until one is
+// stored. {connector: "@agg-a"} is an event of the mesh's own; one with `lost_to` is none: from `sequence` to there they were lost.
+// `payload` is as it was told, JSON; `payload_text` where it is not.
 class EventResources {
 public:
     explicit EventResources(const ResourceContext& resources) : context(resources) {}

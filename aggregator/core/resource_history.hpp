@@ -17,7 +17,8 @@ std::vector<std::string> tenantsElsewhere(const NodeView& node, const std::optio
 //
 //   GET /mesh/v1/history/audit?tenant=&since=&until=&resource=&after=&limit=    times in seconds since 1970; the oldest first
 //
-// 200 with {records, next}: `next` is there when there are more, and is the next page's `after`. The first page has `chains`, too.
+// 200 with {records, next}: `next` is there when there are more, and is the next page's `after`; who belongs to a tenant sees
+// no ids, which count what all tenants do, and goes on at this node. The first page has `chains`, too.
 // `elsewhere`: tenants whose history is in a database of their own, to be asked for by name. 409: it moved since the page before.
 class HistoryResources {
 public:

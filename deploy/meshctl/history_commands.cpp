@@ -58,7 +58,7 @@ history::StoredAudit recordOf(const json& entry)
     record.request = entry.at("request").get<std::string>();
     record.phase = entry.at("phase").get<std::string>() == "intent" ? history::Phase::intent : history::Phase::result;
     record.status = entry.value("status", 0);
-    return {entry.at("id").get<std::uint64_t>(), std::move(record), linkOf(entry.at("link"))};
+    return {entry.value("id", std::uint64_t{0}), std::move(record), linkOf(entry.at("link"))};  // who belongs to a tenant is told none
 }
 
 std::vector<history::Chain> chainsOf(const json& page)
@@ -86,7 +86,8 @@ Result<void> readPages(Connection& connection, const std::string& uri, const std
             if (!take(*page) || !page->contains("next")) {
                 return {};
             }
-            after = "&after=" + std::to_string(page->at("next").get<std::uint64_t>());
+            const json& next = page->at("next");
+            after = "&after=" + (next.is_string() ? escapeValue(next.get<std::string>()) : std::to_string(next.get<std::uint64_t>()));
         } catch (const json::exception&) {
             return Error{Code::corrupt, "the node's answer is not what it should be"};
         }

@@ -15,7 +15,7 @@ import unittest
 from pathlib import Path
 from urllib.parse import quote
 
-from harness import ROOT, USER, Mesh, MeshTest, Sim, eventually, run_program
+from harness import ROOT, SLOW, USER, Client, Mesh, MeshTest, Sim, eventually, run_program
 from quickstart_lib.process import Child
 
 AUDIT = "/mesh/v1/history/audit"
@@ -37,10 +37,10 @@ class AuditTest(MeshTest):
     def settings(cls, member):
         return dict(cls.history)
 
-    def ctl(self, *arguments, member=None, status=0):
+    def ctl(self, *arguments, member=None, status=0, user=USER, password_file="admin.password"):
         """What `meshctl history audit` says, on stderr where it is to fail."""
         ended, out, err = run_program("meshctl", "history", "audit", *arguments, "--url", (member or self.mesh.aggregators[0]).facade,
-                                      "--user", USER, "--password-file", self.mesh.state / "admin.password", "--cacert", self.mesh.ca,
+                                      "--user", user, "--password-file", self.mesh.state / password_file, "--cacert", self.mesh.ca,
                                       seconds=30)
         self.assertEqual(ended, status, out + err)
         return (out if status == 0 else err).strip()
@@ -66,6 +66,10 @@ class AuditTest(MeshTest):
         """(URI, answer) of an action of the first system."""
         uri = self.members(client, ROOT + "/Systems")[0] + RESET
         return uri, client.post(uri, {"ResetType": "On"})
+
+    def delete(self, uri):
+        with self.mesh.client() as client:
+            client.request("DELETE", uri)
 
     def executions(self):
         return len(self.mesh.tell(self.mesh.satellites[0], "GET", "/executions"))
@@ -156,6 +160,33 @@ class Trail(AuditTest):
 
 
 @unittest.skipUnless(os.geteuid() == 0, "a small file system is mounted, which only root may")
+class OfATenant(AuditTest):
+    def test_a_tenants_administrator_reads_and_checks_his_own_page_by_page(self):
+        name, password = "local-boss", "a-Password-of-local-8"
+        file = self.mesh.state / "boss.password"
+        file.touch(0o600)
+        file.write_text(password)
+        with self.mesh.client() as client:
+            made = client.post(ROOT + "/AccountService/Accounts", {"UserName": name, "Password": password, "RoleId": "Administrator",
+                                                                   "Oem": {"Bmcmesh": {"Tenant": "local"}}})
+            self.assertEqual(made.status, 201, made.body)
+            self.addCleanup(self.delete, made.header("Location"))
+            uri, _ = self.reset(client)
+            listed = eventually(lambda: (found := client.get(f"{AUDIT}?resource={uri}").json()["records"]) and len(found) % 2 == 0 and found,
+                                "the result is there")
+        pages, after = [], ""
+        with Client(self.mesh.aggregators[0].facade, name, password, self.mesh.ca, timeout=40 * SLOW) as boss:
+            while len(pages) <= len(listed):
+                page = boss.get(f"{AUDIT}?resource={uri}&limit=1{after}").json()
+                pages += page["records"]
+                if "next" not in page:
+                    break
+                after = f"&after={page['next']}"
+        self.assertEqual(pages, [{key: value for key, value in entry.items() if key != "id"} for entry in listed])
+        self.assertRegex(self.ctl("--verify", user=name, password_file="boss.password"), r"^\d+ records in 1 chains? are as they were stored$")
+        self.assertIn(uri, self.ctl(user=name, password_file="boss.password"))
+
+
 class FullDisk(AuditTest):
     @classmethod
     def settings(cls, member):

@@ -85,8 +85,10 @@ public:
     }
 
     std::vector<PlaceStatus> historyPlaces() const override { return histories; }
+    const PagePlaces& pagePlaces() const override { return pages; }
 
     std::vector<PlaceStatus> histories;
+    PagePlaces pages{sealing::Seed()};
     std::string reason;
     std::vector<PeerStatus> others{{"agg-b", true}};
     bool inCluster = true;

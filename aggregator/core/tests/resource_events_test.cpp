@@ -38,6 +38,7 @@ protected:
         store.pages.pop_front();
         done(page, now);
     }
+    std::string placeOf(const std::string& tenant, std::uint64_t id) { return "agg-a." + node.pages.text(Paged::events, tenant, id, rng); }
     void happen(const shoset::Address& source)
     {
         flow.waiters().onStored(std::string(shoset::tenantOf(source)));
@@ -121,7 +122,7 @@ TEST_F(ResourceEvents, WhatNobodyCanMeanIsRefused)
 
 TEST_F(ResourceEvents, ARequestWaitsForAnEventOfItsTenant)
 {
-    start("op", uri + "?after=agg-a.7&wait=30");
+    start("op", uri + "?after=" + placeOf("acme", 7) + "&wait=30");
     finish(history::EventPage{{}, false, 9});
     EXPECT_EQ(answers, 0);
     happen("beta/sled2");
@@ -132,7 +133,25 @@ TEST_F(ResourceEvents, ARequestWaitsForAnEventOfItsTenant)
     finish(history::EventPage{{stored(10)}, false, 10});
     EXPECT_EQ(answers, 1);
     EXPECT_EQ(asked.body["events"].size(), 1U);
-    EXPECT_EQ(asked.body["next"], "agg-a.10");
+    EXPECT_EQ(status("op", uri + "?after=" + asked.body["next"].get<std::string>()), 200);
+    EXPECT_EQ(store.queries.back().after, 10U);
+}
+
+TEST_F(ResourceEvents, APlaceTellsATenantsReaderNothingOfOthers)
+{
+    const auto next = [this](std::uint64_t end) {
+        start("op", uri);
+        finish(history::EventPage{{}, false, end});
+        return asked.body["next"].get<std::string>();
+    };
+    const std::string place = next(7);
+    EXPECT_NE(place, next(7)) << "not even whether anything was stored meanwhile";
+    EXPECT_EQ(place.size(), next(123456789).size());
+    EXPECT_EQ(status("op", uri + "?after=" + place), 200);
+    EXPECT_EQ(store.queries.back().after, 7U);
+    EXPECT_EQ(status("op", uri + "?after=agg-a.7"), 400) << "he was given no such place";
+    EXPECT_EQ(status("op", uri + "?after=" + placeOf("beta", 7)), 400);
+    EXPECT_EQ(status("root", uri + "?after=" + place), 400);
 }
 
 TEST_F(ResourceEvents, WhatIsStoredWhileItReadsIsNotMissed)

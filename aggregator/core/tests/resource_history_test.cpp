@@ -137,6 +137,19 @@ TEST_F(ResourceHistory, ATenantsManagerSeesHisOwn)
     EXPECT_EQ(history.queries.size(), 1U);
 }
 
+TEST_F(ResourceHistory, ATenantsManagerGoesOnWithoutSeeingHowMuchOthersDo)
+{
+    history::AuditRecord one{now.wall, "acme", "boss", "10.0.0.9:1", "agg-a", "POST", "/redfish/v1/Systems/A_1", std::string(32, 'a'),
+                             history::Phase::result, 204};
+    page = history::AuditPage{{{70000, one, history::linkAfter({}, one)}}, true, {}};
+    const Asked shown = record("boss", "GET", uri + "?limit=1");
+    EXPECT_EQ(shown.text.find("70000"), std::string::npos) << shown.text;
+    EXPECT_FALSE(shown.body["records"][0].contains("id"));
+    EXPECT_EQ(record("boss", "GET", uri + "?after=" + shown.body["next"].get<std::string>()).status, 200);
+    EXPECT_EQ(history.queries.back().after, 70000U);
+    EXPECT_EQ(record("boss", "GET", uri + "?after=70000").status, 400) << "he was given no such place";
+}
+
 TEST_F(ResourceHistory, WhatIsNoQueryIsRefused)
 {
     for (const char* wrong : {"?since=yesterday", "?limit=0", "?limit=100000", "?after=-1", "?whatever=1", "?until=99999999999999999999", "?resource=%FF",
