@@ -287,7 +287,6 @@ class FullDisk(MeshTest):
             before = self.members(client, accounts)
             self.fill(aggregator)
             answer = self.first_refused_change(client)
-            self.assertRedfishError(answer, 503)
             self.assertIn("no room for the log", answer.body.decode())
             self.assertIsNone(self.made(client, accounts, "never"))
             stored = self.members(client, accounts)
@@ -320,6 +319,7 @@ class FullDisk(MeshTest):
             self.fill(self.mesh.aggregators[0])
             answer = change(count)
             if answer.status // 100 != 2:
+                self.assertRedfishError(answer, 503)
                 return answer
         raise AssertionError("the disk is never full")
 
