@@ -192,8 +192,9 @@ def run(lab, figures):
         for kinds in [[kind] for kind in everything] + [everything]:
             what = f"{', '.join(kinds)}, {f'a quota of {quota} messages/s' if quota else 'no quota'}"
             alone, beside, counts = [], [], []
-            for number in range(lab.length.rounds):
-                print(f"  {what}, round {number + 1} of {lab.length.rounds}", file=sys.stderr, flush=True)
+            rounds = 2 * lab.length.rounds - 1  # the slowest of a hundred swings: between rounds its ratio does by a half
+            for number in range(rounds):
+                print(f"  {what}, round {number + 1} of {rounds}", file=sys.stderr, flush=True)
                 _round(lab, quiet, flood, kinds, alone, beside, counts)
             _report(figures, what, alone, beside, counts)
 
