@@ -25,6 +25,11 @@ std::string databaseOfNode(const Config& config, const std::string& stateDirecto
     return config.historyDatabase.empty() ? "sqlite:" + stateDirectory + "/history.db" : config.historyDatabase;
 }
 
+Error databaseReplaced()
+{
+    return {Code::refused, "there were never so many events in this database: it has taken another one's place; begin anew"};
+}
+
 Error tooManyReads()
 {
     return {Code::full, "too many read the history at once; ask again"};
@@ -216,7 +221,7 @@ void HistoryShell::readEvents(history::EventQuery query, Page done)
                                      if (page) {
                                          page->end += base;
                                      }
-                                     done(std::move(page), loop.now());
+                                     done(page && page->isBeyond ? Result<history::EventPage>(databaseReplaced()) : std::move(page), loop.now());
                                  });
 }
 

@@ -101,13 +101,15 @@ std::uint64_t newestId(soci::session& sql)
 
 std::uint64_t newestEver(Connection& connection, const std::string& table)
 {
-    long long id = 0;
+    long long counted = 0;
+    long long there = 0;  // more, where rows were restored without what counts them
     if (connection.dialect == Dialect::sqlite) {
-        *connection.session << "select coalesce(max(seq), 0) from sqlite_sequence where name = :name", use(table), into(id);
+        *connection.session << "select coalesce(max(seq), 0) from sqlite_sequence where name = :name", use(table), into(counted);
     } else {
-        *connection.session << "select case when is_called then last_value else 0 end from " + table + "_id_seq", into(id);
+        *connection.session << "select case when is_called then last_value else 0 end from " + table + "_id_seq", into(counted);
     }
-    return static_cast<std::uint64_t>(id);
+    *connection.session << "select coalesce(max(id), 0) from " + table, into(there);
+    return static_cast<std::uint64_t>(std::max(counted, there));
 }
 
 void writeHead(soci::session& sql, const EventHead& head)

@@ -140,17 +140,11 @@ Result<AuditPage> HistoryStore::audit(const AuditQuery& query)
 
 Result<EventPage> HistoryStore::events(const EventQuery& query)
 {
-    std::optional<EventPage> none;
-    const auto page = run([this, &query, &none] {
-        return query.after > newestEver(database->connection, "mesh_event") ? none : readEvents(database->sql(), query);
+    return run([this, &query] {
+        EventPage page = readEvents(database->sql(), query);
+        page.isBeyond = query.after > newestId(database->sql()) && query.after > newestEver(database->connection, "mesh_event");
+        return page;
     });
-    if (!page) {
-        return page.error();
-    }
-    if (!*page) {
-        return Error{Code::refused, "there were never so many events in this database: another one has taken its place; begin anew"};
-    }
-    return **page;
 }
 
 Result<SourcePage> HistoryStore::eventsOf(const SourceQuery& query)

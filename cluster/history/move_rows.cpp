@@ -167,7 +167,7 @@ EventIds readEventIds(Connection& connection, const std::string& tenant)
 }
 
 // Events become visible in the order of their ids: what is not visible when the newest is read has a greater one. Those of other
-// nodes themselves ("@agg-b") are passed on to nobody, so that readers elsewhere were never to see them.
+// nodes themselves ("@agg-b") are passed on to nobody, so that where there were none readers were never to see them.
 EventLanding findLanding(soci::session& sql, const std::string& tenant, const EventIds& seenElsewhere)
 {
     std::map<std::string, EventHead> seen;
@@ -176,9 +176,10 @@ EventLanding findLanding(soci::session& sql, const std::string& tenant, const Ev
     }
     EventLanding out{newestId(sql), {}};
     for (const EventHead& here : readHeads(sql, tenant)) {
+        const bool promised = seen.contains(here.connector) || !here.connector.starts_with('@');
         const EventHead there = seen.try_emplace(here.connector, EventHead{tenant, here.connector, 0, 0}).first->second;
         const bool isBehind = std::pair(there.epoch, there.sequence) < std::pair(here.epoch, here.sequence);
-        const std::uint64_t later = isBehind && !here.connector.starts_with('@') ? firstBehind(sql, there) : 0;
+        const std::uint64_t later = promised && isBehind ? firstBehind(sql, there) : 0;
         out.at = later == 0 ? out.at : std::min(out.at, later - 1);
     }
     for (const EventKey& key : seenElsewhere.recent) {

@@ -32,7 +32,7 @@ bool readNumber(std::string_view text, std::uint64_t& number)
 
 Result<std::uint64_t> idAtPlace(const Place& place, std::uint64_t shown, const std::vector<MovedEvent>& recent)
 {
-    if (shown > place.base || shown == 0) {
+    if (shown >= place.base || shown == 0) {  // the base itself: of the database while it has none
         return shown == 0 ? 0 : shown - place.base;
     }
     if (shown >= place.last) {

@@ -47,6 +47,7 @@ struct EventPage {
     std::vector<StoredEvent> records;
     bool more = false;
     std::uint64_t end = 0;  // the next page's `after`
+    bool isBeyond = false;  // the database never got as far as the query's `after`: it has taken another one's place
 };
 
 // Events of one connector in the order of their sequence, after a place in it.

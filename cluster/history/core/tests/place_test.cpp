@@ -71,7 +71,8 @@ TEST(PlaceIds, WhoHadReadEverythingBeforeAMoveGoesOnBehindIt)
     EXPECT_EQ(*idAtPlace(moved, 118), 7U);
     EXPECT_EQ(*idAtPlace(moved, 120), 7U);
     EXPECT_EQ(*idAtPlace(moved, 121), 7U) << "given by the old database while the move ended";
-    EXPECT_EQ(*idAtPlace(moved, moved.base), 7U);
+    EXPECT_EQ(*idAtPlace(moved, moved.base - 1), 7U);
+    EXPECT_EQ(*idAtPlace(moved, moved.base), 0U) << "of a database that has taken its place and has no events yet";
     EXPECT_EQ(*idAtPlace(moved, moved.base + 1), 1U);
     EXPECT_EQ(*idAtPlace(moved, moved.base + 10), 10U);
     EXPECT_EQ(idAtPlace(moved, 117).error().code, Code::refused) << "there was one more";
