@@ -430,7 +430,7 @@ void HistoryMoves::noteIds(const std::string& tenant, const history::EventIds& s
     mover.ids = history::placeAfter(old, {}, seen.greatest + old.base, seen.last == 0 ? 0 : seen.last + old.base, landing.at);
     mover.events.clear();
     for (const auto& [key, id] : landing.recent) {
-        mover.events.push_back({key.id + old.base, id == 0 ? history::notMoved : id});
+        mover.events.push_back({key.id + old.base, id});
     }
 }
 

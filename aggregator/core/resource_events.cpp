@@ -150,7 +150,6 @@ struct EventResources::Ask {
     CallPtr call;
     history::EventQuery query;
     Instant until{};
-    std::string place;           // as it was asked for
     std::uint64_t revision = 0;  // of what was stored, when it was read
 };
 
@@ -170,8 +169,7 @@ void EventResources::read(const CallPtr& call) const
         }
         wish.query.tenant = call->tenant();
     }
-    std::string place = queryOptions(call->request.query)["after"];
-    ask(std::make_shared<Ask>(Ask{call, std::move(wish.query), call->now.mono + wish.wait, std::move(place), 0}), call->now);
+    ask(std::make_shared<Ask>(Ask{call, std::move(wish.query), call->now.mono + wish.wait, 0}), call->now);
 }
 
 void EventResources::ask(const std::shared_ptr<Ask>& one, Now) const
@@ -198,7 +196,8 @@ void EventResources::onPage(const std::shared_ptr<Ask>& one, const Result<histor
         return call->answer(temporarilyUnavailable(page.error().message));
     }
     if (!page && page.error().code == Code::refused) {  // it moved since the page before
-        return call->answer(errorAnswer(400, {"QueryParameterValueFormatError", {one->place, "after"}, {}}, page.error().message));
+        const std::string place = queryOptions(call->request.query)["after"];
+        return call->answer(errorAnswer(400, {"QueryParameterValueFormatError", {place, "after"}, {}}, page.error().message));
     }
     if (!page) {
         return call->answer(temporarilyUnavailable("What was stored cannot be read now; this node's log says why."));

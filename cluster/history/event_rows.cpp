@@ -61,6 +61,25 @@ struct EventRow {
     }
 };
 
+// Where the connectors of some events stand with these.
+class Heads {
+public:
+    void note(const EventRecord& event)
+    {
+        auto& head = heads[{event.tenant, event.connector}];
+        head = std::max(head, std::pair(event.epoch, std::max(event.sequence, event.lostTo)));
+    }
+    void write(soci::session& sql) const
+    {
+        for (const auto& [connector, head] : heads) {
+            writeHead(sql, {connector.first, connector.second, head.first, head.second});
+        }
+    }
+
+private:
+    std::map<std::pair<std::string, std::string>, std::pair<std::uint64_t, std::uint64_t>> heads;
+};
+
 constexpr const char* insertText =
     "insert into mesh_event (tenant, connector, epoch, sequence, time_us, topic, name, payload, payload_hex, bytes, lost_to, stored_us) "
     "values (:tenant, :connector, :epoch, :sequence, :time, :topic, :name, :payload, :hex, :bytes, :lost, :stored) "
@@ -121,29 +140,6 @@ void writeHead(soci::session& sql, const EventHead& head)
            "(excluded.epoch, excluded.sequence) > (mesh_event_source.epoch, mesh_event_source.sequence)",
         use(head.tenant), use(head.connector), use(epoch), use(sequence);
 }
-
-namespace {
-
-// Where the connectors of some events stand with these.
-class Heads {
-public:
-    void note(const EventRecord& event)
-    {
-        auto& head = heads[{event.tenant, event.connector}];
-        head = std::max(head, std::pair(event.epoch, std::max(event.sequence, event.lostTo)));
-    }
-    void write(soci::session& sql) const
-    {
-        for (const auto& [connector, head] : heads) {
-            writeHead(sql, {connector.first, connector.second, head.first, head.second});
-        }
-    }
-
-private:
-    std::map<std::pair<std::string, std::string>, std::pair<std::uint64_t, std::uint64_t>> heads;
-};
-
-}  // namespace
 
 void insertStored(soci::session& sql, const std::vector<StoredEvent>& events)
 {
@@ -233,6 +229,7 @@ EventPage readEvents(soci::session& sql, const EventQuery& query)
         bytes += page.records.back().record.payload.size();
     }
     page.end = page.more ? page.end : std::max(page.end, newest);  // the others there are were looked at
+    page.isBeyond = query.after > newest;
     return page;
 }
 

@@ -142,7 +142,7 @@ Result<EventPage> HistoryStore::events(const EventQuery& query)
 {
     return run([this, &query] {
         EventPage page = readEvents(database->sql(), query);
-        page.isBeyond = query.after > newestId(database->sql()) && query.after > newestEver(database->connection, "mesh_event");
+        page.isBeyond = page.isBeyond && query.after > newestEver(database->connection, "mesh_event");  // retention may have taken them
         return page;
     });
 }

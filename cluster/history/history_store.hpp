@@ -37,9 +37,10 @@ public:
     // which retention goes by. Of each connector they are to come in order.
     Result<void> append(const std::vector<EventRecord>& events, WallTime now);
     Result<AuditPage> audit(const AuditQuery& query);
+    // One that `isBeyond` is of a database that has taken another one's place: its reader has to begin anew.
     Result<EventPage> events(const EventQuery& query);
     Result<SourcePage> eventsOf(const SourceQuery& query);
-    // Of one connector (tenant, name), or of all that there ever were.
+    // Of one tenant or all (nullopt), and of one of its connectors or all that there ever were (empty).
     Result<std::vector<EventHead>> eventHeads(const std::optional<std::string>& tenant = {}, const std::string& connector = {});
     Result<std::vector<EventTotal>> eventTotals();
     // Of the chains of this node; how many records went. Writes nothing where nothing is too much.
@@ -54,6 +55,7 @@ public:
     Result<EventExport> exportEvents(const std::string& tenant, std::uint64_t after, std::size_t limit, std::size_t maxBytes);
     Result<void> importEvents(const EventExport& page);
     Result<EventIds> eventIds(const std::string& tenant);
+    // Where readers who have seen so much of another database go on in this one.
     Result<EventLanding> landing(const std::string& tenant, const EventIds& seenElsewhere);
     // Removes up to so many records of the tenant, and what is known of it when there are none any more. Whether there are more.
     Result<bool> drop(const std::string& tenant, std::size_t limit);

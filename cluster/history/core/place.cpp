@@ -40,11 +40,11 @@ Result<std::uint64_t> idAtPlace(const Place& place, std::uint64_t shown, const s
     }
     const bool all = recent.size() < limits::historyMoveRecent;  // there were no others
     if (!recent.empty() && (all || shown + 1 >= recent.front().shown)) {
-        std::uint64_t first = notMoved;
+        std::uint64_t behind = place.at;
         for (const MovedEvent& event : recent) {
-            first = event.shown > shown ? std::min(first, event.id) : first;
+            behind = event.shown > shown && event.id != 0 ? std::min(behind, event.id - 1) : behind;
         }
-        return std::min(first - 1, place.at);
+        return behind;
     }
     return Error{Code::refused, "the tenant's history has moved to another database meanwhile, and there was more behind this place: begin anew"};
 }

@@ -25,9 +25,8 @@ using Places = std::map<std::string, Place>;  // by tenant
 // One of the tenant's last events before the move: its id as readers saw it, and that in the database it is in now.
 struct MovedEvent {
     std::uint64_t shown = 0;
-    std::uint64_t id = 0;  // notMoved: it is not there yet, or not any more
+    std::uint64_t id = 0;  // 0: it is not there yet, or not any more
 };
-constexpr std::uint64_t notMoved = INT64_MAX;
 
 // Of the database, for what a reader goes on from. An id of before the move is good as long as what came behind it is known:
 // `recent` is that, by `shown`, as much as is remembered. Else Code::refused. The order is another one in another database, so that

@@ -47,7 +47,7 @@ struct EventPage {
     std::vector<StoredEvent> records;
     bool more = false;
     std::uint64_t end = 0;  // the next page's `after`
-    bool isBeyond = false;  // the database never got as far as the query's `after`: it has taken another one's place
+    bool isBeyond = false;  // the database has not got as far as the query's `after`, and of HistoryStore::events(): never had
 };
 
 // Events of one connector in the order of their sequence, after a place in it.
@@ -84,8 +84,8 @@ struct EventIds {
 };
 // Where they go on in another one that has all of these, and, where nodes share it, may have later ones.
 struct EventLanding {
-    std::uint64_t at = 0;                                   // what they have not seen has a greater id
-    std::vector<std::pair<EventKey, std::uint64_t>> recent;  // those, with the ids here; 0: it is not here
+    std::uint64_t at = 0;  // what they have not seen has a greater id
+    std::vector<std::pair<EventKey, std::uint64_t>> recent = {};  // those, with the ids here; 0: it is not here
 };
 
 }  // namespace mesh::history

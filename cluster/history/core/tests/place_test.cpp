@@ -91,7 +91,7 @@ TEST(PlaceIds, WhoHadNotReadTheLastOnesGoesOnBeforeThemAsFarAsTheyAreRemembered)
     EXPECT_EQ(*idAtPlace(shared, 118, recent), 75U);
     EXPECT_EQ(*idAtPlace(shared, 112, recent), 75U);
     EXPECT_EQ(*idAtPlace(shared, 109, recent), 69U);
-    recent[1].id = notMoved;
+    recent[1].id = 0;
     EXPECT_EQ(*idAtPlace(moved, 111, recent), 79U);
     recent[1].id = 90;
     const Place later = placeAfter({}, {"postgresql://u@h/d", "", 0, 0, 0}, 1000, 1000, 1000);
