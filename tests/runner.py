@@ -27,6 +27,7 @@ LEAST_FUZZ_RUNS = 300  # in that time even of the slowest, beside whatever else 
 TAKEOVER_ROUNDS, SOAK_SECONDS = 5, 60
 # One suite that hangs must not cost the others their turn.
 GRACE = 3.0
+LAST_LINES = 40  # of what a suite that failed has printed, once more at the end
 # They keep one core busy, and are run beside the integration tests, which mostly wait.
 BESIDE_INTEGRATION = ("bmcsim", "simulation")
 
@@ -56,6 +57,7 @@ class Outcome:
     passed: bool
     seconds: float
     note: str = ""
+    last_words: str = ""       # what it printed last, where it failed
 
 
 def python(*arguments):
@@ -138,8 +140,10 @@ def run_and_show(suite):
         outcome = run(suite, log)
         if suite.shown or not outcome.passed:
             log.seek(0)
-            sys.stdout.write(log.read().decode(errors="replace"))
+            said = log.read().decode(errors="replace")
+            sys.stdout.write(said)
         if not outcome.passed:
+            outcome.last_words = "\n".join(said.splitlines()[-LAST_LINES:])
             print(f"{suite.name}: FAILED, {outcome.note}", flush=True)
     return outcome
 
@@ -245,6 +249,10 @@ def continuous_integration(listed, further):
 
 
 def table(outcomes, seconds):
+    """Whoever sees only the end of a long output sees what failed, too."""
+    for outcome in outcomes:
+        if outcome.last_words:
+            print(f"\n{outcome.suite.name}, which failed, has said last:\n{outcome.last_words}")
     width = max(len(outcome.suite.name) for outcome in outcomes)
     print(f"\n{'suite':{width}}  {'seconds':>8}  {'budget':>7}")
     for outcome in outcomes:

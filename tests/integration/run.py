@@ -37,23 +37,24 @@ def classes(names):
 
 
 def run(name):
+    """What a class that failed has printed; None: it passed."""
     begun = time.monotonic()
     done = subprocess.run([sys.executable, "-B", "-m", "unittest", "-b", name], cwd=HERE, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    if done.returncode != 0:
-        sys.stdout.write(done.stdout)
     said = done.stdout.rstrip().rsplit("\n", 1)[-1]  # OK or FAILED, and how many were skipped
     print(f"{name}: {said}, {time.monotonic() - begun:.0f} s", flush=True)
-    return done.returncode == 0
+    return None if done.returncode == 0 else done.stdout
 
 
 def main():
     sys.path.insert(0, str(HERE))
     counts = classes(sys.argv[1:])
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        passed = list(pool.map(run, sorted(counts, key=lambda name: (name in LONGEST, counts[name]), reverse=True)))
-    print(f"{sum(counts.values())} tests in {len(counts)} classes; {passed.count(False)} classes failed")
-    return 0 if passed and all(passed) else 1
+        names = sorted(counts, key=lambda name: (name in LONGEST, counts[name]), reverse=True)
+        failed = {name: said for name, said in zip(names, pool.map(run, names)) if said is not None}
+    print(*failed.values(), sep="", end="")  # at the end, where one looks
+    print(f"{sum(counts.values())} tests in {len(counts)} classes; {len(failed)} classes failed{': ' if failed else ''}{', '.join(failed)}")
+    return 0 if counts and not failed else 1
 
 
 if __name__ == "__main__":

@@ -110,9 +110,8 @@ class Programs(unittest.TestCase):
         for old, new in zip((member.facade_port, member.mesh_port, member.peers_port), ports):
             text = text.replace(f":{old}", f":{new}")
         for port in ports:
-            with self.subTest(port=("facade", "mesh", "peers")[ports.index(port)]), socket.socket() as taken:
-                taken.bind(("127.0.0.1", port))
-                taken.listen()
+            # create_server: as the program does, also where connections of another test that used it have not been forgotten yet
+            with self.subTest(port=("facade", "mesh", "peers")[ports.index(port)]), socket.create_server(("127.0.0.1", port)):
                 said = self.refused("mesh-aggregatord", text)
                 self.assertIn(str(port), said)
                 self.assertIn("in use", said.lower())

@@ -144,9 +144,7 @@ class Quickstart(unittest.TestCase):
 
     def test_a_port_in_use_is_named_with_its_option(self):
         base = free_base()
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", base + 2))
-            taken.listen()
+        with socket.create_server(("127.0.0.1", base + 2)):
             said = self.refused("--port", base, "--state", self.state)
         self.assertIn(str(base + 2), said)
         self.assertIn("--port", said)
