@@ -271,7 +271,7 @@ void Facade::forward(ExchangeId id, Exchange& exchange, const Satellite& satelli
         return;
     }
     const bool bodyFollows = request.bodyFollows;
-    if (!bodyFollows && !turns.mayGo(satellite.tenant, id, now)) {
+    if (!bodyFollows && waitsForTurn(id, exchange, satellite.tenant)) {
         exchange.waiting = std::make_unique<SatelliteRequest>(std::move(request));
         return;
     }
@@ -406,17 +406,26 @@ void Facade::toOwn(ExchangeId id, Exchange& exchange)
         return;
     }
     if (exchange.bodyComplete) {
-        handleOwn(id, exchange);
+        ownInTurn(id, exchange);
         return;
     }
     exchange.phase = Phase::collecting;
     http.grant(id, limits::maxOwnBodyBytes);
 }
 
+// Whoever asks for the system and not for a tenant does not wait, and makes nobody wait.
+void Facade::ownInTurn(ExchangeId id, Exchange& exchange)
+{
+    exchange.phase = Phase::own;
+    const auto* who = std::get_if<Principal>(&exchange.who);
+    if (who == nullptr || who->tenant.empty() || !waitsForTurn(id, exchange, who->tenant)) {
+        handleOwn(id, exchange);
+    }
+}
+
 void Facade::handleOwn(ExchangeId id, Exchange& exchange)
 {
     ++count.own;
-    exchange.phase = Phase::own;
     OwnRequest request{exchange.request.head,
                        std::string(uri::withoutTrailingSlashes(exchange.path)),
                        exchange.query,
@@ -450,7 +459,7 @@ void Facade::onRequestBody(ExchangeId id, std::string piece, bool last)
     exchange->request.body += piece;
     exchange->request.bodyFollows = !last;
     if (last && exchange->phase == Phase::collecting) {
-        handleOwn(id, *exchange);
+        ownInTurn(id, *exchange);
     }
 }
 

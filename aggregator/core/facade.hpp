@@ -98,7 +98,8 @@ private:
         bool answered = false;
         AuditToken audit = 0;                 // of an order to a satellite
         Admission admission;                  // of what was sent, or is to be
-        std::unique_ptr<SatelliteRequest> waiting;  // for its turn
+        std::string waitsAmong;               // those of this tenant for its turn; empty: it does not
+        std::unique_ptr<SatelliteRequest> waiting;  // what it is to send then; null: what this node answers itself
         bool reads() const;
     };
 
@@ -125,7 +126,9 @@ private:
     void toCollection(ExchangeId id, Exchange& exchange, std::string_view collection);
     bool toOnlyMember(ExchangeId id, Exchange& exchange, const MergedCollection& merged);
     void toGather(ExchangeId id, Exchange& exchange, std::string_view collection);
+    bool waitsForTurn(ExchangeId id, Exchange& exchange, const std::string& tenant);
     void toOwn(ExchangeId id, Exchange& exchange);
+    void ownInTurn(ExchangeId id, Exchange& exchange);
     void handleOwn(ExchangeId id, Exchange& exchange);
     void answer(ExchangeId id, Answer answer);
     void tell(ExchangeId id, Answer answer);

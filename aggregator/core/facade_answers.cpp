@@ -6,6 +6,7 @@
 #include "shoset/uri/uri_map.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mesh::aggregator {
 
@@ -28,8 +29,8 @@ void Facade::onAborted(ExchangeId id)
     }
     std::vector<ExchangeId> followers;
     endAudit(*exchange, 0);
-    if (exchange->waiting != nullptr) {
-        turns.leave(shoset::tenantOf(exchange->satellite), id);
+    if (!exchange->waitsAmong.empty()) {
+        turns.leave(exchange->waitsAmong, id);
     }
     if (exchange->phase == Phase::refused) {
         refusals.leave(id);
@@ -55,9 +56,13 @@ void Facade::onTimer(Now current)
     gather.onTimer(now);
     for (const ExchangeId id : turns.next()) {
         Exchange* exchange = find(id);
-        if (exchange != nullptr && exchange->waiting != nullptr) {
-            const auto request = std::move(exchange->waiting);
+        if (exchange == nullptr || std::exchange(exchange->waitsAmong, {}).empty()) {
+            continue;
+        }
+        if (const auto request = std::move(exchange->waiting)) {
             broker->start(id, std::move(*request), now);
+        } else {
+            handleOwn(id, *exchange);
         }
     }
     for (auto& [id, refusal] : refusals.due(now)) {
@@ -68,6 +73,15 @@ void Facade::onTimer(Now current)
 Instant Facade::nextDeadline() const
 {
     return turns.isWanted() ? Instant{} : std::min(gather.nextDeadline(), refusals.nextDeadline());
+}
+
+bool Facade::waitsForTurn(ExchangeId id, Exchange& exchange, const std::string& tenant)
+{
+    if (turns.mayGo(tenant, id, now)) {
+        return false;
+    }
+    exchange.waitsAmong = tenant;
+    return true;
 }
 
 // Who joined late may have been told of a write that the answer does not show, through whichever aggregator it went. Those

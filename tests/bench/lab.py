@@ -20,7 +20,7 @@ from quickstart_lib.mesh import (Aggregator, MeshFiles, Satellite, generated_pas
                                  simulator_command, simulator_entry)
 from quickstart_lib.problem import Problem  # noqa: E402
 from quickstart_lib.process import Child, stop_all  # noqa: E402
-from quickstart_lib.ready import NO_ANSWER, Mapping, wait_until  # noqa: E402
+from quickstart_lib.ready import NO_ANSWER, ROOT, Mapping, wait_until  # noqa: E402
 from quickstart_lib.tools import SIMULATOR, MeshCtl  # noqa: E402
 
 USER = "admin"
@@ -177,10 +177,18 @@ class Lab:
             return None if status == 200 else f"{uri} answers {status}"
         wait_until(missing, seconds, f"{node.name} answers")
 
-    def login_header(self, node):
-        """What a client sends to be let in: a session's token, or Basic where there are no sessions."""
+    def add_account(self, node, name, role, tenant):
+        """Of a user who sees this tenant's alone; the password is the administrator's."""
         with self.client(node) as client:
-            answer = client.log_in(USER, self.password)
+            answer = client.post(f"{ROOT}/AccountService/Accounts", {"UserName": name, "Password": self.password, "RoleId": role,
+                                                                     "Oem": {"Bmcmesh": {"Tenant": tenant}}})
+        if answer.status != 201:
+            raise Problem(f"the account {name} is not made: {answer.status} {answer.body[:500]}")
+
+    def login_header(self, node, user=USER):
+        """What a client sends to be let in: a session's token, or Basic where there are no sessions."""
+        with Client(node.facade, user, self.password, self.files.authority.certificate, timeout=60) as client:
+            answer = client.log_in(user, self.password)
             if answer.status == 201:
                 return "X-Auth-Token", answer.header("X-Auth-Token")
             return "Authorization", client._basic

@@ -1,5 +1,5 @@
 """A quiet tenant asks for a resource of its own now and then: how long the slowest of its answers take when another tenant
-floods the aggregator with requests, commands and events, without a quota and with one."""
+floods the aggregator with requests, commands and events, without a quota and with one. Each comes with an account of its own."""
 
 import itertools
 import os
@@ -12,7 +12,7 @@ from statistics import quantiles
 
 import peers
 from events import OUTBOX
-from lab import USER, Client, Problem, send_signal, settle, wait_until
+from lab import USER, Problem, send_signal, settle, wait_until
 
 _EVERY = 0.004         # seconds between an answer and the next question of the quiet client
 _WARM = 0.5
@@ -32,7 +32,7 @@ class Quiet:
     """One client over one connection, and how long its answers took, in milliseconds."""
 
     def __init__(self, node, uri, header):
-        self._node, self._header = node, header
+        self._node = node
         request = f"GET {uri} HTTP/1.1\r\nHost: bench\r\n{header[0]}: {header[1]}\r\nCache-Control: no-cache\r\n\r\n"
         self._request, self._body = request.encode(), None
 
@@ -54,17 +54,6 @@ class Quiet:
                 settle(_EVERY)
         return taken
 
-    def taken(self):
-        """How many (requests, events stored, messages refused for a quota) the aggregator has counted."""
-        with Client(self._node.facade) as client:
-            text = client.get("/metrics", headers=dict([self._header])).body.decode()
-        found = dict.fromkeys(_COUNTERS, 0.0)
-        for line in text.splitlines():
-            name, _, value = line.rpartition(" ")
-            if name.partition("{")[0] in found:
-                found[name.partition("{")[0]] += float(value)
-        return list(found.values())
-
     @staticmethod
     def _answer(connection):
         data = b""
@@ -75,6 +64,18 @@ class Quiet:
         while len(body) < length:
             body += _received(connection)
         return head, body
+
+
+def _taken(lab, node):
+    """How many (requests, events stored, messages refused for a quota) the aggregator has counted."""
+    with lab.client(node) as client:
+        text = client.get("/metrics").body.decode()
+    found = dict.fromkeys(_COUNTERS, 0.0)
+    for line in text.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.partition("{")[0] in found:
+            found[name.partition("{")[0]] += float(value)
+    return list(found.values())
 
 
 def _received(connection):
@@ -181,8 +182,10 @@ def _p99(values):
 
 def run(lab, figures):
     node, still, loud, bmc = _set_up(lab)
-    header = lab.login_header(node)
-    quiet, flood = Quiet(node, f"/redfish/v1/Systems/{still.prefix}_1", header), Flood(lab, node, loud, bmc, header)
+    lab.add_account(node, "still", "ReadOnly", still.tenant)
+    lab.add_account(node, "loud", "Administrator", loud.tenant)
+    quiet = Quiet(node, f"/redfish/v1/Systems/{still.prefix}_1", lab.login_header(node, "still"))
+    flood = Flood(lab, node, loud, bmc, lab.login_header(node, "loud"))
     everything = ["requests", "commands", "events"]
     quiet.ask(1)
     for quota in (0, _QUOTA):
@@ -195,18 +198,18 @@ def run(lab, figures):
             rounds = 2 * lab.length.rounds - 1  # the slowest of a hundred swings: between rounds its ratio does by a half
             for number in range(rounds):
                 print(f"  {what}, round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-                _round(lab, quiet, flood, kinds, alone, beside, counts)
+                _round(lab, node, quiet, flood, kinds, alone, beside, counts)
             _report(figures, what, alone, beside, counts)
 
 
-def _round(lab, quiet, flood, kinds, alone, beside, counts):
+def _round(lab, node, quiet, flood, kinds, alone, beside, counts):
     seconds = lab.length.seconds
     alone.append(quiet.ask(seconds))
-    before, begun = quiet.taken(), time.monotonic()
+    before, begun = _taken(lab, node), time.monotonic()
     children = flood.start(kinds)
     beside.append(quiet.ask(seconds))
     took = time.monotonic() - begun
-    counts.append([(now - then) / took for now, then in zip(quiet.taken(), before)])
+    counts.append([(now - then) / took for now, then in zip(_taken(lab, node), before)])
     flood.stop(children, kinds)
     settle(0.3)
 

@@ -81,6 +81,14 @@ protected:
         return ask("GET", target, tenant, std::move(headers));
     }
 
+    // Its body is given to onRequestBody().
+    ExchangeId post(const std::string& target, const std::string& tenant = "acme")
+    {
+        facade.setNow(now);
+        facade.onRequest(++exchanges, {{"POST", target, {{"Authorization", tenant}}}, "client", true, {}, 0});
+        return exchanges;
+    }
+
     // Commands that have reached the connector at this link and were not taken yet.
     std::deque<Sent>& commands(shoset::LinkId link)
     {

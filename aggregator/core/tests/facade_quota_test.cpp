@@ -132,6 +132,37 @@ TEST_F(FacadeQuota, WhoseClientGoesWhileItWaitsTakesNobodysTurn)
     EXPECT_EQ(broker.inFlight(), 2 * TenantTurns::share + 1);
 }
 
+TEST_F(FacadeQuota, WhatTheNodeAnswersItselfTakesATurnOfTheAskersTenant)
+{
+    get("/redfish/v1/Systems/C1_one", "zeta");
+    std::vector<ExchangeId> asked;
+    for (std::size_t i = 0; i < TenantTurns::share + 1; ++i) {
+        asked.push_back(get("/mesh/v1/commands/" + std::to_string(i)));
+    }
+    const ExchangeId left = get("/mesh/v1/commands"), posted = post("/mesh/v1/commands");
+    EXPECT_EQ(given.size(), TenantTurns::share) << "the others wait";
+    facade.onRequestBody(posted, "{}", true);
+    facade.onAborted(left);
+    EXPECT_TRUE(given.contains(get("/mesh/v1/commands", "root"))) << "the system's own do not wait,";
+    EXPECT_TRUE(given.contains(get("/mesh/v1/commands", "zeta"))) << "nor do those of who asks for little";
+    EXPECT_FALSE(given.contains(asked.back()));
+    EXPECT_LE(facade.nextDeadline(), now.mono);
+    facade.onTimer(now);
+    EXPECT_TRUE(given.contains(asked.back()));
+    EXPECT_TRUE(given.contains(posted));
+    EXPECT_FALSE(given.contains(left));
+    EXPECT_EQ(facade.open(), 1U);
+}
+
+TEST_F(FacadeQuota, WhoAsksTheNodeForTheSystemMakesNobodyWait)
+{
+    for (std::size_t i = 0; i < 2 * TenantTurns::share; ++i) {
+        get("/mesh/v1/commands", "root");
+        get("/mesh/v1/commands");
+    }
+    EXPECT_EQ(given.size(), 4 * TenantTurns::share);
+}
+
 TEST_F(FacadeQuota, AnswersToAnotherOnesGetCostNothingAndNobodyFollowsARefusedOne)
 {
     allow("acme", {1, 0, 0, 0});
