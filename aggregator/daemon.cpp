@@ -420,6 +420,8 @@ std::vector<Counter> Daemon::shellMetrics() const
     out.push_back({"bmcmesh_member_file_failures_total", "Times that member.json could not be written", cluster.memberFileFailures(), false});
     out.push_back({"bmcmesh_audit_syslog_dropped_total", "Records of the audit that the syslog socket did not take", history.syslogDropped(), false});
     out.push_back({"bmcmesh_hosted_restarts_total", "Connectors run here that ended by themselves and were started again", hosts.restarts(), false});
+    out.push_back({"bmcmesh_busy_poll_microseconds_total", "Time that the loop looked for something to do instead of sleeping",
+                   static_cast<std::uint64_t>(loop.busyPolled() / 1us), false});
     out.push_back({"bmcmesh_log_lines_dropped_total", "Log lines that stderr did not take", log::droppedLines(), false});
     return out;
 }

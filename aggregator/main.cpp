@@ -35,6 +35,9 @@ Result<void> run(const host::ProgramOptions& options, bool witness)
     }
     host::serveAtOnce();
     host::Loop loop;
+    if (config->busyPoll) {
+        loop.pollBusily();
+    }
     aggregator::Daemon daemon(loop, std::move(*config), options.config, options.state, host::Notify::fromEnvironment());
     const auto stop = [&daemon] {
         host::endProcessWithin(limits::endPatience);

@@ -174,6 +174,7 @@ Result<Config> loadConfig(const std::string& path, bool witness)
     config::Section node = root.section("node");
     out.name = node.name("name");
     out.keyFile = node.text("key");
+    out.busyPoll = node.flag("busy_poll", true);
     readPeers(reader, root.section("peers"), out);
     readCluster(reader, root.section("cluster"), out);
     out.witness = out.witness || witness;

@@ -22,6 +22,7 @@ enum class AuditWish { required, bestEffort, off };
 struct Config {
     std::string name;
     std::string keyFile;
+    bool busyPoll = true;        // where that pays (host::BusyPoll)
     std::string meshBind;
     std::string meshAdvertise;   // what connectors are told; empty: not known
     std::string peersBind;       // empty: no peers

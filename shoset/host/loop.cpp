@@ -1,6 +1,7 @@
 #include "shoset/host/loop.hpp"
 
 #include <chrono>
+#include <thread>
 
 namespace mesh::host {
 
@@ -15,9 +16,41 @@ Now systemNow()
 
 Loop::Loop() : io(runningThreads), work(boost::asio::make_work_guard(io)) {}
 
+void Loop::pollBusily()
+{
+    if (std::thread::hardware_concurrency() > 1) {
+        busy.emplace();
+    }
+}
+
 void Loop::run()
 {
-    io.run();
+    while (!io.stopped()) {
+        if (!busy) {
+            io.run();
+        } else if (io.poll() == 0) {
+            await();
+        }
+    }
+}
+
+// There is nothing to do: until something was done.
+void Loop::await()
+{
+    const Instant begun = now().mono;
+    const Instant end = begun + busy->time();
+    Instant at = begun;
+    while (at < end) {
+        std::this_thread::yield();  // to who brings it, should that be waiting for this core
+        if (io.poll() != 0) {
+            busy->waited(at - begun, at - begun, at);
+            return;
+        }
+        at = now().mono;
+    }
+    io.run_one();
+    const Instant done = now().mono;
+    busy->waited(done - begun, at - begun, done);
 }
 
 void Loop::stop()

@@ -19,10 +19,10 @@ protected:
     ~ConfigFile() override { std::filesystem::remove_all(folder); }
 
     // The error's sentence; empty: it is taken.
-    std::string read(const std::string& more, bool witness = true)
+    std::string read(const std::string& more, bool witness = true, const std::string& ofNode = "")
     {
         const std::string file = folder + "/aggregator.yaml";
-        EXPECT_TRUE(host::writeFileAtomic(file, "node: {name: w, key: w.key}\n" + more, 0600));
+        EXPECT_TRUE(host::writeFileAtomic(file, "node: {name: w, key: w.key" + ofNode + "}\n" + more, 0600));
         const Result<Config> config = loadConfig(file, witness);
         isWitness = config && config->witness;
         taken = config ? *config : Config{};
@@ -81,6 +81,15 @@ TEST_F(WitnessConfig, AWitnessRecordsNothing)
 {
     EXPECT_EQ(read(peers), "");
     EXPECT_EQ(taken.audit, AuditWish::off);
+}
+
+TEST_F(ConfigFile, ANodePollsBusilyUnlessItIsToldNotTo)
+{
+    EXPECT_EQ(read("registry: cluster\n", false), "");
+    EXPECT_TRUE(taken.busyPoll);
+    EXPECT_EQ(read("registry: cluster\n", false, ", busy_poll: false"), "");
+    EXPECT_FALSE(taken.busyPoll);
+    EXPECT_NE(read("registry: cluster\n", false, ", busy_poll: often").find("busy_poll"), std::string::npos);
 }
 
 class FollowersConfig : public ConfigFile {

@@ -2,8 +2,10 @@
 #include "shoset/host/system_rng.hpp"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <ctime>
 #include <set>
 #include <thread>
@@ -31,6 +33,47 @@ TEST(Loop, RunsWithoutWorkUntilStoppedFromAnotherThread)
     loop.run();
     other.join();
     EXPECT_TRUE(ran);
+}
+
+// The other thread posts one thing after the other, each once the one before was done.
+TEST(Loop, OneThatPollsBusilyDoesSoWhereOneThingComesShortlyAfterTheOther)
+{
+    if (std::thread::hardware_concurrency() < 2) {
+        GTEST_SKIP() << "on one core it never does";
+    }
+    constexpr int enough = 100'000;
+    Loop loop;
+    loop.pollBusily();
+    std::atomic<int> done = 0;
+    std::atomic<bool> ended = false;
+    std::thread other([&] {
+        for (int i = 0; !ended; ++i) {
+            boost::asio::post(loop.context(), [&] {
+                ++done;
+                if (loop.busyPolled() > Duration{} || done == enough) {
+                    ended = true;
+                    loop.stop();
+                }
+            });
+            while (done <= i && !ended) {
+                std::this_thread::yield();
+            }
+        }
+    });
+    loop.run();
+    other.join();
+    EXPECT_GT(loop.busyPolled(), Duration{});
+    EXPECT_LT(done, enough);
+}
+
+TEST(Loop, OneThatMayPollBusilySleepsWhereThereIsNothingToDo)
+{
+    Loop loop;
+    loop.pollBusily();
+    boost::asio::steady_timer timer(loop.context(), 20ms);
+    timer.async_wait([&loop](const boost::system::error_code&) { loop.stop(); });
+    loop.run();
+    EXPECT_EQ(loop.busyPolled(), Duration{});
 }
 
 TEST(SystemRng, DrawsDiffer)
