@@ -139,12 +139,23 @@ void Facade::dispatch(ExchangeId id, Exchange& exchange)
         toRegistry(id, exchange, registry);
         return;
     }
-    if (place.kind == uri::PathKind::topCollection && principal != nullptr &&
+    // Whoever asks for the system and not for a tenant does not wait, and makes nobody wait. What may be done is decided by what was
+    // known when the request came.
+    if (principal == nullptr || principal->tenant.empty() || !waitsForTurn(id, exchange, principal->tenant)) {
+        answerHere(id, exchange);
+    }
+}
+
+// A merged collection, or a resource of this node's own.
+void Facade::answerHere(ExchangeId id, Exchange& exchange)
+{
+    const uri::Classified place = uri::classify(exchange.path);
+    if (place.kind == uri::PathKind::topCollection && std::holds_alternative<Principal>(exchange.who) &&
         !own.ownsCollection(std::string(place.collection))) {
         toCollection(id, exchange, place.collection);
-        return;
+    } else {
+        toOwn(id, exchange);
     }
-    toOwn(id, exchange);
 }
 
 void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& satellite)
@@ -406,26 +417,17 @@ void Facade::toOwn(ExchangeId id, Exchange& exchange)
         return;
     }
     if (exchange.bodyComplete) {
-        ownInTurn(id, exchange);
+        handleOwn(id, exchange);
         return;
     }
     exchange.phase = Phase::collecting;
     http.grant(id, limits::maxOwnBodyBytes);
 }
 
-// Whoever asks for the system and not for a tenant does not wait, and makes nobody wait.
-void Facade::ownInTurn(ExchangeId id, Exchange& exchange)
-{
-    exchange.phase = Phase::own;
-    const auto* who = std::get_if<Principal>(&exchange.who);
-    if (who == nullptr || who->tenant.empty() || !waitsForTurn(id, exchange, who->tenant)) {
-        handleOwn(id, exchange);
-    }
-}
-
 void Facade::handleOwn(ExchangeId id, Exchange& exchange)
 {
     ++count.own;
+    exchange.phase = Phase::own;
     OwnRequest request{exchange.request.head,
                        std::string(uri::withoutTrailingSlashes(exchange.path)),
                        exchange.query,
@@ -459,7 +461,7 @@ void Facade::onRequestBody(ExchangeId id, std::string piece, bool last)
     exchange->request.body += piece;
     exchange->request.bodyFollows = !last;
     if (last && exchange->phase == Phase::collecting) {
-        ownInTurn(id, *exchange);
+        handleOwn(id, *exchange);
     }
 }
 

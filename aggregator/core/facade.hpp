@@ -98,14 +98,16 @@ private:
         bool answered = false;
         AuditToken audit = 0;                 // of an order to a satellite
         Admission admission;                  // of what was sent, or is to be
-        std::string waitsAmong;               // those of this tenant for its turn; empty: it does not
-        std::unique_ptr<SatelliteRequest> waiting;  // what it is to send then; null: what this node answers itself
+        std::string waitsAmong;               // the tenant among whose requests it waits for its turn; empty: it does not wait
+        std::unique_ptr<SatelliteRequest> waiting;  // what is to be sent then; null: this node answers
         bool reads() const;
     };
 
     std::optional<Answer> checkForm(Exchange& exchange);
     void identified(ExchangeId id, Identified who);
     void dispatch(ExchangeId id, Exchange& exchange);
+    bool waitsForTurn(ExchangeId id, Exchange& exchange, const std::string& tenant);
+    void answerHere(ExchangeId id, Exchange& exchange);
     void toSatellite(ExchangeId id, Exchange& exchange, const Satellite& satellite);
     void recorded(ExchangeId id, const shoset::Address& address, const Result<AuditToken>& stored);
     void endAudit(Exchange& exchange, int status);
@@ -126,9 +128,7 @@ private:
     void toCollection(ExchangeId id, Exchange& exchange, std::string_view collection);
     bool toOnlyMember(ExchangeId id, Exchange& exchange, const MergedCollection& merged);
     void toGather(ExchangeId id, Exchange& exchange, std::string_view collection);
-    bool waitsForTurn(ExchangeId id, Exchange& exchange, const std::string& tenant);
     void toOwn(ExchangeId id, Exchange& exchange);
-    void ownInTurn(ExchangeId id, Exchange& exchange);
     void handleOwn(ExchangeId id, Exchange& exchange);
     void answer(ExchangeId id, Answer answer);
     void tell(ExchangeId id, Answer answer);

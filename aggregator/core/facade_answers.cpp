@@ -62,7 +62,7 @@ void Facade::onTimer(Now current)
         if (const auto request = std::move(exchange->waiting)) {
             broker->start(id, std::move(*request), now);
         } else {
-            handleOwn(id, *exchange);
+            answerHere(id, *exchange);
         }
     }
     for (auto& [id, refusal] : refusals.due(now)) {

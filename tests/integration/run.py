@@ -41,6 +41,8 @@ def run(name):
     begun = time.monotonic()
     done = subprocess.run([sys.executable, "-B", "-m", "unittest", "-b", name], cwd=HERE, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    if done.returncode != 0:
+        sys.stdout.write(done.stdout)  # now, should another one hang, and at the end, where one looks
     said = done.stdout.rstrip().rsplit("\n", 1)[-1]  # OK or FAILED, and how many were skipped
     print(f"{name}: {said}, {time.monotonic() - begun:.0f} s", flush=True)
     return None if done.returncode == 0 else done.stdout
@@ -52,7 +54,7 @@ def main():
     with ThreadPoolExecutor(AT_ONCE) as pool:
         names = sorted(counts, key=lambda name: (name in LONGEST, counts[name]), reverse=True)
         failed = {name: said for name, said in zip(names, pool.map(run, names)) if said is not None}
-    print(*failed.values(), sep="", end="")  # at the end, where one looks
+    print(*failed.values(), sep="", end="")
     print(f"{sum(counts.values())} tests in {len(counts)} classes; {len(failed)} classes failed{': ' if failed else ''}{', '.join(failed)}")
     return 0 if counts and not failed else 1
 
