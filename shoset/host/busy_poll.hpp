@@ -19,7 +19,8 @@ public:
 
     // How long to look now; zero: sleep at once.
     Duration time() const;
-    // There was nothing to do for `wait`, which ends now; it looked for the first `looked` of that.
+    // There was nothing to do for `wait`, which ends now; it looked for the first `looked` of that. Where it slept, the first thing that
+    // was done counts as part of the wait: nobody tells when it began.
     void waited(Duration wait, Duration looked, Instant now);
     // How long it has looked in all.
     Duration looked() const { return sum; }

@@ -1,5 +1,7 @@
 #include "shoset/host/loop.hpp"
 
+#include "shoset/host/scheduling.hpp"
+
 #include <chrono>
 #include <thread>
 
@@ -8,17 +10,21 @@ namespace mesh::host {
 // One thread runs the loop, so Asio may skip waking another; posting from other threads stays safe.
 static constexpr int runningThreads = 1;
 
+static Instant monotonicNow()
+{
+    return Instant(std::chrono::steady_clock::now().time_since_epoch());
+}
+
 Now systemNow()
 {
-    return {Instant(std::chrono::steady_clock::now().time_since_epoch()),
-            WallTime(std::chrono::system_clock::now().time_since_epoch())};
+    return {monotonicNow(), WallTime(std::chrono::system_clock::now().time_since_epoch())};
 }
 
 Loop::Loop() : io(runningThreads), work(boost::asio::make_work_guard(io)) {}
 
 void Loop::pollBusily()
 {
-    if (std::thread::hardware_concurrency() > 1) {
+    if (usableCores() > 1) {
         busy.emplace();
     }
 }
@@ -37,19 +43,19 @@ void Loop::run()
 // There is nothing to do: until something was done.
 void Loop::await()
 {
-    const Instant begun = now().mono;
+    const Instant begun = monotonicNow();
     const Instant end = begun + busy->time();
     Instant at = begun;
     while (at < end) {
         std::this_thread::yield();  // to who brings it, should that be waiting for this core
+        at = monotonicNow();        // whoever else takes the core makes it a long wait
         if (io.poll() != 0) {
             busy->waited(at - begun, at - begun, at);
             return;
         }
-        at = now().mono;
     }
     io.run_one();
-    const Instant done = now().mono;
+    const Instant done = monotonicNow();
     busy->waited(done - begun, at - begun, done);
 }
 

@@ -20,8 +20,8 @@ public:
 
     boost::asio::io_context& context() { return io; }
     Now now() const { return systemNow(); }
-    // From then on it looks for something to do before it sleeps, where that pays (BusyPoll). On a machine with one core it never does:
-    // who brings it something could not run meanwhile.
+    // From then on it looks for something to do before it sleeps, where that pays (BusyPoll). Where it may use one core only it never
+    // does: who brings it something could not run meanwhile.
     void pollBusily();
     // How long it has looked in all.
     Duration busyPolled() const { return busy ? busy->looked() : Duration{}; }

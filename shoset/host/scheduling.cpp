@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 
 namespace mesh::host {
@@ -46,6 +47,12 @@ void schedule(std::uint32_t policy, std::chrono::nanoseconds slice)
 }
 
 }  // namespace
+
+int usableCores()
+{
+    cpu_set_t mine;
+    return sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : static_cast<int>(std::thread::hardware_concurrency());
+}
 
 void serveAtOnce()
 {

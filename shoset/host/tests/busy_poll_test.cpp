@@ -65,14 +65,15 @@ TEST_F(BusyPolling, ItLooksNoMoreThanItsShareOfTheTime)
 TEST_F(BusyPolling, OnceItsShareIsUsedUpItSleepsForAWhile)
 {
     looks(14, 100us);
-    while (wait(100us) > Duration{}) {
+    for (int i = 0; i < 1000 && wait(100us) > Duration{}; ++i) {
     }
-    EXPECT_EQ(looks(BusyPoll::saved / 100us - 1, 100us), 0);
+    EXPECT_EQ(looks(BusyPoll::saved / 100us, 100us), 0);
     EXPECT_EQ(looks(10, 100us), 10);
 }
 
 TEST_F(BusyPolling, WhatItHasNotLookedIsNotSavedForLong)
 {
+    wait(1us);
     now += 24h;
     EXPECT_LE(looks(10'000, 10us) * 10us, (10'000 * 10us + BusyPoll::saved) / BusyPoll::share + BusyPoll::longest);
 }

@@ -1,12 +1,13 @@
 #include "shoset/host/loop.hpp"
+#include "shoset/host/scheduling.hpp"
 #include "shoset/host/system_rng.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <ctime>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -35,45 +36,38 @@ TEST(Loop, RunsWithoutWorkUntilStoppedFromAnotherThread)
     EXPECT_TRUE(ran);
 }
 
-// The other thread posts one thing after the other, each once the one before was done.
-TEST(Loop, OneThatPollsBusilyDoesSoWhereOneThingComesShortlyAfterTheOther)
-{
-    if (std::thread::hardware_concurrency() < 2) {
-        GTEST_SKIP() << "on one core it never does";
-    }
-    constexpr int enough = 100'000;
-    Loop loop;
-    loop.pollBusily();
-    std::atomic<int> done = 0;
-    std::atomic<bool> ended = false;
-    std::thread other([&] {
-        for (int i = 0; !ended; ++i) {
-            boost::asio::post(loop.context(), [&] {
-                ++done;
-                if (loop.busyPolled() > Duration{} || done == enough) {
-                    ended = true;
-                    loop.stop();
-                }
-            });
-            while (done <= i && !ended) {
-                std::this_thread::yield();
+// A loop that has nothing but one timer after the other to wait for.
+struct BusyLoop : testing::Test {
+    BusyLoop() { loop.pollBusily(); }
+    // Until `enough` says so or as many have passed; how long it has looked meanwhile.
+    Duration looksFor(int timers, Duration each, const std::function<bool()>& enough = [] { return false; })
+    {
+        const Duration before = loop.busyPolled();
+        std::function<void()> next = [&] {
+            if (timers-- == 0 || enough()) {
+                loop.stop();
+                return;
             }
-        }
-    });
-    loop.run();
-    other.join();
-    EXPECT_GT(loop.busyPolled(), Duration{});
-    EXPECT_LT(done, enough);
-}
-
-TEST(Loop, OneThatMayPollBusilySleepsWhereThereIsNothingToDo)
-{
+            timer.expires_after(each);
+            timer.async_wait([&](const boost::system::error_code&) { next(); });
+        };
+        next();
+        loop.run();
+        loop.context().restart();
+        return loop.busyPolled() - before;
+    }
     Loop loop;
-    loop.pollBusily();
-    boost::asio::steady_timer timer(loop.context(), 20ms);
-    timer.async_wait([&loop](const boost::system::error_code&) { loop.stop(); });
-    loop.run();
-    EXPECT_EQ(loop.busyPolled(), Duration{});
+    boost::asio::steady_timer timer{loop.context()};
+};
+
+TEST_F(BusyLoop, LooksWhereWaitsAreShortAndSleepsWhereTheyAreLongAgain)
+{
+    if (usableCores() < 2) {
+        GTEST_SKIP() << "on one core it never looks";
+    }
+    EXPECT_GT(looksFor(100'000, 100us, [this] { return loop.busyPolled() > Duration{}; }), Duration{});
+    looksFor(16, 2 * BusyPoll::longest);
+    EXPECT_EQ(looksFor(16, 2 * BusyPoll::longest), Duration{});
 }
 
 TEST(SystemRng, DrawsDiffer)
