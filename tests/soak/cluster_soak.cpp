@@ -207,10 +207,7 @@ private:
         if (Clock::now() - proposedAt > proposalInterval) {
             proposedAt = Clock::now();
             if (busy.insert(key).second) {
-                Proposal& fresh = proposals[++sequence];
-                fresh.key = key;
-                fresh.what = key == keys ? "count" : "put k" + std::to_string(key);
-                ask(sequence, fresh);
+                propose(key);
             }
         }
         repeatOld();
@@ -218,6 +215,13 @@ private:
             reportedAt = Clock::now();
             tellAll("report");
         }
+    }
+    void propose(std::uint64_t key)
+    {
+        Proposal& fresh = proposals[++sequence];
+        fresh.key = key;
+        fresh.what = key == keys ? "count" : "put k" + std::to_string(key);
+        ask(sequence, fresh);
     }
     void repeatOld()
     {
@@ -302,6 +306,14 @@ private:
         restore();
         if (!wait([this] { return proposals.empty(); }, "not everything was acknowledged in the end")) {
             return false;
+        }
+        // Who answers this one lives on and has applied all before it, so reports from now on are of that state, or differ from his.
+        propose(keys);
+        if (!wait([this] { return proposals.empty(); }, "the last proposal was not acknowledged")) {
+            return false;
+        }
+        for (auto& [id, child] : children) {
+            child.report.clear();
         }
         return wait(
             [this] {
