@@ -69,7 +69,10 @@ Result<void> Daemon::start()
     if (!keys) {
         return keys.error();
     }
-    const auto send = [this](const std::string& to, const std::string& message) { links->sendClusterMessage(to, message); };
+    links = std::make_unique<Links>(loop.context(), config, *this,
+                                    [this](std::string_view key) { return node->connectorOfKey(key); });
+    // Before anybody is linked, too: an election may be due by the time the log is read. What nobody gets raft says again.
+    const auto send = [&ways = *links](const std::string& to, const std::string& message) { ways.sendClusterMessage(to, message); };
     const auto report = [this](const std::string& from, std::string_view text) { node->onPeerReport(from, text); };
     if (Result<void> opened = cluster.open(keys->publicKey, {send, [this] { endTurn(); }, report}); !opened) {
         return opened;
@@ -93,8 +96,6 @@ Result<void> Daemon::start()
                           config.collectionDeadline, config.authorityLease,
                           [this](const std::string& to, const std::string& text) { cluster.tell(to, text); }, auditMode(config.audit), std::move(*seed)};
     settings.cluster.self.sealingKey = config.witness ? std::string() : hosts.sealingKey();
-    links = std::make_unique<Links>(loop.context(), config, *this,
-                                    [this](std::string_view key) { return node->connectorOfKey(key); });
     node = std::make_unique<Node>(std::move(settings), *links, *server, cluster.engine(), cluster, *this, hosts, history, *this, rng);
     if (Result<void> accepted = node->setRegistry(std::move(*registry)); !accepted) {
         return accepted;

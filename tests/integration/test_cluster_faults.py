@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 from harness import NO_ANSWER, ROOT, SLOW, USER, Client, MeshTest, Sim, eventually, free_ports
+from preload import POSSIBLE, WHY_NOT, PreloadedMesh
 from quickstart_lib.mesh import Aggregator
 from test_cluster import ACCOUNTS, PASSWORD, SESSIONS, cluster_of, health, meshctl, primary
 
@@ -110,6 +111,32 @@ class ReadOnlyFileSystem(WithThree):
             self.assertTrue(login(self.mesh, self.first))
         self.mesh.start(victim)
         self.await_whole()
+
+
+class Late(PreloadedMesh):
+    """Whoever starts a thread goes on when an election is due."""
+
+    SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <unistd.h>
+typedef int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*what)(void *), void *with)
+{
+    int failed = ((create)dlsym(RTLD_NEXT, "pthread_create"))(thread, how, what, with);
+    usleep(600000);
+    return failed;
+}
+"""
+
+
+@unittest.skipUnless(POSSIBLE, WHY_NOT)
+class SlowStart(unittest.TestCase):
+    def test_an_election_that_is_due_before_anybody_is_linked_does_no_harm(self):
+        with Late([], aggregators=3) as mesh:
+            for member in mesh.aggregators:
+                eventually(lambda: health(mesh, member).get("ready"), f"{member.name} is ready", 30)
 
 
 class DamagedLog(WithThree):

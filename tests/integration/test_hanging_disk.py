@@ -1,16 +1,19 @@
 """A disk that hangs: what was told to stop ends all the same."""
 
-import shutil
 import signal
-import subprocess
 import unittest
 
-from harness import PROGRAMS, SLOW, Mesh, eventually, what_it_does
-from quickstart_lib.process import Child
+from harness import eventually, what_it_does
+from preload import POSSIBLE, WHY_NOT, PreloadedMesh
 from test_cluster import health
 
-# Whoever syncs or cuts a file waits as long as the named file is there.
-SHIM = r"""
+ENDED_BY_FORCE, PATIENCE = 70, 25  # limits::endPatience
+
+
+class OnHangingDisk(PreloadedMesh):
+    """Whoever syncs or cuts a file waits as long as the named file is there."""
+
+    SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -28,24 +31,12 @@ int fdatasync(int file) { hang(); return ((int (*)(int))dlsym(RTLD_NEXT, "fdatas
 int ftruncate(int file, off_t to) { hang(); return ((int (*)(int, off_t))dlsym(RTLD_NEXT, "ftruncate"))(file, to); }
 int ftruncate64(int file, off64_t to) { hang(); return ((int (*)(int, off64_t))dlsym(RTLD_NEXT, "ftruncate64"))(file, to); }
 """
-COMPILER = shutil.which("cc") or shutil.which("gcc")
-ENDED_BY_FORCE, PATIENCE = 70, 25  # limits::endPatience
+
+    def environment(self):
+        return {"BMCMESH_TEST_HANG": str(self.state / "hang")}
 
 
-class OnHangingDisk(Mesh):
-    def start(self, member):
-        command = [PROGRAMS / "mesh-aggregatord", "--config", self.files.config(member), "--state", self.files.own_state(member)]
-        self._adopt(member.name, Child(member.name, command, self.files.log(member.name),
-                                       {"LD_PRELOAD": str(self.shim()), "BMCMESH_TEST_HANG": str(self.state / "hang")}))
-
-    def shim(self):
-        library = self.state / "hang.so"
-        if not library.exists():
-            subprocess.run([COMPILER, "-shared", "-fPIC", "-x", "c", "-", "-o", library, "-ldl"], input=SHIM, text=True, check=True)
-        return library
-
-
-@unittest.skipUnless(COMPILER and SLOW == 1, "there is no C compiler, or what it makes would be loaded before the sanitizer that must be first")
+@unittest.skipUnless(POSSIBLE, WHY_NOT)
 class HangingDisk(unittest.TestCase):
     def test_a_node_ends_with_a_sentence_and_a_status_and_has_its_state_when_it_starts_again(self):
         with OnHangingDisk([], aggregators=1) as mesh:
