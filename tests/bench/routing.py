@@ -13,7 +13,8 @@ from events import BREACHES, BYTES, EMITTERS, EventMesh
 from lab import USER, Aggregator, Lab, Problem, cpu_seconds, settle, wait_until
 from talker import Talker
 
-_SIZE, _WINDOW, _STREAM_WINDOW = 1024, 512, 4096
+_SIZE, _WINDOW = 1024, 512
+_STREAM_WINDOW = 16384  # publishers of NATS wait for nobody; this much fits what waits for one peer (limits::peerQueueBytes)
 _NATS = """
 listen: "127.0.0.1:{port}"
 tls {{ cert_file: "{certificate}", key_file: "{key}", timeout: 5 }}
