@@ -20,7 +20,7 @@ void BusyPoll::waited(Duration wait, Duration looked, Instant now)
         paidUntil = now - saved;
         saving = false;
     }
-    paidUntil += looked * share;
+    paidUntil += looked * 100 / percent;
     saving = saving || paidUntil > now;
     sum += looked;
 }

@@ -58,8 +58,8 @@ TEST_F(BusyPolling, ItLooksNoMoreThanItsShareOfTheTime)
     const Instant begun = now;
     const int looked = looks(20'000, 100us);
     EXPECT_EQ(policy.looked(), looked * 100us);
-    EXPECT_LE(policy.looked() * BusyPoll::share, now - begun + BusyPoll::saved + BusyPoll::longest);
-    EXPECT_GE(policy.looked() * BusyPoll::share, (now - begun) * 9 / 10);
+    EXPECT_LE(policy.looked() * 100 / BusyPoll::percent, now - begun + BusyPoll::saved + BusyPoll::longest);
+    EXPECT_GE(policy.looked() * 100 / BusyPoll::percent, (now - begun) * 9 / 10);
 }
 
 TEST_F(BusyPolling, OnceItsShareIsUsedUpItSleepsForAWhile)
@@ -75,7 +75,7 @@ TEST_F(BusyPolling, WhatItHasNotLookedIsNotSavedForLong)
 {
     wait(1us);
     now += 24h;
-    EXPECT_LE(looks(10'000, 10us) * 10us, (10'000 * 10us + BusyPoll::saved) / BusyPoll::share + BusyPoll::longest);
+    EXPECT_LE(looks(10'000, 10us) * 10us, (10'000 * 10us + BusyPoll::saved) * BusyPoll::percent / 100 + BusyPoll::longest);
 }
 
 }  // namespace
