@@ -135,13 +135,18 @@ void Facade::dispatch(ExchangeId id, Exchange& exchange)
         toSatellite(id, exchange, *satellite);
         return;
     }
-    if (const std::string_view registry = uri::publishedRegistry(exchange.path); !registry.empty() && principal != nullptr) {
-        toRegistry(id, exchange, registry);
-        return;
+    const std::string_view registry = uri::publishedRegistry(exchange.path);
+    if (registry.empty() || principal == nullptr || !toRegistry(id, exchange, registry)) {
+        answerInTurn(id, exchange);
     }
-    // Whoever asks for the system and not for a tenant does not wait, and makes nobody wait. What may be done is decided by what was
-    // known when the request came.
-    if (principal == nullptr || principal->tenant.empty() || !waitsForTurn(id, exchange, principal->tenant)) {
+}
+
+// Whoever asks for the system and not for a tenant does not wait, and makes nobody wait. What may be done is decided by what was known
+// when the request came.
+void Facade::answerInTurn(ExchangeId id, Exchange& exchange)
+{
+    const auto* who = std::get_if<Principal>(&exchange.who);
+    if (who == nullptr || who->tenant.empty() || !waitsForTurn(id, exchange, who->tenant)) {
         answerHere(id, exchange);
     }
 }
@@ -219,14 +224,15 @@ void Facade::endAudit(Exchange& exchange, int status)
     }
 }
 
-// A published registry without prefix: any satellite that has it may answer.
-void Facade::toRegistry(ExchangeId id, Exchange& exchange, std::string_view registry)
+// A published registry without prefix: any satellite that has it may answer. False: none has it.
+bool Facade::toRegistry(ExchangeId id, Exchange& exchange, std::string_view registry)
 {
     const std::vector<const Satellite*> holders =
         satellites.registryHolders(registry, std::get<Principal>(exchange.who).tenant);
     if (holders.empty()) {
-        toOwn(id, exchange);
-    } else if (!exchange.reads()) {
+        return false;
+    }
+    if (!exchange.reads()) {
         answer(id, readOnlyRefusal());
     } else if (mayAsk(id, exchange, pathForPrivileges(exchange.path))) {
         const bool repeatable = exchange.bodyComplete && exchange.request.body.empty();
@@ -235,6 +241,7 @@ void Facade::toRegistry(ExchangeId id, Exchange& exchange, std::string_view regi
         }
         forward(id, exchange, *holders.front());
     }
+    return true;
 }
 
 // Whether this node may order anything now; else the client has been told.
@@ -461,7 +468,7 @@ void Facade::onRequestBody(ExchangeId id, std::string piece, bool last)
     exchange->request.body += piece;
     exchange->request.bodyFollows = !last;
     if (last && exchange->phase == Phase::collecting) {
-        handleOwn(id, *exchange);
+        answerInTurn(id, *exchange);  // anew: a turn was taken to ask for the body, and it may have come much later
     }
 }
 

@@ -107,11 +107,12 @@ private:
     void identified(ExchangeId id, Identified who);
     void dispatch(ExchangeId id, Exchange& exchange);
     bool waitsForTurn(ExchangeId id, Exchange& exchange, const std::string& tenant);
+    void answerInTurn(ExchangeId id, Exchange& exchange);
     void answerHere(ExchangeId id, Exchange& exchange);
     void toSatellite(ExchangeId id, Exchange& exchange, const Satellite& satellite);
     void recorded(ExchangeId id, const shoset::Address& address, const Result<AuditToken>& stored);
     void endAudit(Exchange& exchange, int status);
-    void toRegistry(ExchangeId id, Exchange& exchange, std::string_view registry);
+    bool toRegistry(ExchangeId id, Exchange& exchange, std::string_view registry);
     bool mayWrite(ExchangeId id);
     bool mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path);
     enum class Joining { allowed, no };

@@ -13,10 +13,10 @@
 namespace mesh::aggregator {
 
 // Whose requests go first, so that a tenant that asks for little waits for little of one that asks as fast as it can. A request to a
-// satellite counts for the satellite's tenant, one that the node answers itself, merged collections among them, for the tenant of who asks. As long as one tenant's come
-// alone, everything goes at once: what is asked together travels together. From the moment when another tenant's come, and for
-// `quiet` after that, each has at most `share` in one turn of the loop; the others wait in their order. Nobody waits for an answer
-// here, and no more than there are connections wait at all.
+// satellite counts for the satellite's tenant, one that the node answers itself, merged collections among them, for the tenant of who
+// asks. As long as one tenant's come alone, everything goes at once: what is asked together travels together. From the moment when
+// another tenant's come, and for `quiet` after that, each has at most `share` in one turn of the loop; the others wait in their order.
+// Nobody waits for an answer here, and no more than there are connections wait at all.
 class TenantTurns {
 public:
     static constexpr std::size_t share = 3;

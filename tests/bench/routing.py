@@ -14,7 +14,7 @@ from lab import USER, Aggregator, Lab, Problem, cpu_seconds, settle, wait_until
 from talker import Talker
 
 _SIZE, _WINDOW = 1024, 512
-_STREAM_WINDOW = 16384  # publishers of NATS wait for nobody; this much fits what waits for one peer (limits::peerQueueBytes)
+_STREAM_WINDOW = 16384  # until heard, for which those of NATS do not wait; fits what waits for one peer (limits::peerQueueBytes)
 _NATS = """
 listen: "127.0.0.1:{port}"
 tls {{ cert_file: "{certificate}", key_file: "{key}", timeout: 5 }}

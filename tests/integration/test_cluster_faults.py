@@ -125,7 +125,7 @@ typedef int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), vo
 int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*what)(void *), void *with)
 {
     int failed = ((create)dlsym(RTLD_NEXT, "pthread_create"))(thread, how, what, with);
-    usleep(600000);
+    usleep(900000);
     return failed;
 }
 """
@@ -136,7 +136,8 @@ class SlowStart(unittest.TestCase):
     def test_an_election_that_is_due_before_anybody_is_linked_does_no_harm(self):
         with Late([], aggregators=3) as mesh:
             for member in mesh.aggregators:
-                eventually(lambda: health(mesh, member).get("ready"), f"{member.name} is ready", 30)
+                eventually(lambda: mesh.process[member.name].require_running() or health(mesh, member).get("ready"),
+                           f"{member.name} is ready", 30)
 
 
 class DamagedLog(WithThree):

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -167,6 +168,7 @@ protected:
     Facade facade{{"service", 2s}, *this, *this, *this, satellites};
     Broker broker{mesh, facade, satellites, rng};
     std::map<ExchangeId, Given> given;
+    std::set<ExchangeId> granted;
     std::vector<MessageId> cancelled;
     bool undisturbed = true;  // what replies say
     Duration underWay{};      // how long what connectors say takes to arrive
@@ -199,7 +201,7 @@ private:
         given.at(id).whole = last;
     }
     void abort(ExchangeId id) override { given[id].aborted = true; }
-    void grant(ExchangeId, std::size_t) override {}
+    void grant(ExchangeId id, std::size_t) override { granted.insert(id); }
 
     void identify(const Headers& headers, Now when, std::function<void(Identified, Now)> done) override
     {

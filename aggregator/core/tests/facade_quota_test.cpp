@@ -142,16 +142,23 @@ TEST_F(FacadeQuota, WhatTheNodeAnswersItselfTakesATurnOfTheAskersTenant)
     asked.push_back(get("/redfish/v1/Systems"));
     const ExchangeId left = get("/mesh/v1/commands"), posted = post("/mesh/v1/commands");
     EXPECT_EQ(given.size(), TenantTurns::share) << "the others wait";
-    facade.onRequestBody(posted, "{}", true);
+    const ExchangeId unknown = get("/redfish/v1/Registries/Base.1.99.0");
     facade.onAborted(left);
     EXPECT_TRUE(given.contains(get("/mesh/v1/commands", "root"))) << "the system's own do not wait,";
     EXPECT_TRUE(given.contains(get("/mesh/v1/commands", "zeta"))) << "nor do those of who asks for little";
     EXPECT_FALSE(given.contains(asked.back()));
+    EXPECT_FALSE(granted.contains(posted));
     EXPECT_LE(facade.nextDeadline(), now.mono);
     facade.onTimer(now);
     EXPECT_EQ(given[asked.back()].json()["Members@odata.count"], 2);
-    EXPECT_TRUE(given.contains(posted));
+    EXPECT_EQ(given[unknown].status, 404);
     EXPECT_FALSE(given.contains(left));
+    EXPECT_TRUE(granted.contains(posted)) << "the body is asked for when it is its turn,";
+    get("/mesh/v1/commands");
+    facade.onRequestBody(posted, "{}", true);
+    EXPECT_FALSE(given.contains(posted)) << "and has another when it has come";
+    facade.onTimer(now);
+    EXPECT_TRUE(given.contains(posted));
     EXPECT_EQ(facade.open(), 1U);
 }
 
