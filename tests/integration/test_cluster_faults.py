@@ -119,13 +119,13 @@ class Late(PreloadedMesh):
     SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <poll.h>
 #include <pthread.h>
-#include <unistd.h>
 typedef int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*what)(void *), void *with)
 {
     int failed = ((create)dlsym(RTLD_NEXT, "pthread_create"))(thread, how, what, with);
-    usleep(900000);
+    poll(NULL, 0, 900);
     return failed;
 }
 """
