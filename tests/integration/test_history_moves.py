@@ -200,6 +200,9 @@ class HistoryMoves(EnrolmentTest):
 
     def test_a_wrong_password_leaves_it_where_it_is_and_a_right_one_moves_it(self):
         worker = attached(self, self.sockets["acme"])
+        worker.emit("before", "x", 0, timeout=30)
+        for member in self.mesh.aggregators:  # which take no event while they look for what the store has, after an earlier test's move
+            eventually(lambda: self.events("before", member=member) == [0], f"{member.name} stores events", 20)
         self.secret("rotate", "acme/pg", value="not this one")
         self.addCleanup(self.secret, "rotate", "acme/pg", value=self.server.password)
         self.move(self.server.url("history"))
