@@ -248,11 +248,14 @@ def continuous_integration(listed, further):
         return outcomes + fuzzed.result()
 
 
-def table(outcomes, seconds):
-    """Whoever sees only the end of a long output sees what failed, too."""
+def last_words(outcomes):
+    """Once more, for whoever sees only the end of a long output."""
     for outcome in outcomes:
         if outcome.last_words:
             print(f"\n{outcome.suite.name}, which failed, has said last:\n{outcome.last_words}")
+
+
+def table(outcomes, seconds):
     width = max(len(outcome.suite.name) for outcome in outcomes)
     print(f"\n{'suite':{width}}  {'seconds':>8}  {'budget':>7}")
     for outcome in outcomes:
@@ -288,6 +291,7 @@ def main():
     else:
         outcomes = [build("dev", ["tests"])]
         outcomes += run_all(listed) if outcomes[0].passed else []
+    last_words(outcomes)
     table(outcomes, time.monotonic() - begun)
     failed = sum(not outcome.passed for outcome in outcomes)
     print(f"{len(outcomes) - failed} passed, {failed} failed")

@@ -230,7 +230,11 @@ class Mesh:
         """Starts (or, after it ended, starts again) an aggregator or a connector."""
         program = "mesh-aggregatord" if isinstance(member, Aggregator) else "mesh-connectord"
         command = [PROGRAMS / program, "--config", self.files.config(member), "--state", self.files.own_state(member)]
-        self._adopt(member.name, Child(member.name, command, self.files.log(member.name)))
+        self._adopt(member.name, Child(member.name, command, self.files.log(member.name), self.environment(member)))
+
+    def environment(self, _):
+        """What a member finds in its environment besides what the test has there."""
+        return {}
 
     def await_ready(self, aggregators=None, seconds=20.0):
         """Every satellite that can be asked shows on these facades (default: all)."""

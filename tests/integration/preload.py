@@ -3,8 +3,8 @@
 import shutil
 import subprocess
 
-from harness import PROGRAMS, SLOW, Mesh
-from quickstart_lib.process import Child
+from harness import SLOW, Mesh
+from quickstart_lib.mesh import Aggregator
 
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 POSSIBLE = bool(COMPILER) and SLOW == 1
@@ -14,14 +14,8 @@ WHY_NOT = "there is no C compiler, or what it makes would be loaded before the s
 class PreloadedMesh(Mesh):
     SHIM = ""  # C
 
-    def environment(self):
-        """What the shim wants to know."""
-        return {}
-
-    def start(self, member):
-        command = [PROGRAMS / "mesh-aggregatord", "--config", self.files.config(member), "--state", self.files.own_state(member)]
-        self._adopt(member.name, Child(member.name, command, self.files.log(member.name),
-                                       {"LD_PRELOAD": str(self._library()), **self.environment()}))
+    def environment(self, member):
+        return {"LD_PRELOAD": str(self._library())} if isinstance(member, Aggregator) else {}
 
     def _library(self):
         library = self.state / "shim.so"

@@ -32,8 +32,8 @@ int ftruncate(int file, off_t to) { hang(); return ((int (*)(int, off_t))dlsym(R
 int ftruncate64(int file, off64_t to) { hang(); return ((int (*)(int, off64_t))dlsym(RTLD_NEXT, "ftruncate64"))(file, to); }
 """
 
-    def environment(self):
-        return {"BMCMESH_TEST_HANG": str(self.state / "hang")}
+    def environment(self, member):
+        return super().environment(member) | {"BMCMESH_TEST_HANG": str(self.state / "hang")}
 
 
 @unittest.skipUnless(POSSIBLE, WHY_NOT)
