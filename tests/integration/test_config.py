@@ -83,8 +83,18 @@ class Configuration(MeshTest):
     def acknowledged(self, at=0):
         return json.loads(self.ctl("config", "get", "red/component/one", "--json", at=at))["acknowledged"]
 
+    def await_known(self, at):
+        """What one node has taken the others know a moment later."""
+        def known():
+            try:
+                return self.acknowledged(at)
+            except AssertionError:
+                return None
+        eventually(known, f"node {at} knows the component", 20)
+
     def await_state(self, state, version=None):
         for at in range(len(self.mesh.aggregators)):
+            self.await_known(at)
             eventually(lambda: self.acknowledged(at)["state"] == state and version in (None, self.acknowledged(at)["version"]),
                        f"node {at} knows that it is {state}", 20 * SLOW)
 
