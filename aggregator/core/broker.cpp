@@ -189,14 +189,14 @@ void Broker::cancel(Ticket ticket, Now now)
     const auto found = byTicket.find(ticket);
     if (Request* request = found == byTicket.end() ? nullptr : find(found->second)) {
         ++count.cancelled;
-        tellCancel(*request, now);
+        tellCancel(request->connector, request->id, now);
         erase(*request);
     }
 }
 
-void Broker::tellCancel(Request& request, Now now)
+void Broker::tellCancel(const shoset::Address& connector, const MessageId& id, Now now)
 {
-    mesh.send(request.connector, request.id, shoset::Cancel{}, {}, true, never, now);
+    mesh.send(connector, id, shoset::Cancel{}, {}, true, never, now);
 }
 
 Broker::Request* Broker::find(const MessageId& id)
@@ -226,6 +226,9 @@ void Broker::onReply(const shoset::Address& from, const MessageId& id, shoset::R
     const bool notPassedOn = reply.state == shoset::ReplyState::fail && reply.code == Code::notSent;
     Request* request = findFrom(from, id, notPassedOn);
     if (request == nullptr) {
+        if (!last && reply.state != shoset::ReplyState::onGoing) {
+            tellCancel(from, id, now);
+        }
         return noteStray(from, id, now);
     }
     if (request->started || (reply.state == shoset::ReplyState::onGoing && request->asker == nullptr)) {
@@ -266,7 +269,7 @@ void Broker::onWorkerReply(Request& request, shoset::Reply reply, std::string_vi
     CommandEvents& asker = *request.asker;
     if (!last) {
         ++count.brokenStream;
-        tellCancel(request, now);
+        tellCancel(request.connector, request.id, now);
         fail(request, {Code::corrupt, "its answer came in pieces"}, now);
         return;
     }
@@ -285,6 +288,9 @@ void Broker::onChunk(const shoset::Address& from, const MessageId& id, const sho
 {
     Request* request = findFrom(from, id, false);
     if (request == nullptr) {
+        if (!last) {
+            tellCancel(from, id, now);
+        }
         return;
     }
     if (chunk.code != Code::ok) {
@@ -293,7 +299,7 @@ void Broker::onChunk(const shoset::Address& from, const MessageId& id, const sho
     }
     if (!request->started || !request->incoming.accepts(chunk.offset, body.size())) {
         ++count.brokenStream;
-        tellCancel(*request, now);
+        tellCancel(request->connector, request->id, now);
         fail(*request, {Code::corrupt, "a piece of the answer was lost"}, now);
         return;
     }
@@ -342,7 +348,7 @@ void Broker::onLinkLost(LinkId link, Now now)
 void Broker::takeAnotherWay(Request& request, Now now)
 {
     if (request.started || request.bodyFollows) {
-        tellCancel(request, now);
+        tellCancel(request.connector, request.id, now);
         fail(request, {Code::outcomeUnknown, "the link to it ended midway"}, now);
     } else if (!isOvertaken(request, now) && !trySend(request, now)) {
         awaitWay(request, now);
@@ -420,7 +426,7 @@ void Broker::expire(Request& request, Now now)
     }
     ++count.timedOut;
     if (request.link) {
-        tellCancel(request, now);
+        tellCancel(request.connector, request.id, now);
     }
     fail(request, {Code::outcomeUnknown, request.link ? "no answer in time" : "the link to it ended before the answer"},
          now);

@@ -121,7 +121,8 @@ private:
     void noteSent(const Request& request, Now now);
     void noteReply(Request& request, const shoset::Address& from, const shoset::Reply& reply, Instant sent, Now now);
     void noteStray(const shoset::Address& from, const MessageId& id, Now now);
-    void tellCancel(Request& request, Now now);
+    // Also to who sends pieces that nobody here waits for: it would keep the BMC's answer open otherwise.
+    void tellCancel(const shoset::Address& connector, const MessageId& id, Now now);
     void erase(Request& request);
     void pumpBody(Request& request, Now now);
     void expire(Request& request, Now now);

@@ -456,24 +456,27 @@ void Mesh::forward(LinkId from, const shoset::Record& record, const shoset::Enve
     }
     ++count.noRoute;
     noteForward(record, envelope, HopFate::refused, Code::notSent, {}, now);
+    const bool more = (record.prelude.flags & shoset::flagLast) == 0;
     if (record.prelude.kind == Kind::command) {
         events.onRefusedRecord(incoming.peer(), "unknown_destination", now);
-        refuseCommand(incoming, envelope, now);
+        shoset::Reply reply;
+        reply.state = shoset::ReplyState::fail;
+        reply.code = Code::notSent;
+        reply.message = self.name + " has no link to it";
+        sayBack(incoming, envelope, std::move(reply), now);
+    } else if (more && record.prelude.kind == Kind::chunk && shoset::isConnector(envelope.source)) {
+        sayBack(incoming, envelope, shoset::Cancel{}, now);  // a piece is lost, and with it the answer
     }
 }
 
-void Mesh::refuseCommand(Link& link, const shoset::Envelope& envelope, Now now)
+void Mesh::sayBack(Link& link, const shoset::Envelope& envelope, shoset::Content content, Now now)
 {
     const Result<MessageId> id = MessageId::fromBytes(envelope.id);
     if (!id) {
         ++count.malformed;
         return;
     }
-    shoset::Reply reply;
-    reply.state = shoset::ReplyState::fail;
-    reply.code = Code::notSent;
-    reply.message = self.name + " has no link to it";
-    link.append({*id, self.name, shoset::Address(envelope.source), std::move(reply)}, {}, shoset::flagLast, never, now,
+    link.append({*id, self.name, shoset::Address(envelope.source), std::move(content)}, {}, shoset::flagLast, never, now,
                 limits::maxHops);
 }
 

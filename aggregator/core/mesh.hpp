@@ -127,7 +127,8 @@ private:
     void noteConfiguration(shoset::Kind kind, HopFate fate, const shoset::Address& connector, std::uint64_t document, std::uint64_t version,
                            Now now);
     void noteConfigured(const shoset::Address& connector, const shoset::Configured& told, Now now);
-    void refuseCommand(shoset::Link& link, const shoset::Envelope& envelope, Now now);
+    // To the source of a record that could not be passed on, with its id.
+    void sayBack(shoset::Link& link, const shoset::Envelope& envelope, shoset::Content content, Now now);
     void tellAggregators(shoset::Link& link, Now now);
     void tellRoutes(shoset::Link& link, const std::vector<shoset::Route>& told, Now now);
     void advertise(const shoset::RouteTable::Changed& changed, Now now);

@@ -13,6 +13,8 @@ namespace mesh::connector {
 
 // One exchange with the BMC, named by the connector core; never used again.
 using BmcExchange = std::uint64_t;
+// Those of the member watch, which has one at a time: before all that wait for clients, so that load does not look like silence.
+constexpr BmcExchange watchExchange = BmcExchange{1} << 63;
 
 // What the connector core asks of the BMC's HTTP service. Implemented by connector/redfish over sockets and by the
 // simulation over virtual time. Never calls back from inside a call.
@@ -40,7 +42,8 @@ public:
     virtual void onBodySent(BmcExchange id, std::size_t bytes, Now now) = 0;
     // Code::notSent (nothing left this machine), refused (BMC's 401 after re-login, certificate check failed),
     // corrupt (broken or cut answer), outcomeUnknown (sent, no answer), deadlineExceeded (as outcomeUnknown, by time),
-    // full (too many requests wait for the BMC: not sent). Also after onHead: the answer was cut off midway.
+    // full (too many requests wait for the BMC, or others had all connections until the deadline: not sent). Also after
+    // onHead: the answer was cut off midway.
     virtual void onFailure(BmcExchange id, Error error, Now now) = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include "connector/core/bmc_request.hpp"
 
+#include <utility>
+
 namespace mesh::connector {
 
 using Kind = BmcAction::Kind;
@@ -40,6 +42,7 @@ void BmcDispatcher::start(BmcExchange id, bool repeatable, Instant deadline, Ins
     BmcJob job;
     job.id = id;
     job.repeatable = repeatable;
+    job.early = (id & watchExchange) != 0;
     job.deadline = deadline;
     pool.start(std::move(job), now, actions);
     settle(now);
@@ -47,8 +50,20 @@ void BmcDispatcher::start(BmcExchange id, bool repeatable, Instant deadline, Ins
 
 void BmcDispatcher::beginLogin(Instant now)
 {
+    if (std::exchange(farewell, false)) {
+        pool.cancel(internal, now, actions);
+        actions.push_back({Kind::fail, 0, internal, {}});  // the shell forgets it
+    }
     pool.hold();
     startInternal(login.begin(), limits::bmcLoginDeadline, now);
+}
+
+void BmcDispatcher::endSuperseded(Instant now)
+{
+    if (std::optional<BmcLogin::Request> bye = login.endSuperseded()) {
+        farewell = true;
+        startInternal(std::move(*bye), limits::bmcLoginDeadline, now);
+    }
 }
 
 // Repeatable: a session created twice is a session too many, not a harm.
@@ -91,7 +106,7 @@ BmcDispatcher::Answer BmcDispatcher::head(BmcConnection connection, const Respon
     }
     job->answered = true;
     if (isInternal(job->id)) {
-        if (!stopping) {
+        if (!stopping && !farewell) {
             loginResult = login.answered(head, now);
         }
         return Answer::discard;
@@ -179,6 +194,9 @@ void BmcDispatcher::endInternal(Instant now)
         actions.push_back({Kind::stopped, 0, 0, {}});
         return;
     }
+    if (std::exchange(farewell, false)) {
+        return endSuperseded(now);  // the next one; what was answered does not matter
+    }
     const Result<void> result =
         loginResult ? *loginResult : Result<void>(Error{Code::notSent, name + ": login was not answered"});
     if (!loginResult) {
@@ -189,6 +207,9 @@ void BmcDispatcher::endInternal(Instant now)
         pool.failWaiting(result.error(), actions);
     }
     pool.release(now, actions);
+    if (result) {
+        endSuperseded(now);
+    }
 }
 
 // What the pool decided about our own exchanges stays here, and every request is marked with its credential.
@@ -221,7 +242,9 @@ void BmcDispatcher::stop(Instant now)
     pool.closeAll(false, "the connector is stopping", actions);
     if (internal != 0) {
         internal = 0;
-        login.failed();
+        if (!std::exchange(farewell, false)) {
+            login.failed();
+        }
     }
     pool.hold();
     if (std::optional<BmcLogin::Request> bye = login.logout()) {

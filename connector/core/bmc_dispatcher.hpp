@@ -58,6 +58,7 @@ private:
     void beginLogin(Instant now);
     void startInternal(BmcLogin::Request what, Duration allowed, Instant now);
     void endInternal(Instant now);
+    void endSuperseded(Instant now);
     void resend(BmcConnection connection, bool reusable, bool replayable, Instant now);
     void settle(Instant now);
 
@@ -66,6 +67,7 @@ private:
     BmcLogin login;
     BmcLogin::Request request;     // of the internal exchange under way
     BmcExchange internal = 0;      // 0: none is
+    bool farewell = false;         // it ends a superseded session; a login does not wait for it
     BmcExchange lastInternal = internalExchange;
     std::optional<Result<void>> loginResult;  // head seen, answer not yet read to its end
     bool stopping = false;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace mesh::connector {
 
@@ -69,6 +70,9 @@ BmcLogin::Request BmcLogin::begin()
 {
     busy = true;
     ++count.logins;
+    if (!session.empty() && superseded.size() < limits::bmcSupersededSessions) {
+        superseded.push_back(session);
+    }
     forget();
     Request request;
     request.head.headers.push_back({"Accept", "application/json"});
@@ -171,15 +175,29 @@ BmcLogin::Verdict BmcLogin::unauthorized(std::uint64_t generation, bool repeated
     return Verdict::relogin;
 }
 
+std::optional<BmcLogin::Request> BmcLogin::endSuperseded()
+{
+    if (!proven || superseded.empty()) {
+        return std::nullopt;
+    }
+    Request request = ending(std::move(superseded.back()));
+    superseded.pop_back();
+    return request;
+}
+
 std::optional<BmcLogin::Request> BmcLogin::logout()
 {
     if (!proven || session.empty()) {
         return std::nullopt;
     }
+    return ending(std::exchange(session, {}));
+}
+
+BmcLogin::Request BmcLogin::ending(std::string session)
+{
     Request request;
     request.head.method = "DELETE";
-    request.head.target = session;
-    session.clear();
+    request.head.target = std::move(session);
     return request;
 }
 

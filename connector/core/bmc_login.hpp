@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mesh::connector {
 
@@ -63,12 +64,16 @@ public:
     // A repeated request was answered with something else: the new login had been worth it.
     void accepted();
 
+    // Ends one that a new login has taken the place of: it may live, as a 401 can be the resource's. Nothing: there is none, or
+    // no login to do it with.
+    std::optional<Request> endSuperseded();
     // Ends the session; nothing when there is none to end, or at the second call.
     std::optional<Request> logout();
     const Counters& counters() const { return count; }
 
 private:
     void forget();
+    static Request ending(std::string session);
     Duration pause(unsigned attempt, Duration most);
 
     std::string name;
@@ -78,6 +83,7 @@ private:
     Rng* rng;
     std::optional<Header> carried;
     std::string session;  // path of our session on the BMC
+    std::vector<std::string> superseded;  // the same of those before; at most limits::bmcSupersededSessions
     std::uint64_t current = 1;
     bool proven = false;
     bool busy = false;

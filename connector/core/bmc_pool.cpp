@@ -36,9 +36,9 @@ void BmcPool::fail(BmcExchange id, Code code, const std::string& why, BmcActions
 
 void BmcPool::queue(BmcJob job)
 {
-    const auto firstOther =
-        std::find_if(waiting.begin(), waiting.end(), [](const BmcJob& other) { return !other.urgent; });
-    waiting.insert(job.urgent ? firstOther : waiting.end(), std::move(job));
+    const auto rank = [](const BmcJob& each) { return each.urgent ? 0 : each.early ? 1 : 2; };
+    const auto later = std::find_if(waiting.begin(), waiting.end(), [&](const BmcJob& other) { return rank(other) > rank(job); });
+    waiting.insert(later, std::move(job));
 }
 
 void BmcPool::start(BmcJob job, Instant now, BmcActions& out)
@@ -172,7 +172,10 @@ void BmcPool::connectFailed(BmcConnection connection, const Error& error, Instan
         return;
     }
     erase(connection);
-    if (inState(State::busy) + inState(State::connecting) > 0) {
+    const bool served = std::any_of(links.begin(), links.end(), [](const Link& link) {
+        return link.state == State::connecting || (link.state == State::busy && !link.endless);
+    });
+    if (served) {
         // The BMC may just allow no more connections: who waits may still be served by the others.
         connectAfter = now + limits::bmcConnectPause;
         pump(now, out);
@@ -330,9 +333,10 @@ void BmcPool::tick(Instant now, BmcActions& out)
     for (const BmcConnection id : ids) {
         expire(id, now, out);
     }
+    const bool allServe = inState(State::busy) >= options.connections;
     for (const BmcJob& job : waiting) {
         if (job.deadline <= now) {
-            fail(job.id, Code::notSent, "no connection was free until the deadline", out);
+            fail(job.id, allServe ? Code::full : Code::notSent, "no connection was free until the deadline", out);
         }
     }
     std::erase_if(waiting, [&](const BmcJob& job) { return job.deadline <= now; });

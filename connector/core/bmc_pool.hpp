@@ -36,6 +36,7 @@ struct BmcJob {
     BmcExchange id = 0;
     bool repeatable = false;
     bool urgent = false;  // before all others, and also while the pool is held
+    bool early = false;   // before those that are neither
     Instant deadline = never;
     // The credential it was sent with, and what became of it: kept here for BmcDispatcher.
     std::uint64_t generation = 0;
@@ -56,7 +57,8 @@ struct BmcJob {
 //   request that died on a stale connection from one that was executed.
 // - A kept-alive connection that breaks before the first byte of the answer is stale. The exchange is sent once more, on
 //   a new connection, if it is repeatable or if nothing of it had been accepted by the kernel.
-// - The deadline counts from the start, waiting included. Waiting ends in Code::notSent, sent in deadlineExceeded.
+// - The deadline counts from the start, waiting included. Waiting ends in Code::full where requests of others had all
+//   connections, else in notSent; what was sent in deadlineExceeded.
 class BmcPool {
 public:
     struct Options {

@@ -30,6 +30,7 @@ struct Executor::Execution {
     bool replied = false;
     std::size_t ungranted = 0;  // bytes taken from the BMC that it was not granted anew
     shoset::SendWindow window;
+    Instant takenBy = never;  // when what waits for the asker is given up
 
     // Of a command to a worker.
     struct Work {

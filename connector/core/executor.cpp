@@ -366,10 +366,17 @@ void Executor::onFailure(BmcExchange exchange, Error error, Now now)
     if (!execution->safe && execution->phase == Phase::asking) {
         recordEnd(*execution, 0);
     }
-    if (execution->direct && error.code == Code::deadlineExceeded) {
-        error.code = Code::outcomeUnknown;  // it may have reached the BMC
+    fail(*execution, outcomeOf(*execution, std::move(error)), now);
+}
+
+// Of what was given to the BMC and must not be repeated, an end that does not prove that nothing was executed.
+Error Executor::outcomeOf(const Execution& execution, Error error)
+{
+    const bool executed = error.code == Code::deadlineExceeded || error.code == Code::corrupt || error.code == Code::tooLarge;
+    if (executed && (!execution.safe || (execution.direct && error.code == Code::deadlineExceeded))) {
+        error.code = Code::outcomeUnknown;
     }
-    fail(*execution, error, now);
+    return error;
 }
 
 void Executor::fail(Execution& execution, const Error& error, Now now)

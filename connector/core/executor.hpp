@@ -46,7 +46,7 @@ struct ExecutorCounters {
     std::uint64_t commands = 0, repeats = 0, replayed = 0, refusedByPolicy = 0, refusedLate = 0, refusedFull = 0,
                   refusedOld = 0, refusedInput = 0, unknownOutcome = 0, journalFailures = 0, bmcFailures = 0, cancelled = 0,
                   unknownStream = 0, undeliverable = 0, refreshTimeouts = 0, refusedFence = 0, fenceFailures = 0,
-                  refusedAssignment = 0, workerTimeouts = 0, progressReplaced = 0;
+                  refusedAssignment = 0, workerTimeouts = 0, progressReplaced = 0, notTaken = 0;
 };
 
 // Executes commands on the BMC and through workers, each at most once per id: repeats of a running one only move its way back,
@@ -56,6 +56,8 @@ struct ExecutorCounters {
 // One that a node runs executes what was meant for its own assignment alone: it cannot know what the one before it did.
 // Bodies stream both ways under credit and are localised on the way; those of redfish.*, which are asked for by who addresses this
 // connector and not the facade, come whole and stay as they are.
+//
+// An answer of which the asker takes nothing for limits::answerStall is given up: its node may be gone.
 //
 // All writes to the BMC pass here, whichever aggregator they come from, so the reply to a GET says whether one began or ended
 // meanwhile (Reply::undisturbed). That is meant of the time up to the reply, not of pieces that follow it: an answer in pieces
@@ -89,7 +91,7 @@ public:
     void onWorkerLost(const MessageId& id, const Error& error, Now now);
 
     void onTimer(Now now);
-    Instant nextDeadline() const { return std::min(refreshDeadline, workDeadline); }
+    Instant nextDeadline() const { return std::min(answerDeadline, workDeadline); }
     std::size_t running() const { return executions.size(); }
     const ExecutorCounters& counters() const { return count; }
 
@@ -116,6 +118,7 @@ private:
     void startAtWorker(Execution& execution, Now now);
     void passProgress(Execution& execution, Now now);
     void onWorkTimer(Now now);
+    void onAnswerTimer(Now now);
     void noteWrite(const Execution& execution);
     void deliverBody(Execution& execution, bool last, Now now);
     void answerOrHold(Execution& execution, Now now);
@@ -123,6 +126,7 @@ private:
     void sendPayload(Execution& execution, Now now);
     void sendReply(Execution& execution, Now now);
     void pump(Execution& execution, Now now);
+    static Error outcomeOf(const Execution& execution, Error error);
     void fail(Execution& execution, const Error& error, Now now);
     void finish(Execution& execution);
     void remember(const MessageId& id, const shoset::Reply& reply, const std::string& body);
@@ -147,7 +151,7 @@ private:
     std::size_t finishedBytes = 0;
     std::uint64_t nextNumber = 1;
     std::uint64_t writeMoments = 0;  // how often a write began or ended
-    Instant refreshDeadline = never;
+    Instant answerDeadline = never;  // when something is to be done about an answer that waits
     Instant workDeadline = never;  // when something is to be done about a command at a worker
     ExecutorCounters count;
 };

@@ -50,7 +50,7 @@ void Executor::onHead(BmcExchange exchange, ResponseHead head, bool bodyFollows,
         answerOrHold(*execution, now);
     } else if (execution->direct) {
         return;  // the body comes first
-    } else if (execution->headOnly && !execution->response->rewrites()) {
+    } else if (execution->headOnly && (!execution->response->rewrites() || execution->response->immediate())) {
         bmc.cancel(exchange);
         execution->complete = true;
         answerOrHold(*execution, now);
@@ -72,7 +72,7 @@ void Executor::onBody(BmcExchange exchange, std::string_view piece, bool last, N
         if (!last) {
             bmc.cancel(exchange);
         }
-        fail(*execution, done.error(), now);
+        fail(*execution, outcomeOf(*execution, done.error()), now);
         return;
     }
     execution->ungranted += piece.size();
@@ -114,7 +114,7 @@ void Executor::answerOrHold(Execution& execution, Now now)
     }
     execution.phase = Phase::refreshing;
     execution.refreshBy = now.mono + refreshPatience;
-    refreshDeadline = std::min(refreshDeadline, execution.refreshBy);
+    answerDeadline = std::min(answerDeadline, execution.refreshBy);
     host.refresh(touched, execution.number, now);
 }
 
@@ -131,21 +131,35 @@ void Executor::onRefreshed(std::uint64_t ticket, Now now)
 void Executor::onTimer(Now now)
 {
     onWorkTimer(now);
-    if (now.mono < refreshDeadline) {
-        return;
+    if (now.mono >= answerDeadline) {
+        onAnswerTimer(now);
     }
-    refreshDeadline = never;
-    std::vector<std::uint64_t> due;
+}
+
+void Executor::onAnswerTimer(Now now)
+{
+    answerDeadline = never;
+    std::vector<std::uint64_t> notRefreshed, notTaken;
     for (const auto& [id, execution] : executions) {
         if (execution->refreshBy <= now.mono) {
-            due.push_back(execution->number);
+            notRefreshed.push_back(execution->number);
+        } else if (execution->takenBy <= now.mono) {
+            notTaken.push_back(execution->number);
         } else {
-            refreshDeadline = std::min(refreshDeadline, execution->refreshBy);
+            answerDeadline = std::min({answerDeadline, execution->refreshBy, execution->takenBy});
         }
     }
-    for (const std::uint64_t number : due) {
+    for (const std::uint64_t number : notRefreshed) {
         ++count.refreshTimeouts;
         onRefreshed(number, now);
+    }
+    for (const std::uint64_t number : notTaken) {
+        Execution& execution = *find(number);
+        ++count.notTaken;
+        if (!execution.complete) {
+            bmc.cancel(number);
+        }
+        fail(execution, {Code::deadlineExceeded, "nobody took the rest of the answer"}, now);
     }
 }
 
@@ -212,6 +226,12 @@ void Executor::pump(Execution& execution, Now now)
         }
     }
     execution.out.erase(0, done);
+    if (execution.out.empty()) {
+        execution.takenBy = never;
+    } else if (done > 0 || execution.takenBy == never) {
+        execution.takenBy = now.mono + limits::answerStall;
+        answerDeadline = std::min(answerDeadline, execution.takenBy);
+    }
     if (execution.out.empty() && execution.ungranted > 0) {
         bmc.grant(execution.number, std::exchange(execution.ungranted, 0));
     }

@@ -10,11 +10,9 @@ namespace mesh::connector {
 
 namespace {
 
-constexpr BmcExchange watchBit = BmcExchange{1} << 63;
 constexpr Duration watchDeadline = 10s;
 constexpr Duration firstBackoff = 1s;
 constexpr std::string_view rootUri = "/redfish/v1/";
-constexpr std::size_t maxPages = 256;
 
 std::string rejectedReason(int status)
 {
@@ -41,26 +39,39 @@ MemberWatch::MemberWatch(BmcPort& port, WatchEvents& owner, Rng& random) : bmc(p
 
 void MemberWatch::start(Now now)
 {
-    jobs.push_back({What::root, "", std::string(rootUri), 0});
+    jobs.push_back({What::root, "", std::string(rootUri), {}});
     next(now);
 }
 
 void MemberWatch::refresh(const std::vector<std::string>& paths, std::uint64_t ticket, Now now)
 {
-    std::deque<Job> urgent;
+    std::size_t reads = 0;
     for (const std::string& path : paths) {
         if (const auto found = collections.find(path); found != collections.end() && !found->second.uri.empty()) {
             found->second.etag.clear();
-            urgent.push_back({What::collection, path, found->second.uri, 0});
+            refreshOne(path, found->second.uri, ticket);
+            ++reads;
         }
     }
-    if (urgent.empty()) {
+    if (reads == 0 || tickets.size() >= limits::maxRefreshTickets) {
         events.onRefreshed(ticket, now);
-        return;
+    } else {
+        tickets[ticket] = reads;
     }
-    urgent.back().ticket = ticket;
-    jobs.insert(jobs.begin(), urgent.begin(), urgent.end());
     next(now);
+}
+
+// One that waits will be read after this write, too.
+void MemberWatch::refreshOne(const std::string& path, const std::string& uri, std::uint64_t ticket)
+{
+    auto place = std::find_if(refreshes.begin(), refreshes.end(), [&path](const Job& job) { return job.path == path; });
+    if (place == refreshes.end()) {
+        std::erase_if(jobs, [&path](const Job& job) { return job.what == What::collection && job.path == path; });
+        place = refreshes.insert(place, {What::collection, path, uri, {}});
+    }
+    if (tickets.size() < limits::maxRefreshTickets) {
+        place->tickets.push_back(ticket);
+    }
 }
 
 void MemberWatch::onTimer(Now now)
@@ -77,7 +88,7 @@ void MemberWatch::next(Now now)
     if (current) {
         return;
     }
-    if (jobs.empty()) {
+    if (jobs.empty() && refreshes.empty()) {
         if (reachable && !complete) {
             complete = true;
             events.onAnnounce(snapshot(), now);
@@ -88,8 +99,11 @@ void MemberWatch::next(Now now)
         }
         return;
     }
-    current = std::move(jobs.front());
-    jobs.pop_front();
+    // In turn: many writes do not keep the others waiting for ever.
+    refreshedLast = !refreshes.empty() && (jobs.empty() || !refreshedLast);
+    std::deque<Job>& from = refreshedLast ? refreshes : jobs;
+    current = std::move(from.front());
+    from.pop_front();
     pages.clear();
     pageCount = 0;
     ask(now);
@@ -104,7 +118,7 @@ bool MemberWatch::isFresh(const Known& known) const
 
 void MemberWatch::ask(Now now)
 {
-    exchange = watchBit | nextExchange++;
+    exchange = watchExchange | nextExchange++;
     head = {};
     body.clear();
     RequestHead request{"GET", current->uri, {{"Accept", "application/json"}}};
@@ -144,13 +158,31 @@ void MemberWatch::onBody(BmcExchange id, std::string_view piece, bool last, Now 
 
 void MemberWatch::onFailure(BmcExchange id, Error error, Now now)
 {
-    if (id == exchange && current) {
-        fail(error.message, now);
-        if (error.code == Code::notSent && reachable) {
-            jobs.clear();
-            start(now);
-        }
+    if (id != exchange || !current) {
+        return;
     }
+    if (error.code == Code::full) {
+        return leave(now);
+    }
+    std::map<std::uint64_t, std::size_t> left;
+    if (error.code == Code::notSent && reachable && current->what != What::root) {
+        jobs.assign(1, {What::root, "", std::string(rootUri), {}});
+        refreshes.clear();
+        left.swap(tickets);
+    }
+    fail(error.message, now);
+    for (const auto& [ticket, reads] : left) {
+        events.onRefreshed(ticket, now);
+    }
+}
+
+// The BMC is at work for others: nothing was learnt of it.
+void MemberWatch::leave(Now now)
+{
+    if (current->what == What::root) {
+        nextPoll = now.mono + firstBackoff;
+    }
+    endJob(now);
 }
 
 void MemberWatch::finishJob(Now now)
@@ -169,10 +201,14 @@ void MemberWatch::finishJob(Now now)
 
 void MemberWatch::endJob(Now now)
 {
-    const std::uint64_t ticket = current->ticket;
+    const std::vector<std::uint64_t> done = std::move(current->tickets);
     current.reset();
-    if (ticket != 0) {
-        events.onRefreshed(ticket, now);
+    for (const std::uint64_t ticket : done) {
+        const auto found = tickets.find(ticket);
+        if (found != tickets.end() && --found->second == 0) {
+            tickets.erase(found);
+            events.onRefreshed(ticket, now);
+        }
     }
     next(now);
 }
@@ -219,11 +255,11 @@ void MemberWatch::takeRoot(Now now)
         }
     }
     for (const auto& [path, uri] : services) {
-        jobs.push_back({What::service, path, uri, 0});
+        jobs.push_back({What::service, path, uri, {}});
     }
     for (const auto& [path, known] : collections) {
         if (!known.uri.empty()) {
-            jobs.push_back({What::collection, path, known.uri, 0});
+            jobs.push_back({What::collection, path, known.uri, {}});
         }
     }
     takeLinks(root->links, now);
@@ -246,7 +282,7 @@ void MemberWatch::takeLinks(const std::vector<std::string>& links, Now now)
         if (const uri::TopCollection* top = uri::findTopCollection(path); top != nullptr && top->listed) {
             takeCollectionLink(*top, uri, now);
         } else if (!path.empty() && hasCollectionsBelow(path) && services.try_emplace(path, uri).second) {
-            jobs.push_back({What::service, path, uri, 0});
+            jobs.push_back({What::service, path, uri, {}});
         }
     }
 }
@@ -259,7 +295,7 @@ void MemberWatch::takeCollectionLink(const uri::TopCollection& top, const std::s
     } else if (const auto [place, added] = collections.try_emplace(path); added) {
         place->second.uri = uri;
         place->second.collection = {path, shoset::CollectionState::failing, {}, "not read yet", false};
-        jobs.push_back({What::collection, path, uri, 0});
+        jobs.push_back({What::collection, path, uri, {}});
     }
 }
 
@@ -272,7 +308,11 @@ void MemberWatch::takeCollection(Now now)
     }
     pages.insert(pages.end(), page->members.begin(), page->members.end());
     ++pageCount;
-    if (pages.size() > limits::maxMembersPerSatellite || pageCount > limits::maxMembersPerSatellite) {
+    if (pageCount > limits::maxMemberPages || (page->members.empty() && !page->nextLink.empty())) {
+        fail("a collection whose pages do not end", now);
+        return;
+    }
+    if (pages.size() > limits::maxMembersPerSatellite) {
         fail("a collection of more than " + std::to_string(limits::maxMembersPerSatellite) + " members", now);
         return;
     }

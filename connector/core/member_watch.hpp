@@ -25,14 +25,16 @@ public:
 
 // Knows the members of the satellite's top-level collections: finds the collections from the ServiceRoot, reads them one
 // after the other, polls with If-None-Match every limits::memberPollInterval, and reads again at once what a write may
-// have changed. Of collections that are fetched when somebody asks (log entries) it tells that they exist and no more.
+// have changed, once for all writes that wait for it. Of collections that are fetched when
+// somebody asks (log entries) it tells that they exist and no more.
 // Asks the BMC for one thing at a time, so that a slow BMC is not burdened.
 class MemberWatch {
 public:
     MemberWatch(BmcPort& bmc, WatchEvents& events, Rng& rng);
 
     void start(Now now);
-    // Reads these collections (paths below /redfish/v1/) before anything else, then says onRefreshed(ticket).
+    // Reads these collections (paths below /redfish/v1/) soon, then says onRefreshed(ticket); at once where there is nothing to
+    // read, or limits::maxRefreshTickets wait.
     void refresh(const std::vector<std::string>& paths, std::uint64_t ticket, Now now);
     void onTimer(Now now);
     Instant nextDeadline() const { return nextPoll; }
@@ -40,7 +42,7 @@ public:
     // Complete once everything was looked at; that moment is announced, too. Before, it tells what is known so far.
     shoset::Announce snapshot() const;
 
-    static bool owns(BmcExchange id) { return id >> 63 != 0; }
+    static bool owns(BmcExchange id) { return (id & watchExchange) != 0; }
     void onHead(BmcExchange id, ResponseHead head, bool bodyFollows, Now now);
     void onBody(BmcExchange id, std::string_view piece, bool last, Now now);
     void onFailure(BmcExchange id, Error error, Now now);
@@ -51,7 +53,7 @@ private:
         What what = What::root;
         std::string path;  // below /redfish/v1/
         std::string uri;   // what to ask for: the path, or the next page
-        std::uint64_t ticket = 0;
+        std::vector<std::uint64_t> tickets;  // of those who wait for it
     };
     struct Known {
         std::string uri;  // as the satellite spells it; empty: not read
@@ -59,12 +61,14 @@ private:
         shoset::AnnouncedCollection collection;
     };
 
+    void refreshOne(const std::string& path, const std::string& uri, std::uint64_t ticket);
     void next(Now now);
     bool isFresh(const Known& known) const;
     void ask(Now now);
     void finishJob(Now now);
     void endJob(Now now);
     void fail(const std::string& reason, Now now);
+    void leave(Now now);
     void take(Now now);
     void takeRoot(Now now);
     void takeService(Now now);
@@ -79,7 +83,10 @@ private:
     WatchEvents& events;
     Rng& rng;
 
-    std::deque<Job> jobs;
+    std::deque<Job> jobs;       // of the poll
+    std::deque<Job> refreshes;  // after writes; one for each collection
+    std::map<std::uint64_t, std::size_t> tickets;  // and how many reads each waits for
+    bool refreshedLast = false;
     std::optional<Job> current;
     BmcExchange exchange = 0;
     std::uint64_t nextExchange = 0;

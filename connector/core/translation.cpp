@@ -72,7 +72,7 @@ void ResponseTranslation::finishHead(ResponseHead& head, bool whole, bool headOn
         return;
     }
     removeHeader(head.headers, "Content-Length");
-    if (counted && rewrites() && !hasNoBody(head.status)) {
+    if (counted && rewrites() && !immediate() && !hasNoBody(head.status)) {
         head.headers.push_back({"Content-Length", std::to_string(bytes)});
     }
 }

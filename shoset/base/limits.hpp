@@ -63,6 +63,7 @@ constexpr std::size_t maxConfigBytes = 1024 * 1024;
 constexpr std::size_t maxAlternatives = 3;              // satellites asked in turn where another could not answer
 constexpr std::size_t maxGetFollowers = 64;              // waiting for the answer to one GET, at most inlineBodyBytes for each
 constexpr std::size_t maxGathers = 8;                    // collections that are being fetched from satellites
+constexpr std::size_t maxGathersPerTenant = maxGathers / 2;  // so that one with a slow BMC does not have all
 constexpr std::size_t maxGatheredBytes = 8 * 1024 * 1024;  // of one of them, what all satellites answered together
 
 // Commands to workers. What a connector announces of them fits one record's header.
@@ -113,6 +114,7 @@ constexpr std::size_t httpBufferBytes = 64 * 1024;
 constexpr std::size_t httpWriteBytes = 128 * 1024;      // of one write; progress is judged by writes
 constexpr std::size_t httpDiscardBytes = 4 * 1024 * 1024;  // of an unwanted request body, read to keep the connection
 constexpr std::size_t httpRefusedConnections = 64;       // beyond the maximum, open just to be told 503
+constexpr int tcpSilentSeconds = 30;                     // without a byte: the kernel asks three times whether the other side is there
 constexpr Duration httpIdleTimeout = 60s;
 constexpr Duration httpHeaderTimeout = 10s;
 constexpr Duration httpLingerTime = 5s;                  // for the client to read the last answer and close
@@ -120,6 +122,10 @@ constexpr std::size_t bmcConnections = 8;                // of one connector to 
 constexpr std::size_t bmcQueuedRequests = 256;           // waiting for one of them
 constexpr std::size_t bmcEventStreams = 4;               // of these connections may carry endless answers
 constexpr std::size_t bmcReadBytes = 16 * 1024;          // read buffer of one of them
+constexpr std::size_t bmcSupersededSessions = 4;         // replaced by a new login, not ended yet; older ones are left to the BMC
+constexpr Duration answerStall = 5min;                   // of which nothing is taken; longer than clients may be silent, as configured
+constexpr std::size_t maxRefreshTickets = 256;           // writes whose answers wait until member lists were read again
+constexpr std::size_t maxMemberPages = 256;              // of one collection
 constexpr Duration bmcConnectTimeout = 5s;
 constexpr Duration bmcConnectPause = 1s;                 // after a failed connect while other connections work
 constexpr Duration bmcIdleClose = 45s;                   // longer than memberPollInterval, so that polling needs no handshakes
@@ -239,6 +245,7 @@ constexpr std::size_t maxPasswordBytes = 256;
 constexpr Duration credentialMemory = 60s;
 constexpr std::size_t maxRememberedCredentials = 256;
 constexpr std::size_t maxWaitingPasswordChecks = 32;
+constexpr std::size_t maxWaitingPasswordChanges = 16;
 constexpr std::size_t maxBlockingJobs = 256;
 
 // Tenants' registry.

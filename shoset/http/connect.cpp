@@ -1,9 +1,12 @@
+#include "shoset/base/limits.hpp"
 #include "shoset/http/plain_stream.hpp"
 #include "shoset/http/stream.hpp"
 #include "shoset/http/tls_stream.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
+
+#include <netinet/tcp.h>
 
 namespace mesh::http {
 
@@ -12,10 +15,18 @@ namespace {
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
-void sendAtOnce(tcp::socket& socket)
+// Sends at once, and notices a peer that is gone without a word although nobody waits for it: an event stream has no deadline.
+void prepare(tcp::socket& socket)
 {
+    using Seconds = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPIDLE>;
+    using Interval = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPINTVL>;
+    using Probes = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPCNT>;
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
+    socket.set_option(Seconds(limits::tcpSilentSeconds), ignored);
+    socket.set_option(Interval(limits::tcpSilentSeconds / 3), ignored);
+    socket.set_option(Probes(3), ignored);
+    socket.set_option(boost::asio::socket_base::keep_alive(true), ignored);
 }
 
 // One connectStream(), alive until its handler ran.
@@ -77,7 +88,7 @@ private:
         if (cancelled || error) {
             return fail("cannot be reached", error);
         }
-        sendAtOnce(socket);
+        prepare(socket);
         if (!tls) {
             return handler(makePlainStream(std::move(socket)));
         }
@@ -109,7 +120,7 @@ private:
 
 std::function<void()> acceptStream(tcp::socket socket, std::shared_ptr<ServerTls> tls, StreamHandler handler)
 {
-    sendAtOnce(socket);
+    prepare(socket);
     if (tls) {
         return startServerTls(std::move(socket), std::move(tls), std::move(handler));
     }

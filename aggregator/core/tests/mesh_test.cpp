@@ -273,6 +273,22 @@ TEST_F(MeshTest, APeersCommandIsPassedOnWithOneHopLess)
     EXPECT_EQ(mesh.counters().forwarded, 1U);
 }
 
+TEST_F(MeshTest, WhoseAnswerHasNoWayIsToldToEndIt)
+{
+    greet(1, "acme/s1");
+    const MessageId stream = id();
+    mesh.onFrame(1, frameOf({stream, "acme/s1", "agg-c", shoset::Chunk{}}, shoset::noDeadline, 3, 0), now);
+    ASSERT_EQ(framesTo(1), 1U);
+    shoset::FrameReader reader(wire.sent[1][0]);
+    const auto record = reader.next();
+    const auto said = shoset::decodeHeader(shoset::Kind::cancel, (*record)->header);
+    ASSERT_TRUE(said);
+    EXPECT_EQ(said->id, stream);
+    mesh.onFrame(1, frameOf({stream, "acme/s1", "agg-c", shoset::Chunk{}}), now);
+    EXPECT_EQ(framesTo(1), 1U) << "it has ended by itself";
+    EXPECT_EQ(mesh.counters().noRoute, 2U);
+}
+
 TEST_F(MeshTest, ACommandWithoutAWayIsRefusedAsNotSent)
 {
     greet(2, "agg-a");

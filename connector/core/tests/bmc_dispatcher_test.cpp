@@ -54,7 +54,7 @@ struct BmcDispatcherTest : testing::Test {
                 credential[action.exchange] = header == nullptr ? "" : header->value;
                 sent[action.exchange] = action.connection;
                 ++sends[action.exchange];
-                logins += isInternal(action.exchange) ? 1 : 0;
+                logins += isInternal(action.exchange) && desk->internalRequest().head.method != "DELETE" ? 1 : 0;
                 break;
             }
             case Kind::close: break;
@@ -72,15 +72,11 @@ struct BmcDispatcherTest : testing::Test {
         desk->start(id, repeatable, now + 30s, now);
         settle();
     }
-    // The exchange of a login that waits for its answer; 0 if none does.
+    // The latest internal exchange that waits for its answer, mostly a login; 0 if none does.
     BmcExchange login() const
     {
-        for (const auto& [id, connection] : sent) {
-            if (isInternal(id)) {
-                return id;
-            }
-        }
-        return 0;
+        const bool waits = !sent.empty() && isInternal(sent.rbegin()->first);
+        return waits ? sent.rbegin()->first : 0;
     }
     Answer answer(BmcExchange id, const ResponseHead& head, bool replayable = true)
     {
@@ -193,6 +189,57 @@ TEST_F(BmcDispatcherTest, ASecond401IsRefusedAndHarmsNobodyElse)
     answer(3, unauthorized);
     EXPECT_EQ(failed[3].code, Code::refused);
     EXPECT_EQ(logins, 2) << "a resource that answers 401 to everybody does not cost a login each time";
+}
+
+TEST_F(BmcDispatcherTest, ASessionThatANewLoginHasReplacedIsEnded)
+{
+    make(BmcAuth::session);
+    start(1);
+    answer(login(), sessionCreated("t1"));
+    answer(1, unauthorized);
+    answer(login(), sessionCreated("t2"));
+    EXPECT_EQ(desk->internalRequest().head.method, "DELETE");
+    EXPECT_EQ(desk->internalRequest().head.target, "/redfish/v1/SessionService/Sessions/t1");
+    EXPECT_EQ(credential[login()], "t2");
+    EXPECT_EQ(answer(1, okHead), Answer::deliver) << "nobody waits for it";
+    start(2);
+    answer(2, unauthorized);
+    EXPECT_EQ(logins, 3) << "a login does not wait for it either";
+    answer(login(), sessionCreated("t3"));
+    EXPECT_EQ(desk->internalRequest().head.target, "/redfish/v1/SessionService/Sessions/t2");
+    EXPECT_EQ(credential[login()], "t3");
+    EXPECT_EQ(answer(2, okHead), Answer::deliver);
+    answer(login(), unauthorized);
+    start(3);
+    EXPECT_EQ(credential[3], "t3");
+    desk->stop(now);
+    settle();
+    EXPECT_EQ(desk->internalRequest().head.target, "/redfish/v1/SessionService/Sessions/t3");
+}
+
+TEST_F(BmcDispatcherTest, StoppingWhileAReplacedSessionIsEndedEndsTheOther)
+{
+    make(BmcAuth::session);
+    start(1);
+    answer(login(), sessionCreated("t1"));
+    answer(1, unauthorized);
+    answer(login(), sessionCreated("t2"));
+    desk->stop(now);
+    settle();
+    EXPECT_EQ(desk->internalRequest().head.target, "/redfish/v1/SessionService/Sessions/t2");
+    EXPECT_EQ(credential[login()], "t2");
+}
+
+TEST_F(BmcDispatcherTest, TheWatchIsServedBeforeClients)
+{
+    make(BmcAuth::none);
+    for (BmcExchange id = 1; id <= limits::bmcConnections + 2; ++id) {
+        start(id);
+    }
+    start(watchExchange | 1);
+    EXPECT_FALSE(sent.contains(watchExchange | 1));
+    answer(1, okHead);
+    EXPECT_TRUE(sent.contains(watchExchange | 1));
 }
 
 TEST_F(BmcDispatcherTest, A401ThatCannotBeRepeatedIsSaidToBeNotExecuted)

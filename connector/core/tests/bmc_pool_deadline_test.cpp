@@ -3,7 +3,7 @@
 namespace mesh::connector {
 namespace {
 
-TEST_F(BmcPoolTest, TheDeadlineOfWhatWaitsIsNotSentAndOfWhatWasSentUnknown)
+TEST_F(BmcPoolTest, TheDeadlineOfWhatWaitsProvesThatItWasNotSentAndOfWhatWasSentNothing)
 {
     for (BmcExchange id = 1; id <= 3; ++id) {
         start(id, false, 5s);
@@ -12,7 +12,7 @@ TEST_F(BmcPoolTest, TheDeadlineOfWhatWaitsIsNotSentAndOfWhatWasSentUnknown)
     start(4, false, 1s);
     EXPECT_EQ(pool.nextDeadline(), now + 1s);
     tick(1s);
-    EXPECT_EQ(code(4), Code::notSent);
+    EXPECT_EQ(code(4), Code::full);
     EXPECT_TRUE(closed.empty());
     pool.answering(sent[2]);
     tick(4s);
@@ -163,6 +163,24 @@ TEST_F(BmcPoolTest, ReportsAboutUnknownConnectionsAreIgnored)
     lose(7);
     EXPECT_TRUE(out.empty());
     EXPECT_TRUE(failed.empty());
+}
+
+TEST_F(BmcPoolTest, WhoWaitsForAConnectionThatDoesNotComeWasNotSent)
+{
+    start(1, false, 1s);
+    tick(1s);
+    EXPECT_EQ(code(1), Code::notSent);
+}
+
+TEST_F(BmcPoolTest, AStreamDoesNotHideThatTheBmcIsGone)
+{
+    start(1);
+    connectAll();
+    pool.endless(sent.at(1), now, out);
+    settle();
+    start(2);
+    failConnect();
+    EXPECT_EQ(code(2), Code::notSent);
 }
 
 }  // namespace

@@ -303,6 +303,53 @@ TEST_F(ExecutorTest, HeadTellsTheLengthOfTheLocalisedBody)
     EXPECT_EQ(*findHeader(host.reply(0).http.headers, "Content-Length"), "40");
 }
 
+TEST_F(ExecutorTest, HeadOfAnEventStreamOpensNone)
+{
+    give(command("HEAD", system));
+    executor.onHead(bmc.last, {200, {{"Content-Type", "text/event-stream"}}}, true, now);
+    EXPECT_EQ(bmc.cancelled.size(), 1U);
+    EXPECT_EQ(host.reply(0).http.status, 200);
+    EXPECT_EQ(findHeader(host.reply(0).http.headers, "Content-Length"), nullptr);
+    EXPECT_TRUE(host.sent.at(0).last);
+    EXPECT_EQ(executor.running(), 0U);
+}
+
+TEST_F(ExecutorTest, AnAnswerThatNobodyTakesIsGivenUp)
+{
+    give(command("GET", system));
+    executor.onHead(bmc.last, {200, {{"Content-Type", "text/event-stream"}}}, true, now);
+    executor.onBody(bmc.last, std::string(limits::streamWindowBytes + 1000, '\n'), false, now);
+    EXPECT_EQ(executor.nextDeadline(), now.mono + limits::answerStall);
+    now.mono += limits::answerStall - 1s;
+    executor.onCredit(host.sent.at(0).id, limits::streamWindowBytes + 500, now);
+    now.mono += limits::answerStall - 1s;
+    executor.onTimer(now);
+    EXPECT_EQ(executor.running(), 1U) << "some of it was taken";
+    now.mono += 1s;
+    executor.onTimer(now);
+    EXPECT_EQ(executor.running(), 0U);
+    EXPECT_EQ(bmc.cancelled.size(), 1U);
+    EXPECT_EQ(executor.counters().notTaken, 1U);
+}
+
+TEST_F(ExecutorTest, AWriteWhoseAnswerIsUnusableMayHaveBeenExecuted)
+{
+    for (const Code code : {Code::corrupt, Code::deadlineExceeded, Code::outcomeUnknown}) {
+        give(command("POST", action));
+        executor.onPersisted(journal.tokens.back(), {}, now);
+        executor.onFailure(bmc.last, {code, "why"}, now);
+        EXPECT_EQ(host.reply(host.sent.size() - 1).code, Code::outcomeUnknown);
+        give(command("GET", system));
+        executor.onFailure(bmc.last, {code, "why"}, now);
+        EXPECT_EQ(host.reply(host.sent.size() - 1).code, code);
+    }
+    give(command("PATCH", system));
+    executor.onPersisted(journal.tokens.back(), {}, now);
+    executor.onHead(bmc.last, {200, {{"Content-Type", "application/json"}}}, true, now);
+    executor.onBody(bmc.last, R"({"AssetTag":)", true, now);
+    EXPECT_EQ(host.reply(host.sent.size() - 1).code, Code::outcomeUnknown);
+}
+
 TEST_F(ExecutorTest, CancellingAReadEndsIt)
 {
     const shoset::Message get = command("GET", system);

@@ -117,6 +117,79 @@ TEST_F(MemberWatchTest, ARefreshComesFirstAndAnnouncesWhatChanged)
     EXPECT_TRUE(heard.announced.back().collections.at(0).members.empty());
 }
 
+TEST_F(MemberWatchTest, ManyWritesAreReadOnceAndThePollHasItsTurnBetweenThem)
+{
+    giveRootAndSystems();
+    now.mono = watch.nextDeadline();
+    watch.onTimer(now);
+    EXPECT_EQ(asked(), "/redfish/v1/");
+    for (std::uint64_t ticket = 1; ticket <= 100; ++ticket) {
+        watch.refresh({"Systems"}, ticket, now);
+    }
+    answer(200, R"({"UUID":"u-1","RedfishVersion":"1.9.0","Systems":{"@odata.id":"/redfish/v1/Systems"},
+                    "Chassis":{"@odata.id":"/redfish/v1/Chassis"}})");
+    EXPECT_EQ(asked(), "/redfish/v1/Systems");
+    watch.refresh({"Systems"}, 101, now);  // what is being read may be older than this write
+    answer(200, R"({"Members":[]})");
+    EXPECT_EQ(heard.refreshed.size(), 100U);
+    for (const char* next : {"/redfish/v1/Chassis", "/redfish/v1/Systems"}) {
+        EXPECT_EQ(asked(), next);
+        answer(200, R"({"Members":[]})");
+    }
+    EXPECT_EQ(heard.refreshed.back(), 101U);
+    const std::size_t reads = bmc.started.size();
+    EXPECT_EQ(reads, 6U);
+}
+
+TEST_F(MemberWatchTest, AWriteThatTouchesTwoCollectionsWaitsForBoth)
+{
+    watch.start(now);
+    answer(200, R"({"Systems":{"@odata.id":"/redfish/v1/Systems"},"Chassis":{"@odata.id":"/redfish/v1/Chassis"}})");
+    answer(200, R"({"Members":[]})");
+    answer(200, R"({"Members":[]})");
+    watch.refresh({"Systems", "Chassis"}, 5, now);
+    answer(200, R"({"Members":[]})");
+    EXPECT_TRUE(heard.refreshed.empty());
+    answer(200, R"({"Members":[]})");
+    EXPECT_EQ(heard.refreshed, std::vector<std::uint64_t>{5});
+}
+
+TEST_F(MemberWatchTest, WhoWaitsWhenTheBmcIsLostIsToldAtOnce)
+{
+    giveRootAndSystems();
+    watch.refresh({"Systems"}, 5, now);
+    watch.refresh({"Systems"}, 6, now);
+    watch.onFailure(bmc.last, {Code::notSent, "refused"}, now);
+    EXPECT_EQ(heard.refreshed, (std::vector<std::uint64_t>{5, 6}));
+    EXPECT_EQ(asked(), "/redfish/v1/");
+}
+
+TEST_F(MemberWatchTest, ABmcThatIsBusyWithOthersIsNotDown)
+{
+    giveRootAndSystems();
+    now.mono = watch.nextDeadline();
+    watch.onTimer(now);
+    watch.onFailure(bmc.last, {Code::full, "no connection was free until the deadline"}, now);
+    EXPECT_TRUE(watch.snapshot().bmcReachable);
+    EXPECT_LT(watch.nextDeadline() - now.mono, limits::memberPollInterval);
+    watch.refresh({"Systems"}, 5, now);
+    watch.onFailure(bmc.last, {Code::full, "no connection was free until the deadline"}, now);
+    EXPECT_EQ(systems().state, shoset::CollectionState::known);
+    EXPECT_EQ(heard.refreshed, std::vector<std::uint64_t>{5});
+}
+
+TEST_F(MemberWatchTest, PagesThatDoNotEndAreGivenUp)
+{
+    giveRootAndSystems();
+    watch.refresh({"Systems"}, 5, now);
+    answer(200, R"({"Members":[{"@odata.id":"/redfish/v1/Systems/1"}],"Members@odata.nextLink":"/redfish/v1/Systems?$skip=1"})");
+    EXPECT_EQ(asked(), "/redfish/v1/Systems?$skip=1");
+    answer(200, R"({"Members":[],"Members@odata.nextLink":"/redfish/v1/Systems?$skip=1"})");
+    EXPECT_EQ(systems().state, shoset::CollectionState::failing);
+    EXPECT_EQ(systems().reason, "a collection whose pages do not end");
+    EXPECT_EQ(heard.refreshed, std::vector<std::uint64_t>{5});
+}
+
 TEST_F(MemberWatchTest, ARefreshOfNothingKnownIsAnsweredAtOnce)
 {
     watch.refresh({"Cables"}, 6, now);

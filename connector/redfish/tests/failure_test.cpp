@@ -167,7 +167,7 @@ TEST_F(Failure, WhatWaitedUntilItsDeadlineWasNotSent)
     }
     const BmcExchange id = request("POST", "/late", "", 100ms);
     runUntilOver(id);
-    EXPECT_EQ(codeOf(id), Code::notSent);
+    EXPECT_EQ(codeOf(id), Code::full);
     EXPECT_EQ(bmc.count("POST /late"), 0);
 }
 
