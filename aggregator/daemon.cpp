@@ -123,7 +123,7 @@ Result<void> Daemon::start()
                             {"mesh", links->meshEndpoint()},
                             {"peers", links->peersEndpoint()}});
     }
-    endTurn();
+    onClusterStatus(cluster.engine().status());  // what the engine became while there was nobody to tell
     notify.ready();
     watchdog.start();
     return {};
@@ -367,7 +367,7 @@ void Daemon::onAborted(ExchangeId id)
     endTurn();
 }
 
-void Daemon::check(std::string password, std::string hash, std::function<void(bool, Now)> done)
+void Daemon::check(std::string password, std::string hash, std::function<void(Result<bool>, Now)> done)
 {
     auto right = std::make_shared<bool>(false);
     const bool accepted = worker.submit(
@@ -384,7 +384,7 @@ void Daemon::check(std::string password, std::string hash, std::function<void(bo
             endTurn();
         });
     if (!accepted) {
-        boost::asio::post(loop.context(), [this, done] { done(false, loop.now()); });
+        boost::asio::post(loop.context(), [this, done] { done(Error{Code::unavailable, "too much waits"}, loop.now()); });
     }
 }
 

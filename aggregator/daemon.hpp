@@ -54,7 +54,7 @@ private:
     void onRequestBody(ExchangeId id, std::string piece, bool last) override;
     void onWritten(ExchangeId id, std::size_t bytes) override;
     void onAborted(ExchangeId id) override;
-    void check(std::string password, std::string hash, std::function<void(bool, Now)> done) override;
+    void check(std::string password, std::string hash, std::function<void(Result<bool>, Now)> done) override;
     void hash(std::string password, std::function<void(Result<std::string>, Now)> done) override;
     std::vector<Counter> shellMetrics() const override;
     std::string whyNotReady() const override { return cluster.whyNotReady(); }

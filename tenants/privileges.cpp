@@ -70,6 +70,10 @@ constexpr Row rows[] = {
     {Kind::single, Area::users, "AccountService RemoteAccountService"},
     {Kind::collection, Area::accounts, "Accounts"},
     {Kind::collection, Area::manager, "ExternalAccountProviders OutboundConnections"},
+    // Needed for their members, which Login reads.
+    {Kind::collection, Area::manager,
+     "HostInterfaces Jobs JsonSchemas Licenses MetricDefinitions MetricReportDefinitions MetricReports Registries Roles "
+     "SerialInterfaces Steps SubTasks Tasks Triggers"},
     {Kind::collection, Area::sessions, "Sessions"},
     {Kind::collection, Area::subscriptions, "Subscriptions RegisteredClients"},
     {Kind::collection, Area::aggregates, "Aggregates"},
@@ -122,8 +126,9 @@ bool lists(std::string_view names, const std::string& name)
 // What was found out about a path.
 struct Place {
     Area area = Area::manager;
-    bool member = false;  // of the collection that gave the area
-    bool known = false;   // every segment was
+    bool member = false;      // of the collection that gave the area
+    bool collection = false;  // the path ends with its name
+    bool known = false;       // every segment was
     bool belowSystem = false;
     bool belowChassis = false;
     bool belowManager = false;
@@ -149,6 +154,7 @@ Place locate(std::string_view path)
     Place place;
     for (auto name = take(path, '/'); !name.empty(); name = take(path, '/')) {
         const std::string lower = toLower(name);
+        place.collection = false;
         if (lower == "actions") {
             std::string_view action = path;
             place.known = place.known && !equalsIgnoreCase(take(action, '/'), "Oem");
@@ -174,6 +180,7 @@ Place locate(std::string_view path)
         }
         place.resource = lower;
         place.member = row.kind == Kind::collection && !take(path, '/').empty();
+        place.collection = row.kind == Kind::collection && !place.member;
     }
     return place;
 }
@@ -185,12 +192,16 @@ constexpr PrivilegeSet components{Privilege::configureComponents};
 constexpr PrivilegeSet self{Privilege::configureSelf};
 constexpr PrivilegeSet everything = PrivilegeSet::fromMask(PrivilegeSet::knownBits);
 
-Requirement toRead(const Place& place)
+Requirement toRead(const Place& place, Expansion expansion)
 {
+    if (expansion == Expansion::deep || (expansion == Expansion::oneLevel && !place.collection)) {
+        return {{{Privilege::configureManager, Privilege::configureComponents}}};
+    }
+    const bool member = place.member || expansion == Expansion::oneLevel;
     switch (place.area) {
         case Area::certificates: return {{place.belowSystem ? components : manager}};
-        case Area::accounts: return place.member ? Requirement{{manager, users, self}} : Requirement{{login}};
-        case Area::sessions: return place.member ? Requirement{{manager, self}} : Requirement{{login}};
+        case Area::accounts: return member ? Requirement{{manager, users, self}} : Requirement{{login}};
+        case Area::sessions: return member ? Requirement{{manager, self}} : Requirement{{login}};
         default: return {{login}};
     }
 }
@@ -252,7 +263,7 @@ std::optional<PrivilegeSet> predefinedRole(std::string_view roleId)
     return std::nullopt;
 }
 
-Requirement requiredPrivilege(Owner owner, std::string_view method, std::string_view path)
+Requirement requiredPrivilege(Owner owner, std::string_view method, std::string_view path, Expansion expansion)
 {
     std::string_view rest = path;
     if (owner == Owner::satellite && take(rest, '/') == "-") {
@@ -260,7 +271,7 @@ Requirement requiredPrivilege(Owner owner, std::string_view method, std::string_
     }
     const Place place = locate(path);
     if (method == "GET" || method == "HEAD") {
-        return toRead(place);
+        return toRead(place, expansion);
     }
     if (owner == Owner::satellite && place.belowUsers) {
         return {{everything.without(Privilege::configureSelf)}};

@@ -60,6 +60,9 @@ struct Requirement {
 // one that the facade owns itself.
 enum class Owner { satellite, facade };
 
+// What a read takes in besides the resource (DSP0266, "$expand" and "only"): nothing; what it refers to; or more levels of that.
+enum class Expansion : std::uint8_t { none, oneLevel, deep };
+
 // What an operation needs, by the Redfish privilege registry 1.8 and the URI patterns of DMTF's schemas.
 // `method` in upper case; GET and HEAD read, every other method writes. `path` is below /redfish/v1/, decoded, without
 // prefix, query and fragment: "Systems/1/Bios/Settings", "Managers/bmc/Actions/Manager.Reset"; names in any case, empty
@@ -70,7 +73,9 @@ enum class Owner { satellite, facade };
 //   AccountService, Accounts         writes need every privilege but ConfigureSelf: who makes accounts there can do
 //   anything there POST to Sessions                 nobody: sessions are the facade's
 //   "-" (outside the Redfish tree)   ConfigureManager, reads too
-Requirement requiredPrivilege(Owner owner, std::string_view method, std::string_view path);
+// A collection that is expanded by one level is read as its members are. Everything else may lead to whatever the satellite has
+// (certificates, accounts), which takes ConfigureManager and ConfigureComponents.
+Requirement requiredPrivilege(Owner owner, std::string_view method, std::string_view path, Expansion expansion = Expansion::none);
 
 // `ownResource`: the resource is the asker's own account, session or subscription; only then does ConfigureSelf count.
 bool allows(PrivilegeSet privileges, const Requirement& requirement, bool ownResource = false);

@@ -39,6 +39,9 @@ public:
     virtual ~Access() = default;
     // Calls `done` once: at once where the credential is known, else when the password was checked off the loop.
     virtual void identify(const Headers& headers, Now now, std::function<void(Identified, Now)> done) = 0;
+    // Whether its account is there, enabled, of that tenant, and has all privileges that it had. A session that has ended does not
+    // count: what it began goes on.
+    virtual bool isCurrent(const Principal& who) const = 0;
 };
 
 }  // namespace mesh::aggregator

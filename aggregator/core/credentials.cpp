@@ -122,6 +122,13 @@ void Credentials::identify(const std::string& user, const std::string& password,
     startNext(now);
 }
 
+bool Credentials::isCurrent(const Principal& who) const
+{
+    const cluster::Account* account = cluster::findAccount(engine.state(), who.accountId);
+    return account != nullptr && account->enabled && account->tenant == who.tenant &&
+           cluster::privilegesOf(engine.state(), account->roleId).contains(who.privileges);
+}
+
 void Credentials::startNext(Now now)
 {
     if (checking || checks.empty()) {
@@ -143,14 +150,22 @@ void Credentials::checkFirst()
     check.revision = account != nullptr ? account->revision : 0;
     ++count.checked;
     passwords.check(std::move(check.password), account != nullptr ? account->passwordHash : std::string(),
-                    [this](bool right, Now now) { onChecked(right, now); });
+                    [this](const Result<bool>& right, Now now) { onChecked(right, now); });
 }
 
-void Credentials::onChecked(bool right, Now now)
+void Credentials::onChecked(const Result<bool>& checked, Now now)
 {
     checking = false;
     Check check = std::move(checks.front());
     checks.pop_front();
+    if (!checked) {
+        ++count.flooded;
+        for (const auto& done : check.waiting) {
+            done(busy(), now);
+        }
+        return startNext(now);
+    }
+    const bool right = *checked;
     const cluster::Account* account = cluster::findAccount(engine.state(), check.accountId);
     const bool granted = right && account != nullptr && account->revision == check.revision && account->enabled &&
                          !isLocked(*account, now);

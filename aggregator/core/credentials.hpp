@@ -16,12 +16,13 @@
 
 namespace mesh::aggregator {
 
-// Slow password work (argon2id) off the loop. Each handler runs once, later, on the loop; passwords are wiped.
+// Slow password work (argon2id) off the loop. Each handler runs once, later, on the loop; passwords are wiped. unavailable: too
+// much waits, and nothing was looked at.
 class PasswordPort {
 public:
     virtual ~PasswordPort() = default;
     // An empty hash: spend the same time and answer false.
-    virtual void check(std::string password, std::string hash, std::function<void(bool right, Now)> done) = 0;
+    virtual void check(std::string password, std::string hash, std::function<void(Result<bool> right, Now)> done) = 0;
     virtual void hash(std::string password, std::function<void(Result<std::string>, Now)> done) = 0;
 };
 
@@ -43,6 +44,7 @@ public:
     Credentials(cluster::StateEngine& engine, CatchUp& catchUp, PasswordPort& passwords, Rng& rng);
 
     void identify(const Headers& headers, Now now, std::function<void(Identified, Now)> done) override;
+    bool isCurrent(const Principal& who) const override;
     // The same for a user and password from a body, for new sessions: wrong ones get the same 401.
     void identify(const std::string& user, const std::string& password, Now now,
                   std::function<void(Identified, Now)> done);
@@ -82,7 +84,7 @@ private:
     void remember(const Check& check, Now now);
     void startNext(Now now);
     void checkFirst();
-    void onChecked(bool right, Now now);
+    void onChecked(const Result<bool>& right, Now now);
     bool isLocked(const cluster::Account& account, Now now) const;
     void noteFailure(const cluster::Account& account, Now now);
 

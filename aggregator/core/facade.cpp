@@ -29,6 +29,18 @@ std::string_view pathForPrivileges(std::string_view onSatellite)
                : std::string_view("-");
 }
 
+// A browser sends the login of HTTP Basic along whatever page asks; whether that is one of this service it says itself (Fetch
+// standard, "Origin"). A session's token comes from nobody but a page that has it.
+bool fromAnotherSite(const RequestHead& head)
+{
+    const std::string* origin = findHeader(head.headers, "Origin");
+    const std::string* host = findHeader(head.headers, "Host");
+    if (origin == nullptr || head.method == "GET" || head.method == "HEAD" || findHeader(head.headers, "X-Auth-Token") != nullptr) {
+        return false;
+    }
+    return host == nullptr || (!equalsIgnoreCase(*origin, "https://" + *host) && !equalsIgnoreCase(*origin, "http://" + *host));
+}
+
 Answer readOnlyRefusal()
 {
     Answer refusal = errorAnswer(405, {"OperationNotAllowed", {}, {}});
@@ -89,6 +101,10 @@ std::optional<Answer> Facade::checkForm(Exchange& exchange)
     const std::string* version = findHeader(head.headers, "OData-Version");
     if (version != nullptr && *version != "4.0") {
         return errorAnswer(412, {"HeaderInvalid", {"OData-Version"}, {}});
+    }
+    if (fromAnotherSite(head)) {
+        return errorAnswer(403, {"InsufficientPrivilege", {}, {}},
+                           "A page of another site may change something with a session's token only.");
     }
     const std::string* via = findHeader(head.headers, "Via");
     if (via != nullptr && via->find(settings.serviceUuid) != std::string::npos && !settings.serviceUuid.empty()) {
@@ -259,8 +275,8 @@ bool Facade::mayWrite(ExchangeId id)
 bool Facade::mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path)
 {
     const Principal& who = std::get<Principal>(exchange.who);
-    const tenants::Requirement requirement =
-        tenants::requiredPrivilege(tenants::Owner::satellite, exchange.request.head.method, path);
+    const tenants::Requirement requirement = tenants::requiredPrivilege(
+        tenants::Owner::satellite, exchange.request.head.method, path, expansionOf(exchange.query));
     if (!who.passwordChangeRequired && tenants::allows(who.privileges, requirement)) {
         return exchange.reads() || mayWrite(id);
     }
@@ -334,8 +350,7 @@ void Facade::toCollection(ExchangeId id, Exchange& exchange, std::string_view co
         answer(id, readOnlyRefusal());
         return;
     }
-    if (who.passwordChangeRequired) {
-        answer(id, passwordChangeRequired(who));
+    if (!mayAsk(id, exchange, collection)) {
         return;
     }
     if (uri::findTopCollection(collection)->inlined) {
@@ -381,9 +396,6 @@ bool Facade::toOnlyMember(ExchangeId id, Exchange& exchange, const MergedCollect
 void Facade::toGather(ExchangeId id, Exchange& exchange, std::string_view collection)
 {
     const Principal& who = std::get<Principal>(exchange.who);
-    if (!mayAsk(id, exchange, collection)) {
-        return;
-    }
     ParsedQuery parsed = parseCollectionQuery(exchange.query);
     if (Answer* refusal = std::get_if<Answer>(&parsed)) {
         answer(id, std::move(*refusal));
@@ -396,7 +408,7 @@ void Facade::toGather(ExchangeId id, Exchange& exchange, std::string_view collec
             headers.push_back(header);
         }
     }
-    Gather::Request request{std::string(collection), who.user, requestHeadersForSatellite(headers, settings.serviceUuid)};
+    Gather::Request request{std::string(collection), who.tenant, who.user, requestHeadersForSatellite(headers, settings.serviceUuid)};
     const bool started = gather.start(
         id, std::move(request), satellites.parts(collection, who.tenant),
         [this, id, collection](MergedCollection merged, Now when) {

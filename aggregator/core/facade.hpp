@@ -71,6 +71,8 @@ public:
 
     void onTimer(Now now);
     Instant nextDeadline() const;
+    // Accounts or roles have changed: cuts the answers that stream to those who could not ask for them any more.
+    void endStreamsOfExpelled();
 
     std::size_t open() const { return exchanges.size(); }
     const FacadeCounters& counters() const { return count; }

@@ -168,7 +168,7 @@ ResponseHead Facade::filterHead(const Exchange& exchange, ResponseHead head)
     const std::string* location = findHeader(head.headers, "Location");
     if (location != nullptr) {
         const uri::UriMap map(exchange.satellitePrefix);
-        if (map.ownerOf(*location) != uri::Owner::satellite && location->starts_with('/')) {
+        if (map.ownerOf(*location) != uri::Owner::satellite) {
             ++count.forgedLocations;
             removeHeader(head.headers, "Location");
         }
@@ -218,6 +218,23 @@ void Facade::onAnswerFailed(Ticket ticket, Error error, bool started, Now curren
     fail(ticket, error, false);
     for (const ExchangeId follower : waiting) {
         fail(follower, error, outOfTime);
+    }
+}
+
+void Facade::endStreamsOfExpelled()
+{
+    std::vector<ExchangeId> ending;
+    for (const auto& [id, exchange] : exchanges) {
+        const auto* who = std::get_if<Principal>(&exchange.who);
+        if (exchange.answered && who != nullptr && !access.isCurrent(*who)) {
+            ending.push_back(id);
+        }
+    }
+    for (const ExchangeId id : ending) {
+        ++count.cutAnswers;
+        broker->cancel(id, now);
+        exchanges.erase(id);
+        http.abort(id);
     }
 }
 
@@ -272,7 +289,7 @@ void Facade::tell(ExchangeId id, Answer result)
         result = errorAnswer(406, {"HeaderInvalid", {"Accept"}, {}}, "This resource can be had as " + *type + " only.");
     }
     exchanges.erase(found);
-    if (headOnly) {
+    if (headOnly && result.head.status != 304) {
         setHeader(result.head.headers, "Content-Length", std::to_string(result.body.size()));
         result.body.clear();
     }

@@ -77,7 +77,7 @@ struct FacadeResources::Route {
     std::string_view openMethods = {};  // may be asked for without authentication
     About about = About::other;
     Needs needs = Needs::registry;
-    // In place of `allow`, where it depends on what stands for {}.
+    // In place of `allow`, where it depends on what stands for {}, or on the node.
     std::string_view (*allowOf)(const FacadeResources& all, const Call& call, const std::string& id) = nullptr;
     bool readsRecorded = false;  // as writes are: they hand out what is secret
     // What stands in the audit trail, where the path does not say enough.
@@ -139,7 +139,8 @@ std::span<const FacadeResources::Route> FacadeResources::routes()
          [](R& all, const CallPtr& call) { all.sessions.handle(call); }, nullptr, {}, About::session},
         {"redfish/v1/AggregationService/AggregationSources", withCreate,
          [](R& all, const CallPtr& call) { all.sources.create(call); },
-         [](const R& all, const Call& call) { return all.aggregation.list(call); }},
+         [](const R& all, const Call& call) { return all.aggregation.list(call); }, {}, About::other, Needs::registry,
+         [](const R& all, const Call&, const std::string&) { return all.sources.takesNew() ? withCreate : readOnly; }},
         {"redfish/v1/AggregationService/AggregationSources/Members", createOnly,
          [](R& all, const CallPtr& call) { all.sources.create(call); }},
         {"redfish/v1/AggregationService/AggregationSources/{}", agentlessAllow,
@@ -365,7 +366,7 @@ std::optional<Answer> FacadeResources::refuse(Call& call, const Found& found) co
     return call.reads() && !paged ? refuseQuery(call.request.query) : std::nullopt;
 }
 
-void FacadeResources::readCollection(const CallPtr& call, const Route& route)
+void FacadeResources::readCollection(const CallPtr& call, const Route& route, std::string_view allow)
 {
     const OwnCollection collection = route.list(*this, *call);
     const ParsedQuery parsed = parseCollectionQuery(call->request.query);
@@ -377,7 +378,7 @@ void FacadeResources::readCollection(const CallPtr& call, const Route& route)
         handle(std::move(request), call->now, std::move(call->done));
         return;
     }
-    call->answer(ownCollectionAnswer(collection, route.allow, call->request));
+    call->answer(ownCollectionAnswer(collection, allow, call->request));
 }
 
 // What was made through another node a moment ago must not be denied here: a 404 is given after catching up only, and where
@@ -419,7 +420,7 @@ void FacadeResources::handleOnce(OwnRequest request, Now now, Done done)
     if (found.route == nullptr) {
         call->answer(representationAnswer(call->request.head, std::move(*found.service)));
     } else if (found.route->list != nullptr && call->reads()) {
-        readCollection(call, *found.route);
+        readCollection(call, *found.route, found.allow);
     } else if ((call->reads() && !found.route->readsRecorded) || trail == nullptr) {
         found.route->handle(*this, call);
     } else {

@@ -65,7 +65,7 @@ private:
     static bool namesWhatIsMade(std::string_view path);
     Found find(const Call& call) const;
     std::optional<Answer> refuse(Call& call, const Found& found) const;
-    void readCollection(const CallPtr& call, const Route& route);
+    void readCollection(const CallPtr& call, const Route& route, std::string_view allow);
 
     const ResourceContext context;
     ServiceResources services;

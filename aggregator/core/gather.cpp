@@ -26,7 +26,11 @@ std::string ownAddress(const std::string& prefix, const std::string& path)
 
 bool Gather::start(std::uint64_t id, Request request, const std::vector<CollectionPart>& parts, Done done, Now now)
 {
-    if (gatherings.size() >= limits::maxGathers) {
+    const auto ofTenant = std::count_if(gatherings.begin(), gatherings.end(), [&request](const auto& other) {
+        return other.second.request.tenant == request.tenant;
+    });
+    const bool hasItsShare = !request.tenant.empty() && static_cast<std::size_t>(ofTenant) >= limits::maxGathersPerTenant;
+    if (gatherings.size() >= limits::maxGathers || hasItsShare) {
         ++count.refusedFull;
         return false;
     }

@@ -27,6 +27,7 @@ public:
     using Done = std::function<void(MergedCollection, Now)>;
     struct Request {
         std::string path;   // of the collection, below /redfish/v1/
+        std::string tenant; // of who asks; empty: the system
         std::string user;   // for the audit
         Headers headers;    // what the satellites get
     };

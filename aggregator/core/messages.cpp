@@ -116,6 +116,9 @@ constexpr std::array entries{
           "Critical", "When the service becomes available, resubmit the request if the operation failed."},
     Entry{"InternalError", "The request failed due to an internal service error.  The service is still operational.",
           "Critical", "Resubmit the request.  If the problem persists, consider resetting the service."},
+    Entry{"OperationFailed",
+          "An error occurred internal to the service as part of the overall request.  Partial results may have been "
+          "returned.", "Warning", "Resubmit the request.  If the problem persists, consider resetting the service or provider."},
     Entry{"CouldNotEstablishConnection", "The service failed to establish a connection with the URI '%1'.", "Critical",
           "Ensure that the URI contains a valid and reachable node name, protocol information, and other URI "
           "components."},
@@ -255,13 +258,16 @@ Answer satelliteFailure(const Error& error, std::string_view name, std::string_v
             return errorAnswer(504, {"OperationTimeout", {}, {}},
                                error.code == Code::deadlineExceeded
                                    ? who + " did not take the request in time" + why + "."
-                                   : who + " did not answer" + why + ". Whether the request was executed is not known.");
+                                   : who + " gave no usable answer" + why + ". Whether the request was executed is not known.");
         case Code::permissionDenied:
             return errorAnswer(403, {"InsufficientPrivilege", {}, {}}, who + " refuses the request" + why + ".");
         case Code::invalidArgument:
             return errorAnswer(400, {"PropertyValueNotInList", {error.message, "@odata.id"}, {}});
         default:
-            return errorAnswer(502, {"ResourceAtUriUnauthorized", {std::string(uri), error.message}, {}},
+            return errorAnswer(502,
+                               error.code == Code::refused
+                                   ? RedfishMessage{"ResourceAtUriUnauthorized", {std::string(uri), error.message}, {}}
+                                   : RedfishMessage{"OperationFailed", {}, {}},
                                who + " gave no usable answer" + why + ".");
     }
 }

@@ -291,6 +291,10 @@ void Node::onStateChange(const cluster::Change& change)
     if (change.kind == cluster::ChangeKind::service || change.kind == cluster::ChangeKind::everything) {
         onServiceChange();
     }
+    if (change.kind == cluster::ChangeKind::account || change.kind == cluster::ChangeKind::role ||
+        change.kind == cluster::ChangeKind::everything) {
+        front.endStreamsOfExpelled();
+    }
     const bool ofDocuments = change.kind == cluster::ChangeKind::document || change.kind == cluster::ChangeKind::everything;
     if (ofDocuments || change.kind == cluster::ChangeKind::tenant) {
         grants = policyOf(engine.state());

@@ -1,5 +1,8 @@
 #include "aggregator/core/query.hpp"
 
+#include "shoset/base/http.hpp"
+#include "shoset/uri/classify.hpp"
+
 #include <charconv>
 
 namespace mesh::aggregator {
@@ -33,6 +36,16 @@ Answer notSupported(const Option& option)
     return errorAnswer(501, {"QueryNotSupported", {}, {}}, "Query option " + option.name + " is not supported here.");
 }
 
+bool hasOption(std::string_view query, std::string_view name)
+{
+    while (!query.empty()) {
+        if (takeOption(query).name == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool parseCount(std::string_view text, std::size_t& out)
 {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
@@ -60,6 +73,22 @@ ParsedQuery parseCollectionQuery(std::string_view query)
         }
     }
     return wanted;
+}
+
+tenants::Expansion expansionOf(std::string_view query)
+{
+    const std::string text = toLower(uri::decoded(query));
+    if (text.find("$expand") == std::string::npos) {
+        return hasOption(text, "only") ? tenants::Expansion::oneLevel : tenants::Expansion::none;
+    }
+    constexpr std::string_view levels = "levels", one = "=1)";
+    for (std::size_t at = text.find(levels); at != std::string::npos; at = text.find(levels, at)) {
+        at += levels.size();
+        if (text.compare(at, one.size(), one) != 0) {
+            return tenants::Expansion::deep;
+        }
+    }
+    return tenants::Expansion::oneLevel;
 }
 
 std::optional<Answer> refuseQuery(std::string_view query)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aggregator/core/messages.hpp"
+#include "tenants/privileges.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -22,5 +23,9 @@ using ParsedQuery = std::variant<CollectionQuery, Answer>;
 ParsedQuery parseCollectionQuery(std::string_view query);
 // The same refusals where a resource takes no options at all.
 std::optional<Answer> refuseQuery(std::string_view query);
+
+// What a query that goes to a satellite may have it take in (`only`: the one member), however it is written: what is not clear is
+// deep.
+tenants::Expansion expansionOf(std::string_view query);
 
 }  // namespace mesh::aggregator

@@ -1,5 +1,6 @@
 #include "aggregator/core/redfish_rules.hpp"
 
+#include "aggregator/core/query.hpp"
 #include "shoset/core/redfish_command.hpp"
 #include "shoset/uri/classify.hpp"
 
@@ -28,7 +29,8 @@ Result<tenants::Requirement> requirementOfRedfish(std::string_view command, std:
         return Error{Code::invalidArgument, "expected a 'uri' without empty segments"};
     }
     const std::string_view below = std::string_view(target->path).substr(std::min(target->path.size(), treeBytes));
-    tenants::Requirement requirement = tenants::requiredPrivilege(tenants::Owner::satellite, request->method, below);
+    tenants::Requirement requirement =
+        tenants::requiredPrivilege(tenants::Owner::satellite, request->method, below, expansionOf(target->query));
     if (requirement.anyOf.empty()) {
         return Error{Code::permissionDenied, "nobody may do that: sessions are the facade's"};
     }

@@ -50,6 +50,11 @@ std::string accountEtag(const cluster::Account& account, Now now)
     return '"' + std::to_string(account.revision) + (cluster::isLocked(account, now.wall) ? "-locked\"" : "\"");
 }
 
+Answer tooManyPasswords()
+{
+    return temporarilyUnavailable("Too many passwords are being changed or checked. Nothing was changed; repeat the request.");
+}
+
 bool managesUsers(const Principal& who)
 {
     return who.privileges.contains({Privilege::configureUsers});
@@ -141,18 +146,30 @@ std::vector<RedfishMessage> AccountResources::check(const RequestBody& body, con
     return wrong;
 }
 
+// Logins wait in the same queue.
+bool AccountResources::takePasswordPlace(const CallPtr& call)
+{
+    if (passwordsWaiting == limits::maxWaitingPasswordChanges) {
+        call->answer(tooManyPasswords());
+        return false;
+    }
+    ++passwordsWaiting;
+    return true;
+}
+
 void AccountResources::hash(const CallPtr& call, const std::string& password, std::function<void(std::string)> then)
 {
-    context.passwords.hash(password, [call, then = std::move(then)](Result<std::string> hashed, Now now) {
+    if (!takePasswordPlace(call)) {
+        return;
+    }
+    context.passwords.hash(password, [this, call, then = std::move(then)](Result<std::string> hashed, Now now) {
+        --passwordsWaiting;
         call->now = now;
         if (hashed) {
             then(std::move(*hashed));
-            return;
+        } else {
+            call->answer(tooManyPasswords());
         }
-        Answer answer = errorAnswer(503, {"ServiceTemporarilyUnavailable", {"1"}, {}},
-                                    "The password could not be hashed now. Nothing was changed; repeat the request.");
-        answer.head.headers.push_back({"Retry-After", "1"});
-        call->answer(std::move(answer));
     });
 }
 
@@ -254,9 +271,15 @@ void AccountResources::patch(const CallPtr& call, const cluster::Account& accoun
         return;
     }
     // Who must change the password does not get by with the old one.
-    context.passwords.check(*password, account.passwordHash, [call, rehash](bool same, Now now) {
+    if (!takePasswordPlace(call)) {
+        return;
+    }
+    context.passwords.check(*password, account.passwordHash, [this, call, rehash](const Result<bool>& same, Now now) {
+        --passwordsWaiting;
         call->now = now;
-        if (same) {
+        if (!same) {
+            call->answer(tooManyPasswords());
+        } else if (*same) {
             call->answer(badRequest({{"PropertyValueError", {"Password"}, "#/Password"}}));
         } else {
             rehash();

@@ -28,10 +28,13 @@ private:
     void update(const CallPtr& call, cluster::UpdateAccount change, std::vector<RedfishMessage> info);
     void remove(const CallPtr& call, const cluster::Account& account);
     std::vector<RedfishMessage> check(const RequestBody& body, const std::string& userName) const;
+    // False, and it is answered: limits::maxWaitingPasswordChanges are waiting.
+    bool takePasswordPlace(const CallPtr& call);
     // Goes on with the hash, or answers that there is none.
     void hash(const CallPtr& call, const std::string& password, std::function<void(std::string)> then);
 
     ResourceContext context;
+    std::size_t passwordsWaiting = 0;  // for the PasswordPort
 };
 
 }  // namespace mesh::aggregator

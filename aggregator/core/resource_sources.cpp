@@ -108,7 +108,7 @@ bool SourceResources::maySetUp(const CallPtr& call) const
         call->answer(forbidden());
         return false;
     }
-    if (!context.node.registryInCluster()) {
+    if (!takesNew()) {
         call->answer(methodNotAllowed(readOnly));
         return false;
     }

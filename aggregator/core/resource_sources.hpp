@@ -35,6 +35,8 @@ public:
     // Counts what a tenant's quota refuses.
     void setQuotas(TenantQuotas& ofTenants) { quotas = &ofTenants; }
 
+    // Where the registry is a file, nothing is made here.
+    bool takesNew() const { return context.node.registryInCluster(); }
     void create(const CallPtr& call) const;
     // GET, PATCH, DELETE of one.
     void handle(const CallPtr& call) const;

@@ -65,6 +65,8 @@ private:
     // Reading.
     void read();
     bool wantsToRead() const;
+    // The client is to send the body, or the rest of it, and has settings().idleTimeout for each piece.
+    bool awaitsBody() const;
     void onRead(boost::system::error_code error, std::size_t size);
     void onReadEnd();
     void processInput();

@@ -25,18 +25,27 @@ bool Connection::wantsToRead() const
     return false;
 }
 
+bool Connection::awaitsBody() const
+{
+    return phase == Phase::body || phase == Phase::discarding || (phase == Phase::exchange && !parser.done());
+}
+
 void Connection::read()
 {
-    if (reading || !wantsToRead()) {
+    if (!wantsToRead()) {
+        return;
+    }
+    // Also where a read is under way already: one that only watched whether the client goes has no deadline.
+    if (awaitsBody() && readDeadline == 0) {
+        readDeadline = owner.tickAfter(owner.settings().idleTimeout);
+    }
+    if (reading) {
         return;
     }
     const bool manyComing = phase != Phase::head && !parser.done() && (!contentLength || *contentLength > 4096);
     const auto room = input.prepare(manyComing);
     if (room.empty()) {
         return;  // pipelined requests: they wait in the client until this answer is out
-    }
-    if (phase == Phase::body || phase == Phase::discarding || (phase == Phase::exchange && !parser.done())) {
-        readDeadline = owner.tickAfter(owner.settings().idleTimeout);
     }
     reading = true;
     stream->read(room, [self = shared_from_this()](error_code error, std::size_t size) { self->onRead(error, size); });
@@ -52,6 +61,9 @@ void Connection::onRead(error_code error, std::size_t size)
         return onReadEnd();
     }
     input.commit(size);
+    if (awaitsBody()) {
+        readDeadline = 0;
+    }
     if (phase == Phase::lingering) {
         discarded += input.bytes().size();
         input.discard();

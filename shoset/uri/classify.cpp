@@ -135,6 +135,18 @@ Result<Target> checkPath(std::string_view target)
     return result;
 }
 
+std::string decoded(std::string_view text)
+{
+    std::string out;
+    while (!text.empty()) {
+        std::size_t length = 1;
+        const int octet = text[0] == '%' ? innermostOctet(text, length) : -1;
+        out.push_back(octet < 0 ? text[0] : static_cast<char>(octet));
+        text.remove_prefix(octet < 0 ? 1 : length);
+    }
+    return out;
+}
+
 Classified classify(std::string_view path)
 {
     Classified result;

@@ -20,6 +20,8 @@ struct Target {
 // path, encoded once or more often: controls, NUL, '/', '\', and dot segments (also with ";parameters").
 // After it, what classify() and UriMap see is what the satellite will see.
 Result<Target> checkPath(std::string_view target);
+// With everything decoded that is percent-encoded, once or more often. What is broken stays as it is.
+std::string decoded(std::string_view text);
 
 enum class PathKind : std::uint8_t {
     notRedfish,    // not below /redfish/v1, or an empty segment inside

@@ -132,6 +132,34 @@ TEST(Privileges, CertificatesAreNotForEveryReader)
     EXPECT_EQ(need("GET", "Systems/1/SecureBoot/SecureBootDatabases/db/Certificates/1"), "ConfigureComponents");
 }
 
+TEST(Privileges, AnExpandedCollectionIsReadAsItsMembersAre)
+{
+    const auto readers = [](std::string_view path, Expansion expansion) {
+        std::string names;
+        for (const std::string_view role : predefinedRoles) {
+            if (allows(*predefinedRole(role), requiredPrivilege(Owner::satellite, "GET", path, expansion))) {
+                names += std::string(role) + " ";
+            }
+        }
+        return names;
+    };
+    const std::string all = "Administrator Operator ReadOnly ";
+    for (const char* path : {"AccountService/Accounts", "SessionService/Sessions", "Managers/bmc/Accounts/"}) {
+        EXPECT_EQ(readers(path, Expansion::none), all) << path;
+        EXPECT_EQ(readers(path, Expansion::oneLevel), "Administrator ") << path;
+    }
+    for (const char* path : {"Chassis/1/Sensors", "Managers/1/LogServices/Log/Entries", "UpdateService/FirmwareInventory",
+                             "TelemetryService/MetricReports", "AccountService/Roles"}) {
+        EXPECT_EQ(readers(path, Expansion::oneLevel), all) << path;
+        EXPECT_EQ(readers(path, Expansion::deep), "Administrator ") << path;
+    }
+    for (const char* path : {"ComponentIntegrity/TPM", "Managers/1/NetworkProtocol", "AccountService", "Chassis/1", "Unknown", ""}) {
+        EXPECT_EQ(readers(path, Expansion::none), all) << path;
+        EXPECT_EQ(readers(path, Expansion::oneLevel), "Administrator ") << path;
+    }
+    EXPECT_EQ(readers("-/FWUpdate", Expansion::none), "Administrator ");
+}
+
 TEST(Privileges, ASatellitesAccountsAreWrittenByWhoeverMayDoEverything)
 {
     for (const char* path :

@@ -139,6 +139,12 @@ class SlowStart(unittest.TestCase):
                 eventually(lambda: mesh.process[member.name].require_running() or health(mesh, member).get("ready"),
                            f"{member.name} is ready", 30)
 
+    def test_a_node_that_was_elected_before_it_could_be_told_says_what_it_is(self):
+        with Late([], aggregators=1) as mesh:
+            member = mesh.aggregators[0]
+            eventually(lambda: health(mesh, member).get("ready"), "it is ready", 30)
+            self.assertIn("event=primary ", mesh.process[member.name].output())
+
 
 class DamagedLog(WithThree):
     """A bit of the last segment is not what was written."""

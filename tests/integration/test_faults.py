@@ -88,6 +88,16 @@ class BrokenBmc(MeshTest):
             else:
                 self.assertIn(status, (502, 504))
 
+    def test_a_resource_that_always_answers_401_costs_the_bmc_no_sessions(self):
+        sessions = ROOT + "/SessionService/Sessions"
+        with self.mesh.client() as client, self.mesh.bmc(self.bad) as bmc:
+            uri = self.member(self.bad)
+            before = bmc.get(sessions).json()["Members@odata.count"]
+            self.mesh.fault(self.bad, "status", path=uri.rsplit("_", 1)[1] + "$", status=401)
+            self.assertRedfishError(client.get(uri), 502)
+            eventually(lambda: bmc.get(sessions).json()["Members@odata.count"] == before, "the replaced session is ended")
+            self.assertEqual(client.get(self.member(self.bad, "Chassis")).status, 200)
+
     def test_the_satellites_own_errors_pass(self):
         uri = self.member(self.bad)
         self.mesh.fault(self.bad, "status", path=uri.rsplit("_", 1)[1] + "$", status=507)
@@ -104,6 +114,25 @@ class BrokenBmc(MeshTest):
         self.mesh.fault(self.bad, "stale", mode="on-next")
         with self.mesh.client() as client:
             self.assertEqual({client.get(uri).status for _ in range(12)}, {200})
+
+
+class BrokenAnswerToAWrite(MeshTest):
+    sims, aggregators = (Sim("bad"),), 1
+
+    def test_may_have_been_executed_and_the_client_is_told_so(self):
+        bad = self.mesh.satellites[0]
+        with self.mesh.client() as client:
+            uri = self.members(client, ROOT + "/Systems")[0]
+        own = uri.replace(f"/{bad.prefix}_", "/")
+        for number, kind in enumerate(("invalid-json", "truncate")):
+            self.mesh.fault(bad, kind, path=own + "$")
+            with self.mesh.client() as client:
+                answer = client.request("PATCH", uri, {"AssetTag": f"asset-{number}"})
+            error = self.assertRedfishError(answer, 504)
+            self.assertIn("Whether the request was executed is not known", error["@Message.ExtendedInfo"][0]["Message"])
+            self.mesh.heal(bad)
+            with self.mesh.bmc(bad) as bmc:
+                self.assertEqual(bmc.get(own).json()["AssetTag"], f"asset-{number}")
 
 
 class BrokenProcess(MeshTest):

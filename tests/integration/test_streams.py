@@ -116,6 +116,39 @@ class Events(StreamTest):
         with self.mesh.client() as client:
             eventually(lambda: self.metric(client, "bmcmesh_requests_in_flight") == 0, "the aggregator has forgotten it")
 
+    def test_head_of_a_stream_opens_none(self):
+        line, headers = self.head("HEAD", ROOT + "/EventService/SSE")
+        with self.connection() as connection:
+            for _ in range(EVENT_STREAMS + 1):
+                connection.request(*line, headers=headers)
+                answer = connection.getresponse()
+                self.assertEqual(answer.status, 200)
+                self.assertTrue(answer.getheader("Content-Type").startswith("text/event-stream"))
+                self.assertIsNone(answer.getheader("Content-Length"))
+                answer.read()
+        eventually(lambda: not [uri for uri in self.subscriptions() if "sse" in uri], "the BMC has ended what it began")
+
+    def test_whose_account_is_disabled_gets_no_more(self):
+        accounts = ROOT + "/AccountService/Accounts"
+        password = "watches-the-sleds-7"
+        with self.mesh.client() as client, self.connection() as connection:
+            made = client.post(accounts, {"UserName": "watcher", "Password": password, "RoleId": "ReadOnly"})
+            self.assertEqual(made.status, 201, made.body)
+            self.addCleanup(self.delete, made.header("Location"))
+            login = base64.b64encode(f"watcher:{password}".encode()).decode()
+            (method, uri), _ = self.head("GET", ROOT + "/EventService/SSE")
+            connection.request(method, uri, headers={"Authorization": "Basic " + login, "Accept": "text/event-stream"})
+            stream = connection.getresponse()
+            self.assertEqual((stream.status, stream.readline()), (200, b": open\n"))
+            self.assertEqual(client.request("PATCH", made.header("Location"), {"Enabled": False}).status, 200)
+            with contextlib.suppress(http.client.HTTPException, ConnectionError):  # cut, not ended
+                while stream.readline():
+                    pass
+
+    def delete(self, uri):
+        with self.mesh.client() as client:
+            self.assertEqual(client.request("DELETE", uri).status, 204)
+
     def test_a_subscription_that_is_deleted_ends_the_stream(self):
         before = self.subscriptions()
         with self.connection() as connection, self.mesh.client() as client:

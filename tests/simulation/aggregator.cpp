@@ -295,7 +295,7 @@ void SimAggregator::abort(ExchangeId id)
     finish(id);
 }
 
-void SimAggregator::check(std::string password, std::string hash, std::function<void(bool, Now)> done)
+void SimAggregator::check(std::string password, std::string hash, std::function<void(Result<bool>, Now)> done)
 {
     world.after(world.between(10ms, 40ms), [this, right = hash == hashOf(password), done, asker = incarnation] {
         if (node && incarnation == asker) {

@@ -75,7 +75,7 @@ public:
     void writeBody(aggregator::ExchangeId id, std::string piece, bool last) override;
     void abort(aggregator::ExchangeId id) override;
     void grant(aggregator::ExchangeId, std::size_t) override {}
-    void check(std::string password, std::string hash, std::function<void(bool, Now)> done) override;
+    void check(std::string password, std::string hash, std::function<void(Result<bool>, Now)> done) override;
     void hash(std::string password, std::function<void(Result<std::string>, Now)> done) override;
     void addSpare(std::uint64_t, const std::string&, Done) override {}
     void makeVoter(std::uint64_t, Done) override {}

@@ -36,6 +36,25 @@ TEST_F(CredentialsTest, ARightPasswordIsRememberedForAMinuteHoweverOftenItIsUsed
     }
 }
 
+TEST_F(CredentialsTest, WhoIsDisabledDemotedOrGoneIsNotCurrent)
+{
+    const auto who = std::get<Principal>(login("op", "secret-of-op"));
+    EXPECT_TRUE(credentials.isCurrent(who));
+    const std::string uri = accountsUri + "/" + who.accountId;
+    ASSERT_EQ(ask("root", "PATCH", uri, R"({"PasswordChangeRequired":true})").status, 200);
+    EXPECT_TRUE(credentials.isCurrent(who));
+    ASSERT_EQ(ask("root", "PATCH", uri, R"({"RoleId":"ReadOnly"})").status, 200);
+    EXPECT_FALSE(credentials.isCurrent(who));
+    ASSERT_EQ(ask("root", "PATCH", uri, R"({"RoleId":"Administrator"})").status, 200);
+    EXPECT_TRUE(credentials.isCurrent(who));
+    ASSERT_EQ(ask("root", "PATCH", uri, R"({"Enabled":false})").status, 200);
+    EXPECT_FALSE(credentials.isCurrent(who));
+    ASSERT_EQ(ask("root", "PATCH", uri, R"({"Enabled":true})").status, 200);
+    EXPECT_TRUE(credentials.isCurrent(who));
+    ASSERT_EQ(ask("root", "DELETE", uri).status, 204);
+    EXPECT_FALSE(credentials.isCurrent(who));
+}
+
 TEST_F(CredentialsTest, AWrongPasswordIsNotRemembered)
 {
     EXPECT_EQ(status(login("reader", "wrong")), 401);

@@ -15,7 +15,8 @@
 namespace mesh::aggregator {
 
 // A facade with a real broker and mesh; connectors acme/s1 (prefix A1), acme/s2 (B1) and zeta/s3 (C1) are played by the test
-// at links 1, 2 and 3. The Authorization header names the tenant of who asks ("root": all); "nobody" may do nothing.
+// at links 1, 2 and 3. The Authorization header names the tenant of who asks ("root": all); "nobody" may do
+// nothing, and "reader" read; they are of acme.
 class FacadeRig : public testing::Test,
                   protected shoset::FramePort,
                   protected HttpPort,
@@ -170,6 +171,7 @@ protected:
     std::map<ExchangeId, Given> given;
     std::set<ExchangeId> granted;
     std::vector<MessageId> cancelled;
+    std::set<std::string> expelled;  // whose accounts are gone
     bool undisturbed = true;  // what replies say
     Duration underWay{};      // how long what connectors say takes to arrive
 
@@ -207,12 +209,14 @@ private:
     {
         const std::string* who = findHeader(headers, "Authorization");
         Principal principal{*who, "1", "Administrator", *tenants::predefinedRole("Administrator"), *who == "root" ? "" : *who, "", false};
-        if (*who == "nobody") {
-            principal.privileges = {};
+        if (*who == "nobody" || *who == "reader") {
+            principal.privileges = tenants::predefinedRole(*who == "reader" ? "ReadOnly" : "").value_or(tenants::PrivilegeSet{});
             principal.tenant = "acme";
         }
         done(principal, when);
     }
+
+    bool isCurrent(const Principal& who) const override { return !expelled.contains(who.user); }
 
     bool isOpen(const std::string&, const std::string&) const override { return false; }
     bool ownsCollection(const std::string&) const override { return false; }

@@ -201,11 +201,15 @@ TEST_F(Gathering, WhoGoesAwayCausesNoMoreWork)
 
 TEST_F(Gathering, TooManyAtOnceAreRefused)
 {
-    for (std::size_t i = 0; i < limits::maxGathers; ++i) {
+    for (std::size_t i = 0; i < limits::maxGathersPerTenant; ++i) {
         get(uri);
     }
     const ExchangeId more = get(uri);
-    EXPECT_EQ(given[more].status, 503);
+    EXPECT_EQ(given[more].status, 503) << "the tenant has its share";
+    for (std::size_t i = limits::maxGathersPerTenant; i < limits::maxGathers; ++i) {
+        EXPECT_FALSE(given.contains(get(uri, "root")));
+    }
+    EXPECT_EQ(given[get(uri, "root")].status, 503);
     EXPECT_NE(findHeader(given[more].headers, "Retry-After"), nullptr);
 }
 
@@ -237,6 +241,9 @@ TEST_F(Gathering, QueryEtagAndHead)
     EXPECT_EQ(*findHeader(given[head].headers, "Content-Length"), std::to_string(given[whole].body.size()));
     const std::string etag = *findHeader(given[whole].headers, "ETag");
     EXPECT_EQ(given[gathered("GET", "", {{"If-None-Match", etag}})].status, 304);
+    const ExchangeId unchanged = gathered("HEAD", "", {{"If-None-Match", etag}});
+    EXPECT_EQ(given[unchanged].status, 304);
+    EXPECT_EQ(findHeader(given[unchanged].headers, "Content-Length"), nullptr);
     EXPECT_EQ(given[gathered("GET", "", {{"Cache-Control", "no-cache"}})].status, 200);
 }
 

@@ -19,10 +19,12 @@ namespace mesh::aggregator {
 // Passwords whose hash is the password behind argon2id's mark; nothing happens until run().
 class FakePasswords final : public PasswordPort {
 public:
-    void check(std::string password, std::string hash, std::function<void(bool, Now)> done) override
+    void check(std::string password, std::string hash, std::function<void(Result<bool>, Now)> done) override
     {
         const bool right = hash == hashOf(password);
-        jobs.push_back([right, done = std::move(done)](Now now) { done(right, now); });
+        jobs.push_back([this, right, done = std::move(done)](Now now) {
+            done(fails ? Result<bool>(Error{Code::unavailable, "too much waits"}) : Result<bool>(right), now);
+        });
     }
     void hash(std::string password, std::function<void(Result<std::string>, Now)> done) override
     {

@@ -118,6 +118,130 @@ TEST_F(OnlyMember, NeedsThePrivilegeOfTheMember)
     EXPECT_TRUE(commands(1).empty());
 }
 
+struct Reader : FacadeRig {
+    int status(const std::string& target) { return given[get(target, "reader")].status; }
+    bool passes(const std::string& target)
+    {
+        return status(target) == 0 && take(1).command.http.target.find("expand") != std::string::npos;
+    }
+};
+
+TEST_F(Reader, GetsNothingByExpandingItThatItMayNotRead)
+{
+    announce(1, {{"Systems", {"one"}}});
+    for (const char* expand : {"?$expand=.", "?%24expand=*", "?%2524EXPAND=.", "?$select=Id&$e%78pand=.($levels=1)",
+                               "?only", "?%6Fnly", "?x=1&only="}) {
+        EXPECT_EQ(status(std::string("/redfish/v1/A1_AccountService/Accounts") + expand), 403) << expand;
+    }
+    for (const char* levels : {"($levels=2)", "(%24levels%3D2)", "($levels=10)", "($levels=1;$levels=3)", "($levels=x)"}) {
+        EXPECT_EQ(status(std::string("/redfish/v1/Chassis/A1_one/Sensors?$expand=.") + levels), 403) << levels;
+    }
+    EXPECT_TRUE(commands(1).empty());
+    EXPECT_TRUE(passes("/redfish/v1/Chassis/A1_one/Sensors?$expand=."));
+    EXPECT_TRUE(passes("/redfish/v1/Chassis/A1_one/Sensors?$expand=.($levels=1)"));
+    get("/redfish/v1/A1_AccountService/Accounts?$expand=.($levels=2)");
+    EXPECT_FALSE(commands(1).empty()) << "an administrator";
+}
+
+TEST_F(Reader, IsShownNoCollectionThatItMayNotReadAtASatellite)
+{
+    announce(1, {{"UpdateService/ClientCertificates", {"1"}}, {"Cables", {}}});
+    EXPECT_EQ(status("/redfish/v1/UpdateService/ClientCertificates"), 403);
+    EXPECT_EQ(given[get("/redfish/v1/UpdateService/ClientCertificates")].status, 200);
+    EXPECT_EQ(status("/redfish/v1/Cables"), 200);
+    EXPECT_EQ(given[get("/redfish/v1/Cables", "nobody")].status, 403);
+}
+
+struct Locations : FacadeRig {
+    // What the client gets of it.
+    std::string pass(const std::string& location)
+    {
+        const ExchangeId id = ask("POST", "/redfish/v1/Systems/A1_one/Actions/ComputerSystem.Reset");
+        shoset::Reply said;
+        said.http = {202, {{"Location", location}}};
+        const Sent asked = take(1);
+        say(1, {asked.id, name(1), "agg", said}, {}, true);
+        EXPECT_EQ(given[id].status, 202);
+        const std::string* found = findHeader(given[id].headers, "Location");
+        return found == nullptr ? "" : *found;
+    }
+};
+
+TEST_F(Locations, LeadToTheSatelliteThatSaidThemOnly)
+{
+    for (const char* own : {"/redfish/v1/TaskService/Tasks/A1_5", "/redfish/v1/TaskService/TaskMonitors/A1_5"}) {
+        EXPECT_EQ(pass(own), own);
+    }
+    for (const char* other : {"/redfish/v1/TaskService/Tasks/B1_5", "https://elsewhere.example/redfish/v1/TaskService/Tasks/A1_5",
+                              "//elsewhere.example/redfish/v1/TaskService/Tasks/A1_5", "../Tasks/B1_5", "/redfish/v1/AccountService"}) {
+        EXPECT_EQ(pass(other), "") << other;
+    }
+}
+
+struct Strays : FacadeRig {};
+
+TEST_F(Strays, APieceThatNobodyWaitsForEndsTheStreamThatItIsOf)
+{
+    const ExchangeId id = get("/redfish/v1/A1_EventService/SSE");
+    const Sent asked = take(1);
+    reply(1, asked, 200, ": hello\n\n", false, "text/event-stream");
+    facade.onAborted(id);
+    commands(1);
+    EXPECT_EQ(cancelled, std::vector<MessageId>{asked.id});
+    chunk(1, asked, 9, "data: {}\n\n", false);  // that was lost
+    commands(1);
+    EXPECT_EQ(cancelled.size(), 2U);
+    reply(1, asked, 200, ": hello\n\n", false, "text/event-stream");
+    commands(1);
+    EXPECT_EQ(cancelled.size(), 3U);
+    chunk(1, asked, 19, "", true);
+    commands(1);
+    EXPECT_EQ(cancelled.size(), 3U) << "it has ended by itself";
+}
+
+struct Browser : FacadeRig {
+    int status(const std::string& method, Headers headers)
+    {
+        headers.push_back({"Host", "facade.example:8443"});
+        return given[ask(method, "/redfish/v1/Systems/A1_one/Actions/ComputerSystem.Reset", "acme", std::move(headers))].status;
+    }
+};
+
+TEST_F(Browser, APageOfAnotherSiteChangesNothingWithTheLoginThatTheBrowserKeeps)
+{
+    for (const char* origin : {"https://elsewhere.example", "null", "https://facade.example:8444", "https://facade.example:8443.evil"}) {
+        EXPECT_EQ(status("POST", {{"Origin", origin}}), 403) << origin;
+    }
+    EXPECT_TRUE(commands(1).empty());
+    for (const Headers& headers : {Headers{}, Headers{{"Origin", "https://facade.example:8443"}},
+                                   Headers{{"Origin", "https://elsewhere.example"}, {"X-Auth-Token", "its own"}}}) {
+        EXPECT_EQ(status("POST", headers), 0);
+        take(1);
+    }
+    EXPECT_EQ(status("GET", {{"Origin", "https://elsewhere.example"}}), 0) << "whose answer the browser keeps from it";
+}
+
+struct Expelled : FacadeRig {};
+
+TEST_F(Expelled, WhoHasNoAccountAnyMoreGetsNoMoreOfAStream)
+{
+    const ExchangeId stays = get("/redfish/v1/A1_EventService/SSE"), goes = get("/redfish/v1/A1_EventService/SSE", "reader", {{"Cache-Control", "no-cache"}});
+    const Sent first = take(1), second = take(1);
+    for (const Sent& asked : {first, second}) {
+        reply(1, asked, 200, ": hello\n\n", false, "text/event-stream");
+    }
+    facade.endStreamsOfExpelled();
+    EXPECT_FALSE(given[goes].aborted);
+    expelled.insert("reader");
+    facade.endStreamsOfExpelled();
+    EXPECT_TRUE(given[goes].aborted);
+    EXPECT_FALSE(given[stays].aborted);
+    commands(1);
+    EXPECT_EQ(cancelled, std::vector<MessageId>{second.id});
+    chunk(1, first, 9, "data: {}\n\n", false);
+    EXPECT_EQ(given[stays].body, ": hello\n\ndata: {}\n\n");
+}
+
 struct Accept : FacadeRig {
     int status(const std::string& accept) { return given[get("/redfish/v1/Cables", "acme", {{"Accept", accept}})].status; }
 };

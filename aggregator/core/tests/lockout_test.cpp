@@ -45,6 +45,21 @@ TEST_F(Lockout, TooManyWrongPasswordsLockAnAccountForAWhile)
     EXPECT_EQ(credentials.counters().lockouts, 1U);
 }
 
+TEST_F(Lockout, ARightPasswordThatCouldNotBeCheckedIsNotAWrongOne)
+{
+    passwords.fails = true;
+    for (unsigned i = 0; i < cluster::lockoutThreshold; ++i) {
+        const Identified result = login("reader", "secret-of-reader");
+        ASSERT_TRUE(std::holds_alternative<Answer>(result));
+        EXPECT_EQ(std::get<Answer>(result).head.status, 503);
+    }
+    settle();
+    passwords.fails = false;
+    EXPECT_TRUE(enters("reader", "secret-of-reader"));
+    EXPECT_EQ(credentials.counters().wrong, 0U);
+    EXPECT_EQ(credentials.counters().flooded, cluster::lockoutThreshold);
+}
+
 TEST_F(Lockout, ASuccessOrTheResetTimeForgetsWrongPasswords)
 {
     fail(cluster::lockoutThreshold - 1);

@@ -200,7 +200,10 @@ TEST_F(SourcesTest, OneWithAnAgentIsReadOnlyAndSoAreAllWhereAFileIsTheRegistry)
         EXPECT_EQ(refused.header("Allow"), "GET, HEAD");
     }
     node.inCluster = false;
-    EXPECT_EQ(post(whole).status, 405);
+    for (const char* user : {"root", "reader"}) {
+        EXPECT_EQ(post(whole, user).status, 405) << user;
+        EXPECT_EQ(get(user, uri).header("Allow"), "GET, HEAD") << user;
+    }
     EXPECT_TRUE(engine.state().sources.empty());
 }
 

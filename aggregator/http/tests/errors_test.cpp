@@ -151,6 +151,38 @@ TEST_F(ServerErrors, StalledBodyIsTimedOutBeforeAndAfterTheOwnerHasIt)
     EXPECT_EQ(server->counters().timedOut, 2u);
 }
 
+TEST_F(ServerErrors, StalledBodyIsTimedOutBehindAnotherRequestToo)
+{
+    ServerOptions options;
+    options.idleTimeout = 100ms;
+    start(options);
+    recorder.handler = [this](Recorder::Exchange& exchange) {
+        if (exchange.info.head.method == "GET") {
+            respond(exchange.id, {200, {}});
+        } else {
+            grant(exchange.id, 1'000'000);
+        }
+    };
+    const std::string get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    for (const char* length : {"10", "100000"}) {
+        Client client = connect();
+        client.send(get + put(std::string("Content-Length: ") + length + "\r\n", "abc"));
+        ASSERT_TRUE(runUntil([&] { return client.answers.size() == 2; })) << length;
+        EXPECT_EQ(client.answers[1].head.status, 408) << length;
+    }
+    EXPECT_EQ(server->counters().timedOut, 2u);
+}
+
+TEST_F(ServerErrors, BodyThatStopsAfterItsFirstPiecesIsTimedOut)
+{
+    ServerOptions options;
+    options.idleTimeout = 100ms;
+    start(options);
+    recorder.handler = [this](Recorder::Exchange& exchange) { grant(exchange.id, 1'000'000); };
+    EXPECT_EQ(statusOf(put("Transfer-Encoding: chunked\r\n", "186a0\r\n" + std::string(90'000, 'x'))), 408);
+    EXPECT_EQ(server->counters().timedOut, 1u);
+}
+
 TEST_F(ServerErrors, ConnectionsOverTheMaximumAreToldSoAndLaterOnesServed)
 {
     ServerOptions options;
