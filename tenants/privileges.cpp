@@ -72,8 +72,9 @@ constexpr Row rows[] = {
     {Kind::collection, Area::manager, "ExternalAccountProviders OutboundConnections"},
     // Needed for their members, which Login reads.
     {Kind::collection, Area::manager,
-     "HostInterfaces Jobs JsonSchemas Licenses MetricDefinitions MetricReportDefinitions MetricReports Registries Roles "
-     "SerialInterfaces Steps SubTasks Tasks Triggers"},
+     "ComponentIntegrity CompositionReservations ConnectionMethods HostInterfaces Jobs JsonSchemas Licenses "
+     "MetricDefinitions MetricReportDefinitions MetricReports Registries Roles SerialInterfaces Steps SubTasks Tasks "
+     "Triggers"},
     {Kind::collection, Area::sessions, "Sessions"},
     {Kind::collection, Area::subscriptions, "Subscriptions RegisteredClients"},
     {Kind::collection, Area::aggregates, "Aggregates"},

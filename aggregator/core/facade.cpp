@@ -35,7 +35,8 @@ bool fromAnotherSite(const RequestHead& head)
 {
     const std::string* origin = findHeader(head.headers, "Origin");
     const std::string* host = findHeader(head.headers, "Host");
-    if (origin == nullptr || head.method == "GET" || head.method == "HEAD" || findHeader(head.headers, "X-Auth-Token") != nullptr) {
+    const bool keptLogin = findHeader(head.headers, "Authorization") != nullptr && findHeader(head.headers, "X-Auth-Token") == nullptr;
+    if (origin == nullptr || !keptLogin || head.method == "GET" || head.method == "HEAD") {
         return false;
     }
     return host == nullptr || (!equalsIgnoreCase(*origin, "https://" + *host) && !equalsIgnoreCase(*origin, "http://" + *host));
@@ -188,7 +189,7 @@ void Facade::toSatellite(ExchangeId id, Exchange& exchange, const Satellite& sat
         answer(id, nothingAt(exchange.path));
         return;
     }
-    if (!mayAsk(id, exchange, pathForPrivileges(*onSatellite))) {
+    if (!mayAsk(id, exchange, pathForPrivileges(*onSatellite), expansionOf(exchange.query))) {
         return;
     }
     if (exchange.reads() || trail == nullptr) {
@@ -250,7 +251,7 @@ bool Facade::toRegistry(ExchangeId id, Exchange& exchange, std::string_view regi
     }
     if (!exchange.reads()) {
         answer(id, readOnlyRefusal());
-    } else if (mayAsk(id, exchange, pathForPrivileges(exchange.path))) {
+    } else if (mayAsk(id, exchange, pathForPrivileges(exchange.path), expansionOf(exchange.query))) {
         const bool repeatable = exchange.bodyComplete && exchange.request.body.empty();
         for (std::size_t left = repeatable ? std::min(holders.size() - 1, limits::maxAlternatives) : 0; left > 0; --left) {
             exchange.others.push_back(holders[left]->address);
@@ -272,11 +273,11 @@ bool Facade::mayWrite(ExchangeId id)
 }
 
 // Whether the client may do this on the satellites; else it has been told.
-bool Facade::mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path)
+bool Facade::mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path, tenants::Expansion expansion)
 {
     const Principal& who = std::get<Principal>(exchange.who);
-    const tenants::Requirement requirement = tenants::requiredPrivilege(
-        tenants::Owner::satellite, exchange.request.head.method, path, expansionOf(exchange.query));
+    const tenants::Requirement requirement =
+        tenants::requiredPrivilege(tenants::Owner::satellite, exchange.request.head.method, path, expansion);
     if (!who.passwordChangeRequired && tenants::allows(who.privileges, requirement)) {
         return exchange.reads() || mayWrite(id);
     }

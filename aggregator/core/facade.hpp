@@ -116,7 +116,7 @@ private:
     void endAudit(Exchange& exchange, int status);
     bool toRegistry(ExchangeId id, Exchange& exchange, std::string_view registry);
     bool mayWrite(ExchangeId id);
-    bool mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path);
+    bool mayAsk(ExchangeId id, const Exchange& exchange, std::string_view path, tenants::Expansion expansion = {});
     enum class Joining { allowed, no };
     void forward(ExchangeId id, Exchange& exchange, const Satellite& satellite, Joining joining = Joining::allowed);
     SatelliteRequest requestFor(Exchange& exchange, const Satellite& satellite);

@@ -124,6 +124,11 @@ void Facade::deliver(ExchangeId id, ResponseHead head, std::string body, bool la
     if (exchange == nullptr || ((head.status == 404 || head.status >= 500) && askAnother(id, *exchange))) {
         return;
     }
+    const auto* who = std::get_if<Principal>(&exchange->who);
+    if (!last && exchange->reads() && who != nullptr && !access.isCurrent(*who)) {  // it changed while the satellite was asked
+        broker->cancel(id, now);
+        return answer(id, errorAnswer(403, {"InsufficientPrivilege", {}, {}}));
+    }
     ResponseHead filtered = filterHead(*exchange, std::move(head));
     endAudit(*exchange, filtered.status);
     if (last) {

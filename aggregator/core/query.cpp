@@ -77,18 +77,16 @@ ParsedQuery parseCollectionQuery(std::string_view query)
 
 tenants::Expansion expansionOf(std::string_view query)
 {
-    const std::string text = toLower(uri::decoded(query));
+    std::string text = toLower(uri::decoded(query));
     if (text.find("$expand") == std::string::npos) {
         return hasOption(text, "only") ? tenants::Expansion::oneLevel : tenants::Expansion::none;
     }
-    constexpr std::string_view levels = "levels", one = "=1)";
-    for (std::size_t at = text.find(levels); at != std::string::npos; at = text.find(levels, at)) {
-        at += levels.size();
-        if (text.compare(at, one.size(), one) != 0) {
-            return tenants::Expansion::deep;
-        }
+    constexpr std::string_view oneLevel = "($levels=1)";
+    for (std::size_t at = text.find(oneLevel); at != std::string::npos; at = text.find(oneLevel, at)) {
+        text.replace(at, oneLevel.size(), " ");
     }
-    return tenants::Expansion::oneLevel;
+    const bool clear = text.find('(') == std::string::npos && text.find("levels") == std::string::npos;
+    return clear ? tenants::Expansion::oneLevel : tenants::Expansion::deep;
 }
 
 std::optional<Answer> refuseQuery(std::string_view query)

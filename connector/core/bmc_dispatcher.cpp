@@ -58,8 +58,12 @@ void BmcDispatcher::beginLogin(Instant now)
     startInternal(login.begin(), limits::bmcLoginDeadline, now);
 }
 
+// When nothing is under way with it any more: some BMCs look at a token again at the end of a request.
 void BmcDispatcher::endSuperseded(Instant now)
 {
+    if (internal != 0 || stopping || !login.hasSuperseded() || pool.carriesOlder(login.generation())) {
+        return;
+    }
     if (std::optional<BmcLogin::Request> bye = login.endSuperseded()) {
         farewell = true;
         startInternal(std::move(*bye), limits::bmcLoginDeadline, now);
@@ -195,7 +199,7 @@ void BmcDispatcher::endInternal(Instant now)
         return;
     }
     if (std::exchange(farewell, false)) {
-        return endSuperseded(now);  // the next one; what was answered does not matter
+        return;  // what was answered does not matter
     }
     const Result<void> result =
         loginResult ? *loginResult : Result<void>(Error{Code::notSent, name + ": login was not answered"});
@@ -207,14 +211,12 @@ void BmcDispatcher::endInternal(Instant now)
         pool.failWaiting(result.error(), actions);
     }
     pool.release(now, actions);
-    if (result) {
-        endSuperseded(now);
-    }
 }
 
 // What the pool decided about our own exchanges stays here, and every request is marked with its credential.
 void BmcDispatcher::settle(Instant now)
 {
+    endSuperseded(now);
     for (std::size_t i = 0; i < actions.size(); ++i) {
         BmcAction& action = actions[i];
         if (action.kind == Kind::send) {

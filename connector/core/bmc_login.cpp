@@ -70,9 +70,7 @@ BmcLogin::Request BmcLogin::begin()
 {
     busy = true;
     ++count.logins;
-    if (!session.empty() && superseded.size() < limits::bmcSupersededSessions) {
-        superseded.push_back(session);
-    }
+    replaced = session;
     forget();
     Request request;
     request.head.headers.push_back({"Accept", "application/json"});
@@ -137,6 +135,7 @@ void BmcLogin::accepted()
 {
     useless = 0;
     reloginAfter = {};
+    replaced.clear();
 }
 
 void BmcLogin::failed()
@@ -162,6 +161,7 @@ BmcLogin::Verdict BmcLogin::unauthorized(std::uint64_t generation, bool repeated
         if (generation == current) {
             ++useless;
             reloginAfter = now + pause(useless, limits::bmcReloginPauseMax);
+            keepForEnding();
         }
         return Verdict::refuse;
     }
@@ -175,9 +175,17 @@ BmcLogin::Verdict BmcLogin::unauthorized(std::uint64_t generation, bool repeated
     return Verdict::relogin;
 }
 
+void BmcLogin::keepForEnding()
+{
+    if (!replaced.empty() && replaced != session && superseded.size() < limits::bmcSupersededSessions) {
+        superseded.push_back(replaced);
+    }
+    replaced.clear();
+}
+
 std::optional<BmcLogin::Request> BmcLogin::endSuperseded()
 {
-    if (!proven || superseded.empty()) {
+    if (!hasSuperseded()) {
         return std::nullopt;
     }
     Request request = ending(std::move(superseded.back()));

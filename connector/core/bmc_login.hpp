@@ -26,7 +26,8 @@ void wipe(std::string& secret);
 // pause that doubles, with jitter, in which nothing is sent. A login that failed for want of an answer is not.
 //
 // A 401 leads to one new login and one repetition of the request. When that too is 401, the resource is refused, not
-// the credential; from then on such new logins come at growing intervals as well.
+// the credential; from then on such new logins come at growing intervals as well. The session before it lives then, and is
+// to be ended; when the new login was worth it, it had expired, and its path may be somebody else's by now.
 class BmcLogin {
 public:
     struct Request {
@@ -64,8 +65,8 @@ public:
     // A repeated request was answered with something else: the new login had been worth it.
     void accepted();
 
-    // Ends one that a new login has taken the place of: it may live, as a 401 can be the resource's. Nothing: there is none, or
-    // no login to do it with.
+    // Ends a session that lives although a new login has taken its place. Nothing: there is none, or no login to do it with.
+    bool hasSuperseded() const { return proven && !superseded.empty(); }
     std::optional<Request> endSuperseded();
     // Ends the session; nothing when there is none to end, or at the second call.
     std::optional<Request> logout();
@@ -73,6 +74,7 @@ public:
 
 private:
     void forget();
+    void keepForEnding();
     static Request ending(std::string session);
     Duration pause(unsigned attempt, Duration most);
 
@@ -83,7 +85,8 @@ private:
     Rng* rng;
     std::optional<Header> carried;
     std::string session;  // path of our session on the BMC
-    std::vector<std::string> superseded;  // the same of those before; at most limits::bmcSupersededSessions
+    std::string replaced;  // the same of the one before, while it is not known whether it lives
+    std::vector<std::string> superseded;  // and of those that do; at most limits::bmcSupersededSessions
     std::uint64_t current = 1;
     bool proven = false;
     bool busy = false;

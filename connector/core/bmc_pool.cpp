@@ -23,6 +23,20 @@ std::size_t BmcPool::inState(State state) const
         std::count_if(links.begin(), links.end(), [&](const Link& link) { return link.state == state; }));
 }
 
+// Whether an answer is awaited that has an end.
+bool BmcPool::serves() const
+{
+    return std::any_of(links.begin(), links.end(),
+                       [](const Link& link) { return link.state == State::busy && !link.endless; });
+}
+
+bool BmcPool::carriesOlder(std::uint64_t generation) const
+{
+    return std::any_of(links.begin(), links.end(), [generation](const Link& link) {
+        return link.state == State::busy && link.job.generation < generation;
+    });
+}
+
 BmcJob* BmcPool::job(BmcConnection connection)
 {
     Link* link = find(connection);
@@ -145,6 +159,10 @@ void BmcPool::pump(Instant now, BmcActions& out)
             link->state = State::busy;
             link->job = std::move(*it);
             it = waiting.erase(it);
+            if (link->job.early) {
+                link->job.deadline = std::max(link->job.deadline, now + limits::watchPatience);
+                wakeBy(link->job.deadline);
+            }
             out.push_back({Kind::send, link->id, link->job.id, {}});
             continue;
         }
@@ -172,10 +190,7 @@ void BmcPool::connectFailed(BmcConnection connection, const Error& error, Instan
         return;
     }
     erase(connection);
-    const bool served = std::any_of(links.begin(), links.end(), [](const Link& link) {
-        return link.state == State::connecting || (link.state == State::busy && !link.endless);
-    });
-    if (served) {
+    if (serves() || inState(State::connecting) > 0) {
         // The BMC may just allow no more connections: who waits may still be served by the others.
         connectAfter = now + limits::bmcConnectPause;
         pump(now, out);
@@ -330,13 +345,13 @@ void BmcPool::tick(Instant now, BmcActions& out)
     for (const Link& link : links) {
         ids.push_back(link.id);
     }
+    const bool served = serves();  // before they run out of time themselves
     for (const BmcConnection id : ids) {
         expire(id, now, out);
     }
-    const bool allServe = inState(State::busy) >= options.connections;
     for (const BmcJob& job : waiting) {
         if (job.deadline <= now) {
-            fail(job.id, allServe ? Code::full : Code::notSent, "no connection was free until the deadline", out);
+            fail(job.id, served ? Code::full : Code::notSent, "no connection was free until the deadline", out);
         }
     }
     std::erase_if(waiting, [&](const BmcJob& job) { return job.deadline <= now; });

@@ -36,7 +36,7 @@ struct BmcJob {
     BmcExchange id = 0;
     bool repeatable = false;
     bool urgent = false;  // before all others, and also while the pool is held
-    bool early = false;   // before those that are neither
+    bool early = false;   // before those that are neither, and with limits::watchPatience from when it is sent
     Instant deadline = never;
     // The credential it was sent with, and what became of it: kept here for BmcDispatcher.
     std::uint64_t generation = 0;
@@ -57,8 +57,8 @@ struct BmcJob {
 //   request that died on a stale connection from one that was executed.
 // - A kept-alive connection that breaks before the first byte of the answer is stale. The exchange is sent once more, on
 //   a new connection, if it is repeatable or if nothing of it had been accepted by the kernel.
-// - The deadline counts from the start, waiting included. Waiting ends in Code::full where requests of others had all
-//   connections, else in notSent; what was sent in deadlineExceeded.
+// - The deadline counts from the start, waiting included. Waiting ends in Code::full where requests of others were
+//   served meanwhile, else in notSent; what was sent in deadlineExceeded.
 class BmcPool {
 public:
     struct Options {
@@ -107,6 +107,8 @@ public:
     // ones only if asked.
     void closeAll(bool idleToo, const std::string& why, BmcActions& out);
 
+    // Whether an exchange is under way with a credential older than that of `generation`.
+    bool carriesOlder(std::uint64_t generation) const;
     // The exchange that the connection carries, or nullptr.
     BmcJob* job(BmcConnection connection);
     std::size_t open() const { return links.size(); }
@@ -127,6 +129,7 @@ private:
     Link* find(BmcConnection connection);
     void erase(BmcConnection connection);
     std::size_t inState(State state) const;
+    bool serves() const;
     Link* pickIdle(const BmcJob& job, Instant now);
     bool openOne(Instant now, BmcActions& out);
     void pump(Instant now, BmcActions& out);

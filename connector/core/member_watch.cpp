@@ -10,7 +10,6 @@ namespace mesh::connector {
 
 namespace {
 
-constexpr Duration watchDeadline = 10s;
 constexpr Duration firstBackoff = 1s;
 constexpr std::string_view rootUri = "/redfish/v1/";
 
@@ -88,7 +87,7 @@ void MemberWatch::next(Now now)
     if (current) {
         return;
     }
-    if (jobs.empty() && refreshes.empty()) {
+    if (jobs.empty()) {
         if (reachable && !complete) {
             complete = true;
             events.onAnnounce(snapshot(), now);
@@ -97,7 +96,9 @@ void MemberWatch::next(Now now)
             const Duration jitter{static_cast<std::int64_t>(rng.below(limits::memberPollInterval.count() / 10))};
             nextPoll = now.mono + limits::memberPollInterval + jitter;
         }
-        return;
+        if (refreshes.empty()) {
+            return;
+        }
     }
     // In turn: many writes do not keep the others waiting for ever.
     refreshedLast = !refreshes.empty() && (jobs.empty() || !refreshedLast);
@@ -125,7 +126,7 @@ void MemberWatch::ask(Now now)
     if (const auto found = collections.find(current->path); found != collections.end() && isFresh(found->second)) {
         request.headers.push_back({"If-None-Match", found->second.etag});
     }
-    bmc.start(exchange, std::move(request), {}, false, 0, true, now.mono + watchDeadline);
+    bmc.start(exchange, std::move(request), {}, false, 0, true, now.mono + limits::watchPatience);
 }
 
 void MemberWatch::onHead(BmcExchange id, ResponseHead received, bool bodyFollows, Now now)

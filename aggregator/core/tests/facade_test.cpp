@@ -133,14 +133,18 @@ TEST_F(Reader, GetsNothingByExpandingItThatItMayNotRead)
                                "?only", "?%6Fnly", "?x=1&only="}) {
         EXPECT_EQ(status(std::string("/redfish/v1/A1_AccountService/Accounts") + expand), 403) << expand;
     }
-    for (const char* levels : {"($levels=2)", "(%24levels%3D2)", "($levels=10)", "($levels=1;$levels=3)", "($levels=x)"}) {
+    for (const char* levels : {"($levels=2)", "(%24levels%3D2)", "($levels=10)", "($levels=1;$levels=3)", "($levels=x)", "($expand=*)", "&$levels=2"}) {
         EXPECT_EQ(status(std::string("/redfish/v1/Chassis/A1_one/Sensors?$expand=.") + levels), 403) << levels;
     }
     EXPECT_TRUE(commands(1).empty());
     EXPECT_TRUE(passes("/redfish/v1/Chassis/A1_one/Sensors?$expand=."));
     EXPECT_TRUE(passes("/redfish/v1/Chassis/A1_one/Sensors?$expand=.($levels=1)"));
+    EXPECT_EQ(status("/redfish/v1/Systems?$expand=."), 501) << "a merged collection expands nothing for anybody";
     get("/redfish/v1/A1_AccountService/Accounts?$expand=.($levels=2)");
-    EXPECT_FALSE(commands(1).empty()) << "an administrator";
+    take(1);  // for an administrator
+    announce(1, {{"CompositionService/ActivePool", {"1"}}});
+    get("/redfish/v1/CompositionService/ActivePool?only", "reader");
+    EXPECT_EQ(take(1).command.http.target, "/redfish/v1/CompositionService/ActivePool/A1_1") << "by its member";
 }
 
 TEST_F(Reader, IsShownNoCollectionThatItMayNotReadAtASatellite)
@@ -240,6 +244,19 @@ TEST_F(Expelled, WhoHasNoAccountAnyMoreGetsNoMoreOfAStream)
     EXPECT_EQ(cancelled, std::vector<MessageId>{second.id});
     chunk(1, first, 9, "data: {}\n\n", false);
     EXPECT_EQ(given[stays].body, ": hello\n\ndata: {}\n\n");
+}
+
+TEST_F(Expelled, WhoseAccountGoesWhileAStreamIsAskedForDoesNotGetIt)
+{
+    const ExchangeId id = get("/redfish/v1/A1_EventService/SSE", "reader");
+    const Sent asked = take(1);
+    expelled.insert("reader");
+    facade.endStreamsOfExpelled();
+    reply(1, asked, 200, ": hello\n\n", false, "text/event-stream");
+    EXPECT_EQ(given[id].status, 403);
+    commands(1);
+    EXPECT_EQ(cancelled, std::vector<MessageId>{asked.id});
+    EXPECT_EQ(facade.open(), 0U);
 }
 
 struct Accept : FacadeRig {

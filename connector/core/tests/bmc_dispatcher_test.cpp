@@ -191,43 +191,90 @@ TEST_F(BmcDispatcherTest, ASecond401IsRefusedAndHarmsNobodyElse)
     EXPECT_EQ(logins, 2) << "a resource that answers 401 to everybody does not cost a login each time";
 }
 
-TEST_F(BmcDispatcherTest, ASessionThatANewLoginHasReplacedIsEnded)
+struct ReplacedSession : BmcDispatcherTest {
+    // A resource that is always answered 401 has exchange 1 log in anew, in vain: the session t1 lives beside t2.
+    void SetUp() override
+    {
+        make(BmcAuth::session);
+        start(1);
+        answer(login(), sessionCreated("t1"));
+        if (streams) {
+            start(100, false);
+        }
+        answer(1, unauthorized);
+        answer(login(), sessionCreated("t2"));
+        EXPECT_EQ(login(), 0U) << "it may have expired, and belong to somebody else by now";
+        answer(1, unauthorized);
+    }
+    std::string ending() const
+    {
+        const BmcLogin::Request& request = desk->internalRequest();
+        return login() != 0 && request.head.method == "DELETE" ? request.head.target.substr(sizeof "/redfish/v1/SessionService/Sessions") : "";
+    }
+    bool streams = false;
+};
+
+struct ReplacedSessionInUse : ReplacedSession {
+    ReplacedSessionInUse() { streams = true; }
+};
+
+TEST_F(ReplacedSession, IsEndedAndNobodyWaitsForThat)
 {
-    make(BmcAuth::session);
-    start(1);
-    answer(login(), sessionCreated("t1"));
-    answer(1, unauthorized);
-    answer(login(), sessionCreated("t2"));
-    EXPECT_EQ(desk->internalRequest().head.method, "DELETE");
-    EXPECT_EQ(desk->internalRequest().head.target, "/redfish/v1/SessionService/Sessions/t1");
+    EXPECT_EQ(ending(), "t1");
     EXPECT_EQ(credential[login()], "t2");
-    EXPECT_EQ(answer(1, okHead), Answer::deliver) << "nobody waits for it";
     start(2);
-    answer(2, unauthorized);
-    EXPECT_EQ(logins, 3) << "a login does not wait for it either";
-    answer(login(), sessionCreated("t3"));
-    EXPECT_EQ(desk->internalRequest().head.target, "/redfish/v1/SessionService/Sessions/t2");
-    EXPECT_EQ(credential[login()], "t3");
     EXPECT_EQ(answer(2, okHead), Answer::deliver);
     answer(login(), unauthorized);
+    EXPECT_EQ(ending(), "");
     start(3);
-    EXPECT_EQ(credential[3], "t3");
-    desk->stop(now);
-    settle();
-    EXPECT_EQ(desk->internalRequest().head.target, "/redfish/v1/SessionService/Sessions/t3");
+    EXPECT_EQ(credential[3], "t2");
+    EXPECT_EQ(logins, 2);
 }
 
-TEST_F(BmcDispatcherTest, StoppingWhileAReplacedSessionIsEndedEndsTheOther)
+TEST_F(ReplacedSession, IsNotWaitedForByALogin)
+{
+    now += limits::bmcReloginPauseMax;
+    start(2);
+    answer(2, unauthorized);
+    EXPECT_EQ(logins, 3);
+    answer(login(), sessionCreated("t3"));
+    EXPECT_EQ(credential[2], "t3");
+    EXPECT_EQ(answer(2, okHead), Answer::deliver);
+    EXPECT_EQ(ending(), "") << "t2 had expired";
+    desk->stop(now);
+    settle();
+    EXPECT_EQ(ending(), "t3");
+}
+
+TEST_F(ReplacedSession, WhoseEndIsUnderWayDoesNotKeepTheOtherFromBeingEndedAtTheStop)
+{
+    desk->stop(now);
+    settle();
+    EXPECT_EQ(ending(), "t2");
+    EXPECT_EQ(credential[login()], "t2");
+}
+
+TEST_F(ReplacedSessionInUse, IsEndedAfterwards)
+{
+    EXPECT_EQ(ending(), "");
+    EXPECT_EQ(answer(100, okHead), Answer::deliver);
+    EXPECT_EQ(ending(), "t1");
+}
+
+TEST_F(BmcDispatcherTest, AnExpiredSessionIsNotEndedAndNeitherIsOneWithTheSamePath)
 {
     make(BmcAuth::session);
     start(1);
     answer(login(), sessionCreated("t1"));
     answer(1, unauthorized);
     answer(login(), sessionCreated("t2"));
-    desk->stop(now);
-    settle();
-    EXPECT_EQ(desk->internalRequest().head.target, "/redfish/v1/SessionService/Sessions/t2");
-    EXPECT_EQ(credential[login()], "t2");
+    answer(1, okHead);
+    EXPECT_EQ(login(), 0U) << "it had expired";
+    start(2);
+    answer(2, unauthorized);
+    answer(login(), sessionCreated("t2"));
+    answer(2, unauthorized);
+    EXPECT_EQ(login(), 0U) << "it is the session that there is";
 }
 
 TEST_F(BmcDispatcherTest, TheWatchIsServedBeforeClients)

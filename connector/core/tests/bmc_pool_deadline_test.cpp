@@ -165,6 +165,40 @@ TEST_F(BmcPoolTest, ReportsAboutUnknownConnectionsAreIgnored)
     EXPECT_TRUE(failed.empty());
 }
 
+TEST_F(BmcPoolTest, WhoRunsOutOfTimeTogetherWithThoseHeWaitedForWaitedForThem)
+{
+    for (BmcExchange id = 1; id <= 3; ++id) {
+        start(id, true, 10s);
+    }
+    connectAll();
+    start(4, true, 10s);
+    tick(10s);
+    EXPECT_EQ(code(1), Code::deadlineExceeded);
+    EXPECT_EQ(code(4), Code::full);
+}
+
+TEST_F(BmcPoolTest, AnEarlyOneHasItsTimeFromWhenItIsSent)
+{
+    for (BmcExchange id = 1; id <= 3; ++id) {
+        start(id, true, 60s);
+    }
+    connectAll();
+    BmcJob job;
+    job.id = 4;
+    job.repeatable = job.early = true;
+    job.deadline = now + limits::watchPatience;
+    pool.start(job, now, out);
+    settle();
+    tick(limits::watchPatience - 1s);
+    finish(1);
+    ASSERT_TRUE(sent.contains(4));
+    tick(limits::watchPatience - 1s);
+    EXPECT_TRUE(failed[4].empty());
+    EXPECT_EQ(pool.nextDeadline(), now + 1s);
+    tick(1s);
+    EXPECT_EQ(code(4), Code::deadlineExceeded);
+}
+
 TEST_F(BmcPoolTest, WhoWaitsForAConnectionThatDoesNotComeWasNotSent)
 {
     start(1, false, 1s);

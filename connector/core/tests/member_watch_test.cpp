@@ -141,6 +141,24 @@ TEST_F(MemberWatchTest, ManyWritesAreReadOnceAndThePollHasItsTurnBetweenThem)
     EXPECT_EQ(reads, 6U);
 }
 
+TEST_F(MemberWatchTest, WritesWithoutEndDoNotPutOffTheNextPoll)
+{
+    giveRootAndSystems();
+    now.mono = watch.nextDeadline();
+    watch.onTimer(now);
+    for (std::uint64_t ticket = 1; ticket <= 10; ++ticket) {
+        watch.refresh({"Systems"}, ticket, now);
+        answer(200, asked() == "/redfish/v1/" ? R"({"UUID":"u-1","RedfishVersion":"1.9.0","Systems":{"@odata.id":"/redfish/v1/Systems"}})"
+                                              : R"({"Members":[]})");
+    }
+    EXPECT_EQ(asked(), "/redfish/v1/Systems") << "there is always one to read";
+    ASSERT_LT(watch.nextDeadline(), never);
+    now.mono = watch.nextDeadline();
+    watch.onTimer(now);
+    answer(200, R"({"Members":[]})");
+    EXPECT_EQ(asked(), "/redfish/v1/");
+}
+
 TEST_F(MemberWatchTest, AWriteThatTouchesTwoCollectionsWaitsForBoth)
 {
     watch.start(now);
