@@ -186,7 +186,7 @@ class Takeover(MeshTest):
         for member in left:
             eventually(lambda: "applied" in shown(member, victim.name), f"{member.name} knows it again")
             self.assertRegex(meshctl(self.mesh, member, "cluster", "members")[1],
-                             rf"{victim.name}  standby  tcp://.*  standby  term \d+  applied \d+  linked with .*  ready")
+                             rf"{victim.name}  (standby|primary)  tcp://.*  \1  term \d+  applied \d+  linked with .*  ready")
 
     def test_without_a_majority_reads_go_on_and_writes_are_refused(self):
         victims = standbys(self.mesh)
