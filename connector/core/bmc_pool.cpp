@@ -48,11 +48,13 @@ void BmcPool::fail(BmcExchange id, Code code, const std::string& why, BmcActions
     out.push_back({Kind::fail, 0, id, Error{code, name + ": " + why}});
 }
 
-void BmcPool::queue(BmcJob job)
+void BmcPool::queue(BmcJob job, Place place)
 {
     const auto rank = [](const BmcJob& each) { return each.urgent ? 0 : each.early ? 1 : 2; };
-    const auto later = std::find_if(waiting.begin(), waiting.end(), [&](const BmcJob& other) { return rank(other) > rank(job); });
-    waiting.insert(later, std::move(job));
+    const int bound = rank(job) + (place == Place::last ? 1 : 0);
+    const auto next =
+        std::find_if(waiting.begin(), waiting.end(), [&](const BmcJob& other) { return rank(other) >= bound; });
+    waiting.insert(next, std::move(job));
 }
 
 void BmcPool::start(BmcJob job, Instant now, BmcActions& out)
@@ -60,7 +62,7 @@ void BmcPool::start(BmcJob job, Instant now, BmcActions& out)
     const BmcExchange id = job.id;
     const bool urgent = job.urgent;
     wakeBy(job.deadline);
-    queue(std::move(job));
+    queue(std::move(job), Place::last);
     pump(now, out);
     const bool waits = !waiting.empty() && waiting.back().id == id;
     if (waits && !urgent && waiting.size() > options.queued + inState(State::connecting)) {
@@ -265,9 +267,7 @@ void BmcPool::again(BmcConnection connection, bool reusable, Instant now, BmcAct
     idle(*link, reusable, now, out);
     job.answered = false;
     job.retried = false;
-    const auto firstOther =
-        std::find_if(waiting.begin(), waiting.end(), [](const BmcJob& other) { return !other.urgent; });
-    waiting.insert(firstOther, std::move(job));
+    queue(std::move(job), Place::first);
     pump(now, out);
 }
 
@@ -300,10 +300,7 @@ void BmcPool::lost(BmcConnection connection, bool nothingSent, bool replayable, 
     if (stale && replayable && (nothingSent || job.repeatable)) {
         ++count.staleRetries;
         job.retried = true;
-        const auto place = job.urgent ? waiting.begin()
-                                      : std::find_if(waiting.begin(), waiting.end(),
-                                                     [](const BmcJob& other) { return !other.urgent; });
-        waiting.insert(place, std::move(job));
+        queue(std::move(job), Place::first);
     } else {
         const Code code = job.answered ? Code::corrupt : nothingSent ? Code::notSent : Code::outcomeUnknown;
         fail(job.id, code, why, out);

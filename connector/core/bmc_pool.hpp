@@ -92,7 +92,7 @@ public:
     void endless(BmcConnection connection, Instant now, BmcActions& out);
     // The answer is complete. Unless reusable, the connection is closed.
     void finished(BmcConnection connection, bool reusable, Instant now, BmcActions& out);
-    // As finished(), but the exchange goes back to the head of the queue.
+    // As finished(), but the exchange waits again, as the first of its rank.
     void again(BmcConnection connection, bool reusable, Instant now, BmcActions& out);
     // The connection broke, or what it said made no sense; the shell has closed it. `nothingSent`: the kernel accepted
     // no byte of the request. `replayable`: the whole body is still there.
@@ -117,6 +117,7 @@ public:
 
 private:
     enum class State { connecting, idle, busy };
+    enum class Place { first, last };  // among those of its rank: urgent, early, all others
     struct Link {
         BmcConnection id = 0;
         State state = State::connecting;
@@ -133,7 +134,7 @@ private:
     Link* pickIdle(const BmcJob& job, Instant now);
     bool openOne(Instant now, BmcActions& out);
     void pump(Instant now, BmcActions& out);
-    void queue(BmcJob job);
+    void queue(BmcJob job, Place place);
     void idle(Link& link, bool reusable, Instant now, BmcActions& out);
     void noteIdleLoss(const Link& link, Instant now);
     void fail(BmcExchange id, Code code, const std::string& why, BmcActions& out);
@@ -144,7 +145,7 @@ private:
     std::string name;
     Options options;
     std::vector<Link> links;
-    std::deque<BmcJob> waiting;  // urgent ones first
+    std::deque<BmcJob> waiting;  // by rank
     bool held = false;
     BmcConnection lastConnection = 0;
     Duration reuseWindow = limits::bmcReuseWindow;

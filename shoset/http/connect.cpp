@@ -6,7 +6,9 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 
 namespace mesh::http {
 
@@ -15,18 +17,21 @@ namespace {
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
-// Sends at once, and notices a peer that is gone without a word although nobody waits for it: an event stream has no deadline.
+void setOption(tcp::socket& socket, int level, int option, int value)
+{
+    ::setsockopt(socket.native_handle(), level, option, &value, sizeof value);
+}
+
+// Sends at once, and notices a peer that is gone without a word although nobody waits for it: an event stream has no
+// deadline. A socket that refuses works without.
 void prepare(tcp::socket& socket)
 {
-    using Seconds = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPIDLE>;
-    using Interval = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPINTVL>;
-    using Probes = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_KEEPCNT>;
-    error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    socket.set_option(Seconds(limits::tcpSilentSeconds), ignored);
-    socket.set_option(Interval(limits::tcpSilentSeconds / 3), ignored);
-    socket.set_option(Probes(3), ignored);
-    socket.set_option(boost::asio::socket_base::keep_alive(true), ignored);
+    constexpr int probes = 3;
+    setOption(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+    setOption(socket, IPPROTO_TCP, TCP_KEEPIDLE, limits::tcpSilentSeconds);
+    setOption(socket, IPPROTO_TCP, TCP_KEEPINTVL, limits::tcpSilentSeconds / probes);
+    setOption(socket, IPPROTO_TCP, TCP_KEEPCNT, probes);
+    setOption(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 // One connectStream(), alive until its handler ran.

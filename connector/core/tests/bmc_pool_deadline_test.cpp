@@ -134,6 +134,26 @@ TEST_F(BmcPoolTest, AgainPutsAnExchangeBeforeAllOthers)
     EXPECT_FALSE(sent.contains(4));
 }
 
+TEST_F(BmcPoolTest, AgainGoesBehindTheEarlyOnes)
+{
+    for (BmcExchange id = 1; id <= 3; ++id) {
+        start(id);
+    }
+    connectAll();
+    BmcJob job;
+    job.id = 4;
+    job.repeatable = job.early = true;
+    pool.start(job, now, out);
+    const BmcConnection connection = sent[2];
+    sent.erase(2);
+    pool.again(connection, true, now, out);
+    settle();
+    EXPECT_EQ(sent[4], connection);
+    EXPECT_FALSE(sent.contains(2));
+    finish(4);
+    EXPECT_EQ(sent[2], connection);
+}
+
 TEST_F(BmcPoolTest, ClosingAllSaysOfEachExchangeWhatIsKnown)
 {
     for (BmcExchange id = 1; id <= 3; ++id) {
