@@ -67,6 +67,7 @@ Result<void> ClusterShell::openHome(const std::string& ownKey)
     if (loaded) {
         home = std::move(*loaded);
         applyConfigured(home);
+        warnOfStrangers();
         return {};
     }
     if (loaded.error().code != Code::notFound) {
@@ -79,6 +80,22 @@ Result<void> ClusterShell::openHome(const std::string& ownKey)
     home = foundCluster(config, ownKey, rng);
     log::info("cluster_founded", {{"member", home.self}, {"members", home.nodes.size()}, {"directory", directory}});
     return saveClusterHome(directory, home);
+}
+
+// The list of members founds a cluster and does nothing else; a node that is added to it later would wait for ever.
+void ClusterShell::warnOfStrangers() const
+{
+    for (const PeerAddress& peer : config.peers) {
+        const bool known = std::any_of(home.nodes.begin(), home.nodes.end(), [&peer](const KnownNode& node) {
+            return node.address.name == peer.name && node.address.key == peer.key;
+        });
+        if (!known) {
+            log::warning("peer_ignored", {{"peer", peer.name},
+                                          {"reason", "it is in peers.members, but not in the cluster that this node is a member of"},
+                                          {"remedy", "have it join (meshctl cluster join), or remove " + directory +
+                                                         " before the first use to found the cluster anew"}});
+        }
+    }
 }
 
 // Where the operator says that a node is counts more than what was registered: all may have moved at once.
@@ -101,20 +118,25 @@ Result<void> ClusterShell::readInheritance()
     if (config.witness || !std::filesystem::exists(config.accountsFile, ignored)) {
         return {};
     }
-    if (!home.founder) {
-        log::warning("accounts_file_ignored", {{"file", config.accountsFile},
-                                               {"reason", "accounts are kept in the cluster: change them with meshctl account --url"}});
-        return {};
-    }
     cluster::LocalEngine::Environment environment{
         [](const std::function<void()>&, const std::function<void()>&) { return false; },
         [](const std::function<void()>&) {}, [this] { return loop.now().mono; }};
     auto opened = cluster::LocalEngine::open({config.accountsFile, config.name}, std::move(environment));
+    if (!opened && !home.founder) {
+        ignoreAccountsFile(opened.error().message);
+        return {};
+    }
     if (!opened) {
         return opened.error();
     }
     inherited = (*opened)->state();
     return {};
+}
+
+void ClusterShell::ignoreAccountsFile(const std::string& reason)
+{
+    inherited.reset();
+    log::warning("accounts_file_ignored", {{"file", config.accountsFile}, {"reason", reason}});
 }
 
 Result<void> ClusterShell::openEngine(Environment around)
@@ -243,11 +265,44 @@ std::string ClusterShell::whyNotReady() const
            (file.problem().empty() ? "" : ": " + file.problem() + ". Make room, or make it writable; it is tried again");
 }
 
-void ClusterShell::putInheritanceAside()
+void ClusterShell::followAccounts()
 {
+    const cluster::State& state = raft->state();
+    if (config.witness || state.serviceUuid.empty()) {
+        return;
+    }
+    const std::size_t given = inherited ? inherited->accounts.size() : 0;
+    if (state.accounts.empty()) {
+        if (given > 0) {
+            return;  // they are about to be taken
+        }
+        tellOfNoAccount();
+    }
     if (!inherited) {
         return;
     }
+    const auto taken = std::count_if(inherited->accounts.begin(), inherited->accounts.end(), [&state](const auto& one) {
+        const cluster::Account* account = cluster::findAccount(state, one.first);
+        return account != nullptr && account->userName == one.second.userName;
+    });
+    if (static_cast<std::size_t>(taken) == given) {
+        putAccountsFileAside();
+    } else if (taken == 0) {
+        ignoreAccountsFile("accounts are kept in the cluster: change them with meshctl account --url");
+    }
+}
+
+void ClusterShell::tellOfNoAccount()
+{
+    if (!std::exchange(toldOfNoAccount, true)) {
+        log::warning("no_account", {{"reason", "nobody can log in"},
+                                    {"remedy", "stop this node, run: meshctl account add NAME --role Administrator --new-password-file FILE "
+                                               "--file " + config.accountsFile + ", and start it again"}});
+    }
+}
+
+void ClusterShell::putAccountsFileAside()
+{
     inherited.reset();
     worker.submit(
         [file = config.accountsFile] {

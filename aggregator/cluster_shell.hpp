@@ -49,8 +49,9 @@ public:
     // is not on its disk, so that a restart would begin it anew and forget who joined since. Empty: nothing.
     std::string whyNotReady() const;
     std::uint64_t memberFileFailures() const { return file.failures(); }
-    // The cluster's state is complete: what it was taken from is put aside.
-    void putInheritanceAside();
+    // The cluster is founded and its accounts may have changed: the file that they were taken from is put aside; that one
+    // is not taken, or missing although there is no account, is told.
+    void followAccounts();
 
     // Blocks on the disk. See loadBrokenGlass().
     WallTime brokenGlass() const { return loadBrokenGlass(directory); }
@@ -68,7 +69,11 @@ public:
 private:
     Result<void> openHome(const std::string& publicKey);
     void applyConfigured(ClusterHome& known) const;
+    void warnOfStrangers() const;
     Result<void> readInheritance();
+    void ignoreAccountsFile(const std::string& reason);
+    void putAccountsFileAside();
+    void tellOfNoAccount();
     Result<void> openEngine(Environment around);
     Instant deadline() const;
     cluster::FeatureLevel knownLevel() const;
@@ -88,6 +93,7 @@ private:
     bool recoveryEnded = false;  // in this run
     std::string publicKey;
     std::optional<cluster::State> inherited;
+    bool toldOfNoAccount = false;
     std::set<std::string> refused;  // nodes that have lost their data, as far as it was logged
     std::string refusal;            // why the others do not listen to this node
     std::function<void(const std::string& node, const std::string& message)> toNode;

@@ -35,6 +35,15 @@ AuditMode auditMode(AuditWish wish)
 
 }  // namespace
 
+Result<void> checkRegistryFile(const Config& config)
+{
+    if (config.registryFile.empty()) {
+        return {};
+    }
+    const Result<tenants::Registry> read = cluster::readRegistryFile(config.registryFile);
+    return read ? Result<void>{} : read.error();
+}
+
 Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::string state, host::Notify systemd)
     : loop(ownLoop), config(std::move(given)), configPath(std::move(configFile)), stateDirectory(std::move(state)),
       notify(std::move(systemd)), worker(loop.context()),
@@ -69,6 +78,13 @@ Result<void> Daemon::start()
     if (!keys) {
         return keys.error();
     }
+    // What the operator provides comes before the cluster: a first start that fails on it must not have founded one.
+    if (Result<void> started = startServer(); !started) {
+        return started;
+    }
+    if (Result<void> readable = checkRegistryFile(config); !readable) {
+        return readable;
+    }
     links = std::make_unique<Links>(loop.context(), config, *this,
                                     [this](std::string_view key) { return node->connectorOfKey(key); });
     // Before anybody is linked, too: an election may be due by the time the log is read. What nobody gets raft says again.
@@ -80,9 +96,6 @@ Result<void> Daemon::start()
     Result<tenants::Registry> registry = loadRegistry();
     if (!registry) {
         return registry.error();
-    }
-    if (Result<void> started = startServer(); !started) {
-        return started;
     }
     if (Result<void> loaded = history.load(); !loaded) {
         return loaded;
@@ -110,6 +123,7 @@ Result<void> Daemon::start()
         return dialled;
     }
     watching = cluster.engine().watch(cluster.engine().state().revision, [this](const cluster::Change& change) { onStateChange(change); });
+    cluster.followAccounts();
     openEnrolment();
     cluster.engine().onStatus([this](const cluster::EngineStatus& status) { onClusterStatus(status); });
     if (Result<void> listening = config.witness ? Result<void>{} : server->start(); !listening) {
@@ -134,6 +148,9 @@ void Daemon::onStateChange(const cluster::Change& change)
     const bool all = change.kind == cluster::ChangeKind::everything;
     if (all || change.kind == cluster::ChangeKind::node || change.kind == cluster::ChangeKind::service) {
         followCluster();
+    }
+    if (change.kind == cluster::ChangeKind::account) {
+        cluster.followAccounts();
     }
     if (all || change.kind == cluster::ChangeKind::enrolment) {
         openEnrolment();
@@ -174,9 +191,7 @@ void Daemon::onTimer()
 void Daemon::followCluster()
 {
     node->onClusterStatus(loop.now());
-    if (!cluster.engine().state().serviceUuid.empty()) {
-        cluster.putInheritanceAside();
-    }
+    cluster.followAccounts();
     if (cluster.followState(node->hasRecovered())) {
         if (const Result<void> set = links->setPeers(cluster.peers()); !set) {
             log::error("peer_not_reachable", {{"reason", set.error().message}});

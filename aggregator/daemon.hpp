@@ -20,6 +20,9 @@
 
 namespace mesh::aggregator {
 
+// Whether the registry's file, where there is one, can be read and taken. The error is for the operator.
+Result<void> checkRegistryFile(const Config& config);
+
 // The shell around an aggregator's logic: HTTPS server, mesh and peer endpoints, state file, password checks, timer.
 // One thread: the loop's.
 class Daemon final : public ServerEvents, public PasswordPort, public ShellMetrics, public LinkOwner {

@@ -22,7 +22,7 @@ Result<void> run(const host::ProgramOptions& options, bool witness)
         return config.error();
     }
     if (options.check) {
-        return {};
+        return aggregator::checkRegistryFile(*config);
     }
     if (sodium_init() < 0) {
         return Error{Code::unavailable, "libsodium does not start"};

@@ -1,5 +1,6 @@
 #include "connector/config.hpp"
 
+#include "connector/core/bmc_request.hpp"
 #include "connector/local_users.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/config/reader.hpp"
@@ -9,6 +10,7 @@
 #include "shoset/zmq/keys.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 namespace mesh::connector {
@@ -20,7 +22,11 @@ constexpr const char* defaultWorkerSocket = "/run/bmcmesh/worker.sock";
 constexpr std::size_t maxSocketPath = 107;  // of the kernel
 constexpr std::size_t leastOutboxBytes = 4 * limits::maxEventBytes;
 constexpr std::size_t mostOutboxBytes = limits::maxOutboxFileBytes / 2;  // all may stand in one file
+constexpr std::array<std::string_view, 6> httpMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 constexpr std::uint64_t leastDailyBytes = 1024 * 1024;
+
+constexpr config::Form remoteEndpoint{[](const std::string& text) { return shoset::isTcpEndpoint(text); }, "tcp://HOST:PORT"};
+constexpr config::Form serviceUrl{[](const std::string& text) { return parseBmcUrl(text).ok(); }, "http://HOST[:PORT] or https://HOST[:PORT]"};
 
 std::string hostOf(const std::string& url)
 {
@@ -31,7 +37,7 @@ std::string hostOf(const std::string& url)
 void readAggregators(config::Reader& reader, config::Section root, Config& out)
 {
     for (config::Section entry : root.sections("aggregators")) {
-        shoset::AggregatorAddress address{entry.text("name"), entry.text("endpoint"), entry.text("key")};
+        shoset::AggregatorAddress address{entry.text("name"), entry.text("endpoint", remoteEndpoint), entry.text("key")};
         if (!shoset::isValidKey(address.key)) {
             reader.complain(entry, "expected a public key of 40 characters (Z85) for 'key'");
         }
@@ -51,7 +57,7 @@ struct PasswordFiles {
 
 PasswordFiles readTarget(config::Reader& reader, config::Section target, Config& out)
 {
-    out.target.url = target.text("url");
+    out.target.url = target.text("url", serviceUrl);
     const std::string auth = target.text("auth", "none");
     if (auth == "basic" || auth == "session") {
         out.target.auth = auth == "basic" ? BmcTarget::Auth::basic : BmcTarget::Auth::session;
@@ -177,6 +183,18 @@ void readSecrets(config::Reader& reader, config::Section secrets, Config& out)
     }
 }
 
+// A rule that is misspelt would refuse nothing.
+std::vector<std::string> readMethods(config::Reader& reader, config::Section& entry)
+{
+    std::vector<std::string> methods = entry.texts("methods");
+    for (const std::string& method : methods) {
+        if (std::find(httpMethods.begin(), httpMethods.end(), method) == httpMethods.end()) {
+            reader.complain(entry, "expected GET, HEAD, POST, PUT, PATCH or DELETE in 'methods', not '" + method + "'");
+        }
+    }
+    return methods;
+}
+
 Result<LocalPolicy> loadPolicy(const std::string& path)
 {
     config::Reader reader(path);
@@ -185,7 +203,7 @@ Result<LocalPolicy> loadPolicy(const std::string& path)
         if (entry.has("command")) {
             rules.push_back({{}, {}, entry.text("command")});
         } else {
-            rules.push_back({entry.texts("methods"), entry.text("path")});
+            rules.push_back({readMethods(reader, entry), entry.text("path")});
         }
     }
     if (Result<void> fine = reader.finish(); !fine) {

@@ -104,6 +104,11 @@ std::optional<ClusterKeeper::Entry> ClusterKeeper::nextEntry() const
             return entry;
         }
     }
+    if (primary) {
+        if (std::optional<Entry> entry = lateAccount()) {
+            return entry;
+        }
+    }
     // A node that is not registered was removed: it must not come back by itself.
     if (const cluster::Node* known = cluster::findNode(state, settings.self.id)) {
         cluster::Node wanted = merged(settings.self, *known, state.featureLevel);
@@ -139,6 +144,16 @@ ClusterKeeper::Entry ClusterKeeper::foundingEntry() const
     }
     const bool hasUuid = settings.inherited && !settings.inherited->serviceUuid.empty();
     return {cluster::SetServiceUuid{hasUuid ? settings.inherited->serviceUuid : randomUuid(rng)}};
+}
+
+std::optional<ClusterKeeper::Entry> ClusterKeeper::lateAccount() const
+{
+    const bool hadNone = engine.state().nextAccountId == 1;
+    if (!settings.inherited || (lateAccountsSoFar == 0 && !hadNone) || lateAccountsSoFar >= settings.inherited->accounts.size()) {
+        return std::nullopt;
+    }
+    const auto next = std::next(settings.inherited->accounts.begin(), static_cast<std::ptrdiff_t>(lateAccountsSoFar));
+    return Entry{cluster::RestoreAccount{next->second}, Purpose::lateAccount};
 }
 
 std::optional<ClusterKeeper::Entry> ClusterKeeper::recoveringEntry() const
@@ -230,10 +245,14 @@ void ClusterKeeper::onApplied(Purpose purpose, const Result<cluster::Applied>& a
     if (applied && purpose == Purpose::inheritance) {
         ++inheritedSoFar;  // what the cluster refuses of it, it would refuse again
     }
+    if (applied && purpose == Purpose::lateAccount) {
+        ++lateAccountsSoFar;  // as above
+    }
     if (applied && purpose == Purpose::newGeneration) {
         noteLost();
     }
-    const Error refused = applied && purpose != Purpose::inheritance ? applied->error : Error{};
+    const bool mayBeRefused = purpose == Purpose::inheritance || purpose == Purpose::lateAccount;
+    const Error refused = applied && !mayBeRefused ? applied->error : Error{};
     finish("registering", applied ? refused : applied.error());
 }
 

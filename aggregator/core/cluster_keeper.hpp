@@ -33,7 +33,7 @@ public:
 struct KeeperSettings {
     cluster::Node self;                       // what this node says of itself; id from its member.json
     std::vector<cluster::Node> founders;      // of a new cluster, with ourselves
-    std::optional<cluster::State> inherited;  // of this node before there was a cluster
+    std::optional<cluster::State> inherited;  // of this node before there was a cluster, or what came too late for that
     bool recovered = false;                   // was made the only member
 };
 
@@ -43,6 +43,8 @@ struct KeeperSettings {
 //   primary of a new cluster   registers the founders, takes over what a single node had, and last gives the service its
 //                              UUID: until there is one, nobody is ready, and the next primary begins again. A witness
 //                              leaves it to whom it hands over to: it has nothing that could be taken over
+//   primary                    takes over the accounts that it was given, where the cluster has never had any: nobody could
+//                              log in to make one
 //   primary                    makes members of registered nodes, voters of those that have the log, removes members whose
 //                              registration is gone; raises the feature level once every node knows it
 //   recovered node             begins a new generation and forgets the nodes that were lost before anything else; it keeps
@@ -64,13 +66,14 @@ public:
     const std::string& lastFailure() const { return failure; }
 
 private:
-    enum class Purpose : std::uint8_t { plain, inheritance, newGeneration };
+    enum class Purpose : std::uint8_t { plain, inheritance, lateAccount, newGeneration };
     struct Entry {
         cluster::Operation operation;
         Purpose purpose = Purpose::plain;
     };
     std::optional<Entry> nextEntry() const;
     Entry foundingEntry() const;
+    std::optional<Entry> lateAccount() const;
     std::optional<Entry> recoveringEntry() const;
     void noteLost();
     void changeMembership(const cluster::EngineStatus& status);
@@ -82,6 +85,7 @@ private:
     const KeeperSettings settings;
     const std::vector<cluster::Operation> inheritance;
     std::size_t inheritedSoFar = 0;
+    std::size_t lateAccountsSoFar = 0;
     std::optional<std::set<std::uint64_t>> lost;  // of a recovery: who was registered when its generation began
     cluster::StateEngine& engine;
     MembershipPort& members;

@@ -3,6 +3,7 @@
 #include "cluster/history/core/database_url.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/config/reader.hpp"
+#include "shoset/core/message.hpp"
 #include "shoset/zmq/keys.hpp"
 
 #include <algorithm>
@@ -14,6 +15,16 @@ namespace {
 
 constexpr std::uint64_t maxFeatureLevel = 1000;  // of what is read; what the program knows is asked later
 
+bool isBindEndpoint(const std::string& text)
+{
+    constexpr std::string_view anywhere = "tcp://*:";
+    return shoset::isTcpEndpoint(text.starts_with(anywhere) ? "tcp://0.0.0.0:" + text.substr(anywhere.size()) : text);
+}
+
+constexpr config::Form bindEndpoint{isBindEndpoint, "tcp://ADDRESS:PORT"};
+constexpr config::Form remoteEndpoint{[](const std::string& text) { return shoset::isTcpEndpoint(text); }, "tcp://HOST:PORT"};
+constexpr config::Form address{[](const std::string& text) { return shoset::isTcpEndpoint("tcp://" + text); }, "ADDRESS:PORT"};
+
 // What others can connect to, where binding says it.
 std::string reachable(const std::string& bind)
 {
@@ -24,10 +35,10 @@ std::string reachable(const std::string& bind)
 
 void readPeers(config::Reader& reader, config::Section peers, Config& out)
 {
-    out.peersBind = peers.text("bind", "");
-    out.peersAdvertise = peers.text("advertise", reachable(out.peersBind));
+    out.peersBind = peers.text("bind", "", bindEndpoint);
+    out.peersAdvertise = peers.text("advertise", reachable(out.peersBind), remoteEndpoint);
     for (config::Section entry : peers.sections("members")) {
-        PeerAddress peer{entry.text("name"), entry.text("endpoint"), entry.text("key")};
+        PeerAddress peer{entry.text("name"), entry.text("endpoint", remoteEndpoint), entry.text("key")};
         if (!shoset::isValidKey(peer.key)) {
             reader.complain(entry, "expected a public key of 40 characters (Z85) for 'key'");
         }
@@ -46,7 +57,7 @@ void readPeers(config::Reader& reader, config::Section peers, Config& out)
 
 void readFacade(config::Reader& reader, config::Section facade, Config& out)
 {
-    out.facadeBind = facade.text("bind", "0.0.0.0:8443");
+    out.facadeBind = facade.text("bind", "0.0.0.0:8443", address);
     const std::string certificate = facade.text("certificate", "auto");
     if (certificate != "auto") {
         out.certificateFile = certificate;
@@ -136,11 +147,11 @@ void readHistory(config::Reader& reader, config::Section history, Config& out)
 void readServices(config::Reader& reader, config::Section root, Config& out)
 {
     config::Section mesh = root.section("mesh");
-    out.meshBind = mesh.text("bind", "tcp://0.0.0.0:5670");
-    out.meshAdvertise = mesh.text("advertise", reachable(out.meshBind));
+    out.meshBind = mesh.text("bind", "tcp://0.0.0.0:5670", bindEndpoint);
+    out.meshAdvertise = mesh.text("advertise", reachable(out.meshBind), remoteEndpoint);
     config::Section enrolment = root.section("enrolment");
-    out.enrolBind = enrolment.text("bind", "tcp://0.0.0.0:5672");
-    out.enrolAdvertise = enrolment.text("advertise", reachable(out.enrolBind));
+    out.enrolBind = enrolment.text("bind", "tcp://0.0.0.0:5672", bindEndpoint);
+    out.enrolAdvertise = enrolment.text("advertise", reachable(out.enrolBind), remoteEndpoint);
     readFacade(reader, root.section("facade"), out);
     readWho(reader, root, out);
     readHistory(reader, root.section("history"), out);

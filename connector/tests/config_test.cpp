@@ -150,6 +150,8 @@ TEST_F(ConfigTest, ThePolicyOfTheMachineForbidsCommandsToo)
     EXPECT_FALSE(loaded->settings.policy.refusesCommand("fan.speed"));
     EXPECT_TRUE(loaded->settings.policy.refuses("POST", "Systems/1"));
     EXPECT_FALSE(loaded->settings.policy.refuses("GET", "power.cycle"));
+    write(folder / "policy.yaml", "refuse:\n  - { methods: [POST, patch], path: Systems/* }\n");
+    EXPECT_NE(problem("policy: { file: " + (folder / "policy.yaml") + " }\n").find("policy.yaml:2: expected GET, HEAD, POST"), std::string::npos);
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <array>
 #include <charconv>
 #include <set>
+#include <span>
 
 namespace mesh::config {
 
@@ -43,7 +45,14 @@ struct Unit {
     std::uint64_t factor;
 };
 
-bool parseWithUnit(const std::string& text, std::initializer_list<Unit> units, std::uint64_t& out)
+constexpr std::uint64_t dayNanoseconds = 86400000000000;
+constexpr std::uint64_t longestDuration = 36500 * dayNanoseconds;
+constexpr std::array<Unit, 5> durationUnits = {
+    Unit{"ms", 1000000}, Unit{"s", 1000000000}, Unit{"m", 60000000000}, Unit{"h", 3600000000000}, Unit{"d", dayNanoseconds}};
+constexpr std::array<Unit, 4> sizeUnits = {Unit{"", 1}, Unit{"KiB", 1024}, Unit{"MiB", 1024 * 1024}, Unit{"GiB", 1024 * 1024 * 1024}};
+constexpr std::array<Unit, 1> noUnit = {Unit{"", 1}};
+
+bool parseWithUnit(const std::string& text, std::span<const Unit> units, std::uint64_t& out)
 {
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -105,8 +114,12 @@ Result<void> Reader::finish()
         if (!state->problem.empty() || !section->yaml.IsMap()) {
             continue;
         }
+        std::set<std::string> seen;
         for (const auto& item : section->yaml) {
             const std::string key = item.first.Scalar();
+            if (!seen.insert(key).second) {
+                state->complain(lineOf(item.first), "'" + key + "' stands here a second time");
+            }
             if (!section->asked.contains(key)) {
                 std::string known;
                 for (const std::string& name : section->asked) {
@@ -190,6 +203,21 @@ std::string Section::text(const std::string& key, const std::string& fallback)
     return value.Scalar();
 }
 
+std::string Section::text(const std::string& key, const Form& form)
+{
+    text(key);
+    return text(key, "", form);
+}
+
+std::string Section::text(const std::string& key, const std::string& fallback, const Form& form)
+{
+    std::string value = text(key, fallback);
+    if (has(key) && !value.empty() && !form.fits(value)) {
+        reader->complain(lineOf(node->yaml[key]), std::string("expected ") + form.expected + " for '" + key + "', not '" + value + "'");
+    }
+    return value;
+}
+
 bool Section::flag(const std::string& key, bool fallback)
 {
     const std::string value = text(key, fallback ? "true" : "false");
@@ -206,8 +234,12 @@ Duration Section::duration(const std::string& key, Duration fallback)
     if (value.empty()) {
         return fallback;
     }
-    if (!parseWithUnit(value, {{"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000}}, nanoseconds)) {
+    if (value != "0" && !parseWithUnit(value, durationUnits, nanoseconds)) {
         reader->complain(lineOf(node->yaml[key]), "expected a time such as 500ms, 2s or 10m for '" + key + "', not '" + value + "'");
+        return fallback;
+    }
+    if (nanoseconds > longestDuration) {
+        reader->complain(lineOf(node->yaml[key]), "expected at most 36500d for '" + key + "', not '" + value + "'");
         return fallback;
     }
     return Duration(static_cast<std::int64_t>(nanoseconds));
@@ -220,7 +252,7 @@ std::uint64_t Section::bytes(const std::string& key, std::uint64_t fallback)
     if (value.empty()) {
         return fallback;
     }
-    if (!parseWithUnit(value, {{"", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024}}, number)) {
+    if (!parseWithUnit(value, sizeUnits, number)) {
         reader->complain(lineOf(node->yaml[key]), "expected a size such as 64KiB or 512MiB for '" + key + "', not '" + value + "'");
         return fallback;
     }
@@ -234,7 +266,7 @@ std::uint64_t Section::number(const std::string& key, std::uint64_t fallback, st
     if (value.empty()) {
         return fallback;
     }
-    if (!parseWithUnit(value, {{"", 1}}, number) || number > most) {
+    if (!parseWithUnit(value, noUnit, number) || number > most) {
         reader->complain(lineOf(node->yaml[key]), "expected a number up to " + std::to_string(most) + " for '" + key + "', not '" + value + "'");
         return fallback;
     }

@@ -10,7 +10,7 @@
 
 namespace mesh::config {
 
-// Strict reading of a YAML file: every key must be known, every value of the right form. The first problem is kept, with
+// Strict reading of a YAML file: every key must be known and stand there once, every value be of the right form. The first problem is kept, with
 // file, line and what was expected; after it everything reads as its default. Start-up and reload only.
 //
 //     Reader reader(path);
@@ -19,6 +19,12 @@ namespace mesh::config {
 //     ...
 //     if (Result<void> fine = reader.finish(); !fine) ...
 class Section;
+
+// How a text has to look beside not being empty.
+struct Form {
+    bool (*fits)(const std::string& text);
+    const char* expected;  // for a person: "tcp://HOST:PORT"
+};
 
 class Reader {
 public:
@@ -31,7 +37,7 @@ public:
     Reader& operator=(const Reader&) = delete;
 
     Section root();
-    // The first problem, or a key that nobody asked for.
+    // The first problem, or a key that nobody asked for or that stands there twice.
     Result<void> finish();
     // A problem that the caller found with a value just read, at the line of `section`.
     void complain(const Section& section, const std::string& sentence);
@@ -55,10 +61,13 @@ public:
     // Required.
     std::string text(const std::string& key);
     std::string text(const std::string& key, const std::string& fallback);
+    std::string text(const std::string& key, const Form& form);
+    // The fallback may be of another form: "".
+    std::string text(const std::string& key, const std::string& fallback, const Form& form);
     // Required, a name of a node, connector or tenant.
     std::string name(const std::string& key);
     bool flag(const std::string& key, bool fallback);
-    // "2s", "500ms", "10m", "12h", "90d".
+    // "2s", "500ms", "10m", "12h", "90d", "0"; at most 36500d, so that it can be added to any instant.
     Duration duration(const std::string& key, Duration fallback);
     // "512MiB", "64KiB", plain bytes.
     std::uint64_t bytes(const std::string& key, std::uint64_t fallback);

@@ -1,12 +1,14 @@
 """The programs as their operator meets them: wrong files, wrong modes, ports in use, orderly ends."""
 
+import contextlib
+import json
 import signal
 import socket
 import tempfile
 import unittest
 from pathlib import Path
 
-from harness import PROGRAMS, SLOW, USER, Child, Mesh, MeshCtl, Sim, eventually, free_ports, run_program, write_private
+from harness import PROGRAMS, SLOW, USER, Child, Client, Mesh, MeshCtl, Sim, eventually, free_ports, run_program, write_private
 
 PROGRAM_NAMES = ("mesh-aggregatord", "mesh-connectord")
 
@@ -116,6 +118,22 @@ class Programs(unittest.TestCase):
                 self.assertIn(str(port), said)
                 self.assertIn("in use", said.lower())
 
+    def test_check_finds_what_a_start_would_refuse(self):
+        facade, mesh = self.members["mesh-aggregatord"].facade_port, self.members["mesh-aggregatord"].mesh_port
+        for program, old, new, said in (
+                ("mesh-aggregatord", f"127.0.0.1:{facade}", "8443", "expected ADDRESS:PORT for 'bind', not '8443'"),
+                ("mesh-aggregatord", f"tcp://127.0.0.1:{mesh}", f"127.0.0.1:{mesh}", "expected tcp://ADDRESS:PORT for 'bind'"),
+                ("mesh-aggregatord", str(self.mesh.files.registry), str(self.folder / "none"), "none"),
+                ("mesh-connectord", f"tcp://127.0.0.1:{mesh}", "nonsense", "expected tcp://HOST:PORT for 'endpoint'"),
+                ("mesh-connectord", "https://", "ftp//", "for 'url', not 'ftp//")):
+            with self.subTest(program=program, new=new):
+                self.assertIn(old, self.good(program))
+                config = self.folder / "changed.yaml"
+                write_private(config, self.good(program).replace(old, new))
+                status, _, error = run_program(program, "--config", config, "--check")
+                self.assertEqual((status, said in error), (1, True), error)
+                self.assertTrue(said == "none" or "changed.yaml:" in error, error)
+
     def test_one_signal_ends_it_in_order_and_a_second_at_once(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             for twice in (False, True):
@@ -172,6 +190,92 @@ class Programs(unittest.TestCase):
         finally:
             child.signal(signal.SIGKILL)
             child.wait(5)
+
+
+class FirstStart(unittest.TestCase):
+    """One aggregator, configured by hand and step by step."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder, self.config = Path(folder.name), Path(folder.name) / "aggregator.yaml"
+        (self.folder / "state").mkdir()
+        self.facade, self.ports = free_ports(1)[0], free_ports(3)
+        self.keys = {name: MeshCtl(PROGRAMS).key(self.folder / f"{name}.key") for name in ("a", "b")}
+        self.registry, self.members = {"file": str(self.folder / "registry.yaml")}, []
+        write_private(self.folder / "password", "a long enough Passw0rd")
+
+    def write(self):
+        mesh, peers, other = (f"tcp://127.0.0.1:{port}" for port in self.ports)
+        write_private(self.config, json.dumps({
+            "node": {"name": "a", "key": str(self.folder / "a.key")}, "mesh": {"bind": mesh},
+            "peers": {"bind": peers, "members": [{"name": name, "key": self.keys[name], "endpoint": other} for name in self.members]},
+            "facade": {"bind": f"127.0.0.1:{self.facade}"}, "cluster": {"election_timeout": "300ms", "heartbeat": "50ms"},
+            "registry": self.registry, "accounts": {"file": str(self.folder / "accounts")}}))
+
+    @contextlib.contextmanager
+    def started(self):
+        self.write()
+        child = Child("a", [PROGRAMS / "mesh-aggregatord", "--config", self.config, "--state", self.folder / "state"], self.folder / "log")
+        try:
+            yield child
+        finally:
+            child.signal(signal.SIGTERM)
+            child.wait(15 * SLOW)
+
+    def says(self, child, what):
+        def said():
+            child.require_running()
+            return what in child.output()
+        eventually(said, f"the node says {what}", 10)
+
+    def add_registry(self):
+        write_private(self.folder / "registry.yaml", "tenants: []\nconnectors: []\n")
+
+    def add_account(self):
+        status, _, error = run_program("meshctl", "account", "add", "admin", "--role", "Administrator", "--new-password-file",
+                                       self.folder / "password", "--file", self.folder / "accounts")
+        self.assertEqual(status, 0, error)
+
+    def test_one_that_fails_has_founded_nothing(self):
+        with self.started() as child:
+            self.assertEqual(child.wait(10 * SLOW), 1)
+            self.assertIn("registry.yaml", child.output())
+        self.assertFalse((self.folder / "state/cluster").exists())
+        self.add_registry()
+        self.members = ["b"]
+        with self.started() as child:
+            self.says(child, "ready")
+        home = json.loads((self.folder / "state/cluster/member.json").read_text())
+        self.assertEqual({node["name"] for node in home["nodes"]}, {"a", "b"})
+
+    def test_members_that_come_too_late_are_named(self):
+        self.add_registry()
+        with self.started() as child:
+            self.says(child, "no_account")
+        self.members = ["b"]
+        with self.started() as child:
+            self.says(child, "peer_ignored")
+
+    def test_accounts_that_come_too_late_are_taken_while_there_are_none(self):
+        self.add_registry()
+        with self.started() as child:
+            self.says(child, "no_account")
+        self.add_account()
+        with self.started() as child:
+            self.says(child, "accounts_taken_over")
+            with Client(f"https://127.0.0.1:{self.facade}", "admin", "a long enough Passw0rd",
+                        self.folder / "state/a.crt", timeout=20 * SLOW) as client:
+                self.assertEqual(client.get("/redfish/v1/AccountService/Accounts/1").status, 200)
+        self.assertFalse((self.folder / "accounts").exists())
+        (self.folder / "accounts.taken-over").rename(self.folder / "other")
+        (self.folder / "password").write_text("another long Passw0rd")
+        for name in ("second", "third"):
+            run_program("meshctl", "account", "add", name, "--role", "Administrator", "--new-password-file",
+                        self.folder / "password", "--file", self.folder / "accounts")
+        with self.started() as child:
+            self.says(child, "accounts_file_ignored")
+        self.assertTrue((self.folder / "accounts").exists())
 
 
 if __name__ == "__main__":

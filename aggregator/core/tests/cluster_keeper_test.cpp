@@ -157,6 +157,44 @@ TEST_F(ClusterKeeperTest, WhatASingleNodeHadIsTakenOverWithItsIds)
     EXPECT_NE(cluster::findProperty(state, "/redfish/v1/SessionService"), nullptr);
 }
 
+TEST_F(ClusterKeeperTest, AccountsThatComeAfterTheFoundingAreTakenWhereThereHaveNeverBeenAny)
+{
+    setMembers({{1, "agg-a", "", true}});
+    ClusterKeeper first(settingsOf({nodeOf(1, "agg-a")}), engine, members, rng);
+    settle(first);
+    ASSERT_TRUE(first.isFounded());
+
+    KeeperSettings settings = settingsOf({nodeOf(1, "agg-a")});
+    settings.inherited.emplace();
+    for (const std::string id : {"1", "2"}) {
+        cluster::Account account;
+        account.id = id;
+        account.userName = "admin" + id;
+        account.passwordHash = "$argon2id$y";
+        account.roleId = "Administrator";
+        settings.inherited->accounts[id] = account;
+    }
+    cluster::EngineStatus status = engine.status();
+    const cluster::EngineStatus asPrimary = status;
+    status.role = cluster::NodeRole::follower;
+    status.leader = 2;
+    engine.setStatus(status);
+    ClusterKeeper standby(settings, engine, members, rng);
+    settle(standby);
+    EXPECT_TRUE(engine.state().accounts.empty());
+
+    engine.setStatus(asPrimary);
+    ClusterKeeper second(settings, engine, members, rng);
+    settle(second);
+    ASSERT_EQ(engine.state().accounts.size(), 2u);
+    EXPECT_EQ(cluster::findAccount(engine.state(), "2")->userName, "admin2");
+
+    propose(cluster::DeleteAccount{"2", cluster::anyRevision});
+    ClusterKeeper third(settings, engine, members, rng);
+    settle(third);
+    EXPECT_EQ(engine.state().accounts.size(), 1u) << "what was removed does not come back";
+}
+
 TEST_F(ClusterKeeperTest, AStandbyFoundsNothing)
 {
     cluster::EngineStatus status = engine.status();

@@ -46,6 +46,55 @@ TEST(Reader, AnUnknownKeyIsNamedWithItsLineAndWhatWasExpected)
     EXPECT_EQ(problemOf(reader), "a.yaml:2: unknown key 'nmae'; expected one of name");
 }
 
+TEST(Reader, AKeyThatStandsTwiceIsNamedWithTheLineOfTheSecond)
+{
+    Reader reader("a.yaml", "refuse: [{path: a}]\nsub:\n  x: y\nrefuse: [{path: b}]\n");
+    Section root = reader.root();
+    for (Section& entry : root.sections("refuse")) {
+        entry.text("path");
+    }
+    root.section("sub").text("x");
+    EXPECT_EQ(problemOf(reader), "a.yaml:4: 'refuse' stands here a second time");
+    Reader inside("a.yaml", "sub: {x: y, x: y}\n");
+    inside.root().section("sub").text("x");
+    EXPECT_EQ(problemOf(inside), "a.yaml:1: 'x' stands here a second time");
+}
+
+TEST(Reader, TimesReachFromZeroToACentury)
+{
+    const auto read = [](const std::string& value, std::string& problem) {
+        Reader reader("a.yaml", "keep: " + value + "\n");
+        const Duration got = reader.root().duration("keep", 7s);
+        problem = problemOf(reader);
+        return got;
+    };
+    std::string problem;
+    EXPECT_EQ(read("0", problem), 0s);
+    EXPECT_EQ(problem, "");
+    EXPECT_EQ(read("36500d", problem), std::chrono::hours(36500 * 24));
+    EXPECT_EQ(problem, "");
+    for (const char* tooLong : {"36501d", "106752d", "200000d", "18446744073s"}) {
+        EXPECT_EQ(read(tooLong, problem), 7s) << tooLong;
+        EXPECT_NE(problem.find("a.yaml:1: expected at most 36500d for 'keep'"), std::string::npos) << tooLong << problem;
+    }
+    EXPECT_EQ(read("5", problem), 7s);
+    EXPECT_NE(problem.find("expected a time such as"), std::string::npos);
+}
+
+TEST(Reader, ATextMayHaveToBeOfAForm)
+{
+    const Form form{[](const std::string& text) { return text.starts_with("tcp://"); }, "tcp://HOST:PORT"};
+    Reader reader("a.yaml", "good: 'tcp://a:1'\n\nbad: udp\n");
+    Section root = reader.root();
+    EXPECT_EQ(root.text("good", form), "tcp://a:1");
+    EXPECT_EQ(root.text("absent", "", form), "");
+    root.text("bad", "", form);
+    EXPECT_EQ(problemOf(reader), "a.yaml:3: expected tcp://HOST:PORT for 'bad', not 'udp'");
+    Reader without("a.yaml", "x: y\n");
+    without.root().text("bind", form);
+    EXPECT_EQ(problemOf(without), "a.yaml:1: expected 'bind'");
+}
+
 TEST(Reader, AMissingKeyIsNamedWithItsSection)
 {
     Reader reader("a.yaml", "facade:\n  bind: x\n");
