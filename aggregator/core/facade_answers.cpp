@@ -294,6 +294,8 @@ void Facade::tell(ExchangeId id, Answer result)
         result = errorAnswer(406, {"HeaderInvalid", {"Accept"}, {}}, "This resource can be had as " + *type + " only.");
     }
     exchanges.erase(found);
+    count.unauthenticated += result.head.status == 401 ? 1 : 0;
+    count.forbidden += result.head.status == 403 ? 1 : 0;
     if (headOnly && result.head.status != 304) {
         setHeader(result.head.headers, "Content-Length", std::to_string(result.body.size()));
         result.body.clear();

@@ -91,6 +91,12 @@ bool goesElsewhere(const cluster::Source& one, const cluster::Source& other)
     return one.hostName != other.hostName || one.userName != other.userName;
 }
 
+// It changes what the client has seen, or nothing.
+bool isConditional(const CallPtr& call)
+{
+    return findHeader(call->request.head.headers, "If-Match") != nullptr;
+}
+
 bool isFingerprint(const std::string& text)
 {
     const auto digits = std::count_if(text.begin(), text.end(), [](char c) {
@@ -317,7 +323,7 @@ void SourceResources::beginPatch(const CallPtr& call, const cluster::Source& kno
         return call->answer(std::move(*refusal));
     }
     wish->hasPassword = password.has_value();
-    patch(call, wish, limits::maxProposalAttempts);
+    patch(call, wish, isConditional(call) ? 1 : limits::maxProposalAttempts);
 }
 
 // Another change may come between: of the host, which the client cannot know. Who does not know the password sends it nowhere else.
@@ -354,7 +360,8 @@ void SourceResources::patch(const CallPtr& call, const std::shared_ptr<const Pat
 
 void SourceResources::remove(const CallPtr& call, const cluster::Source& source) const
 {
-    propose(context, call, cluster::RemoveSource{source.id, cluster::anyRevision}, [call](const cluster::Applied& applied) {
+    const cluster::Revision seen = isConditional(call) ? source.revision : cluster::anyRevision;
+    propose(context, call, cluster::RemoveSource{source.id, seen}, [call](const cluster::Applied& applied) {
         call->answer(applied.ok() ? noContent() : refusedChange(applied.error, call->request.path));
     });
 }

@@ -68,6 +68,7 @@ private:
     // The client is to send the body, or the rest of it, and has settings().idleTimeout for each piece.
     bool awaitsBody() const;
     void onRead(boost::system::error_code error, std::size_t size);
+    void noteProgress(std::size_t size);
     void onReadEnd();
     void processInput();
     void onParseError(const Error& error);
@@ -112,6 +113,7 @@ private:
     Phase phase = Phase::greeting;
     bool redirecting = false, draining = false, reading = false, writing = false, pumpPosted = false;
     std::uint64_t readDeadline = 0;  // tick; 0: none
+    std::size_t progress = 0;        // bytes of a body since it was last renewed
     std::uint64_t writeDeadline = 0;
 
     InputBuffer input;

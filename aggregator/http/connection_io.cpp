@@ -61,9 +61,7 @@ void Connection::onRead(error_code error, std::size_t size)
         return onReadEnd();
     }
     input.commit(size);
-    if (awaitsBody()) {
-        readDeadline = 0;
-    }
+    noteProgress(size);
     if (phase == Phase::lingering) {
         discarded += input.bytes().size();
         input.discard();
@@ -77,6 +75,16 @@ void Connection::onRead(error_code error, std::size_t size)
     }
     if (phase != Phase::answering) {
         processInput();
+    }
+}
+
+// A body has its time for each of its parts, not for each byte: nobody holds a connection by dripping.
+void Connection::noteProgress(std::size_t size)
+{
+    progress += size;
+    if (awaitsBody() && progress >= limits::httpProgressBytes) {
+        progress = 0;
+        readDeadline = 0;
     }
 }
 
@@ -164,6 +172,7 @@ void Connection::onBody(std::string_view piece)
 
 bool Connection::acceptHead()
 {
+    progress = 0;
     readDeadline = 0;
     if (refusing) {
         ++owner.count().refusedFull;
@@ -231,7 +240,10 @@ void Connection::deliverBody()
         }
         granted -= size;
         bodyDelivered = last;
-        readDeadline = 0;
+        if (last || granted == 0) {  // the client is not awaited
+            progress = 0;
+            readDeadline = 0;
+        }
         owner.events().onRequestBody(exchange, std::move(piece), last);
     }
 }

@@ -112,6 +112,7 @@ constexpr std::size_t maxReportedProperties = 32;        // of one request, name
 constexpr std::uint64_t maxRequestBodyBytes = 512ull * 1024 * 1024;
 constexpr std::size_t httpBufferBytes = 64 * 1024;
 constexpr std::size_t httpWriteBytes = 128 * 1024;      // of one write; progress is judged by writes
+constexpr std::size_t httpProgressBytes = 16 * 1024;     // of a body have to come within the idle timeout
 constexpr std::size_t httpDiscardBytes = 4 * 1024 * 1024;  // of an unwanted request body, read to keep the connection
 constexpr std::size_t httpRefusedConnections = 64;       // beyond the maximum, open just to be told 503
 constexpr int tcpSilentSeconds = 30;                     // without a byte: the kernel asks three times whether the other side is there

@@ -170,6 +170,8 @@ protected:
     Broker broker{mesh, facade, satellites, rng};
     std::map<ExchangeId, Given> given;
     std::set<ExchangeId> granted;
+    std::size_t grantedBytes = 0;  // the last time
+    Answer refusal = errorAnswer(404, {"ResourceMissingAtURI", {}, {}});  // of own resources
     std::vector<MessageId> cancelled;
     std::set<std::string> expelled;  // whose accounts are gone
     bool undisturbed = true;  // what replies say
@@ -203,7 +205,11 @@ private:
         given.at(id).whole = last;
     }
     void abort(ExchangeId id) override { given[id].aborted = true; }
-    void grant(ExchangeId id, std::size_t) override { granted.insert(id); }
+    void grant(ExchangeId id, std::size_t bytes) override
+    {
+        granted.insert(id);
+        grantedBytes = bytes;
+    }
 
     void identify(const Headers& headers, Now when, std::function<void(Identified, Now)> done) override
     {
@@ -220,7 +226,7 @@ private:
 
     bool isOpen(const std::string&, const std::string&) const override { return false; }
     bool ownsCollection(const std::string&) const override { return false; }
-    void handle(OwnRequest, Now when, Done done) override { done(errorAnswer(404, {"ResourceMissingAtURI", {}, {}}), when); }
+    void handle(OwnRequest, Now when, Done done) override { done(refusal, when); }
     std::vector<std::string> ownMembers(const std::string&, const Principal&) const override { return {}; }
 
     void onReply(const shoset::Address& from, const MessageId& id, shoset::Reply said, std::string_view body, bool last, Instant sent,

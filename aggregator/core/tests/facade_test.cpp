@@ -65,6 +65,7 @@ TEST_F(Registries, ItIsReadOnlyAndNobodyElsesTenantsIsShown)
     EXPECT_EQ(*findHeader(given[written].headers, "Allow"), "GET, HEAD");
     haveBase(1);
     EXPECT_EQ(given[get(base, "nobody")].status, 403);
+    EXPECT_EQ(facade.counters().forbidden, 1u);
     EXPECT_TRUE(commands(1).empty());
     EXPECT_TRUE(commands(3).empty());
 }
@@ -283,6 +284,36 @@ TEST_F(Accept, ErrorsAreJsonWhateverTheClientWants)
 {
     const ExchangeId id = get("/redfish/v1/Nothing", "acme", {{"Accept", "text/html"}});
     EXPECT_EQ(given[id].status, 404);
+}
+
+struct OwnOnes : FacadeRig {};
+
+TEST_F(OwnOnes, AnOwnResourcesBodyThatIsTooLongIsSeenToBeOne)
+{
+    const ExchangeId tooLong = post("/redfish/v1/Nothing", "root");
+    EXPECT_GT(grantedBytes, limits::maxOwnBodyBytes) << "or nobody would read what shows it";
+    facade.onRequestBody(tooLong, std::string(limits::maxOwnBodyBytes, 'x'), false);
+    EXPECT_FALSE(given.contains(tooLong));
+    facade.onRequestBody(tooLong, "x", false);
+    EXPECT_EQ(given[tooLong].status, 413);
+    const ExchangeId exact = post("/redfish/v1/Nothing", "root");
+    facade.onRequestBody(exact, std::string(limits::maxOwnBodyBytes, 'x'), false);
+    facade.onRequestBody(exact, "", true);
+    EXPECT_EQ(given[exact].status, 404);
+}
+
+TEST_F(OwnOnes, RefusalsAreCountedWhoeverRefuses)
+{
+    const std::uint64_t badForms = facade.counters().badPath;
+    ask("PATCH", "/redfish/v1/Systems/A1_one", "acme", {{"Origin", "https://elsewhere"}, {"Host", "here"}});
+    EXPECT_EQ(facade.counters().forbidden, 1u);
+    EXPECT_EQ(facade.counters().badPath, badForms);
+    refusal = errorAnswer(401, {"AccessDenied", {}, {}});
+    EXPECT_EQ(given[ask("POST", "/redfish/v1/SessionService/Sessions", "root")].status, 401);
+    refusal = errorAnswer(403, {"InsufficientPrivilege", {}, {}});
+    EXPECT_EQ(given[get("/redfish/v1/AccountService/Accounts", "root")].status, 403);
+    EXPECT_EQ(facade.counters().unauthenticated, 1u);
+    EXPECT_EQ(facade.counters().forbidden, 2u);
 }
 
 }  // namespace

@@ -189,6 +189,29 @@ TEST_F(SourcesTest, AddressAndLoginAreChanged)
     EXPECT_EQ(engine.state().registry.find("acme", "sled05"), nullptr);
 }
 
+TEST_F(SourcesTest, WhatHasChangedMeanwhileIsLeftToWhoeverChangedIt)
+{
+    ASSERT_EQ(post(whole).status, 201);
+    const auto meanwhile = [this](bool insecure) {
+        cluster::Source other = only();
+        other.insecure = insecure;
+        engine.propose({MessageId::make(now.wall, rng), now.wall, cluster::PutSource{other, cluster::anyRevision}}, now.mono + 1s,
+                       [](const Result<cluster::Applied>& applied) { EXPECT_TRUE(applied && applied->ok()); });
+    };
+    const std::string wish = R"({"Oem":{"Bmcmesh":{"Certificate":"Unchecked"}}})";
+    std::string seen = get("root", uri + "/S5").header("ETag");
+    meanwhile(false);
+    EXPECT_EQ(ask("root", "PATCH", uri + "/S5", wish, {{"If-Match", seen}}).status, 412);
+    EXPECT_FALSE(only().insecure);
+    seen = get("root", uri + "/S5").header("ETag");
+    meanwhile(true);
+    EXPECT_EQ(ask("root", "DELETE", uri + "/S5", {}, {{"If-Match", seen}}).status, 412);
+    ASSERT_EQ(engine.state().sources.size(), 1u);
+    meanwhile(false);
+    EXPECT_EQ(ask("root", "PATCH", uri + "/S5", wish).status, 200) << "without a condition it comes after the other";
+    EXPECT_TRUE(only().insecure);
+}
+
 TEST_F(SourcesTest, OneWithAnAgentIsReadOnlyAndSoAreAllWhereAFileIsTheRegistry)
 {
     change(cluster::PutConnector{{"acme", "agent", std::string(39, '0') + "7", "AAA", "", ""}});

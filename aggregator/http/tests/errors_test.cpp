@@ -123,6 +123,62 @@ TEST_F(ServerErrors, HeadThatDripsInIsTimedOutAllTheSame)
     EXPECT_EQ(client.answers[0].head.status, 408);
 }
 
+TEST_F(ServerErrors, BodyThatDripsInIsTimedOutAllTheSame)
+{
+    ServerOptions options;
+    options.idleTimeout = 200ms;
+    start(options);
+    recorder.handler = [this](Recorder::Exchange& exchange) { grant(exchange.id, 1'000'000); };
+    std::size_t asked = 0;
+    for (const char* framing : {"Content-Length: 1000000", "Content-Length: 60000", "Expect: 100-continue\r\nContent-Length: 60000"}) {
+        Client client = connect();
+        client.send("POST / HTTP/1.1\r\nHost: h\r\n" + std::string(framing) + "\r\n\r\n");
+        auto dripped = std::chrono::steady_clock::now();
+        const auto is408 = [&client] { return !client.answers.empty() && client.answers.back().head.status == 408; };
+        ASSERT_TRUE(runUntil([&] {
+            const auto now = std::chrono::steady_clock::now();
+            if (!is408() && client.unsent == 0 && now - dripped > 1ms) {
+                client.send("x");
+                dripped = now;
+            }
+            return client.ended || is408();
+        })) << framing;
+        EXPECT_TRUE(is408()) << framing;
+        EXPECT_EQ(server->counters().timedOut, ++asked);
+    }
+}
+
+TEST_F(ServerErrors, BodyThatComesSlowlyButDoesComeIsTaken)
+{
+    ServerOptions options;
+    options.idleTimeout = 200ms;
+    start(options);
+    recorder.handler = [this](Recorder::Exchange& exchange) { grant(exchange.id, 1'000'000); };
+    recorder.onPiece = [this](Recorder::Exchange& exchange, std::size_t) {
+        if (exchange.bodyEnded) {
+            respond(exchange.id, {200, {}});
+        }
+    };
+    constexpr std::size_t pieces = 30;
+    Client client = connect();
+    client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(pieces * limits::httpProgressBytes) + "\r\n\r\n");
+    const auto began = std::chrono::steady_clock::now();
+    auto sent = began;
+    std::size_t left = pieces;
+    ASSERT_TRUE(runUntil([&] {
+        const auto now = std::chrono::steady_clock::now();
+        if (left > 0 && client.unsent == 0 && now - sent > 20ms) {
+            client.send(std::string(limits::httpProgressBytes, 'x'));
+            sent = now;
+            --left;
+        }
+        return client.ended || !client.answers.empty();
+    }));
+    ASSERT_EQ(client.answers.size(), 1u);
+    EXPECT_EQ(client.answers[0].head.status, 200);
+    EXPECT_GT(std::chrono::steady_clock::now() - began, 2 * 200ms) << "or this shows nothing";
+}
+
 TEST_F(ServerErrors, IdleConnectionIsClosedQuietly)
 {
     ServerOptions options;
