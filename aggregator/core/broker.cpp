@@ -157,7 +157,7 @@ void Broker::pumpBody(Request& request, Now now)
             break;
         }
         if (!mesh.send(request.connector, request.id, shoset::Chunk{request.outgoing.sent, Code::ok, {}},
-                       std::string_view(request.waiting).substr(done, size), last, never, now)) {
+                       std::string_view(request.waiting).substr(done, size), last, never, now, std::nullopt, request.link)) {
             fail(request, {Code::outcomeUnknown, "the link to it ended while the body was sent"}, now);
             return;
         }
@@ -189,7 +189,7 @@ void Broker::cancel(Ticket ticket, Now now)
     const auto found = byTicket.find(ticket);
     if (Request* request = found == byTicket.end() ? nullptr : find(found->second)) {
         ++count.cancelled;
-        tellCancel(request->connector, request->id, now);
+        tellCancel(*request, now);
         erase(*request);
     }
 }
@@ -197,6 +197,12 @@ void Broker::cancel(Ticket ticket, Now now)
 void Broker::tellCancel(const shoset::Address& connector, const MessageId& id, Now now)
 {
     mesh.send(connector, id, shoset::Cancel{}, {}, true, never, now);
+}
+
+// Before the request, or a piece of its body, it would end nothing.
+void Broker::tellCancel(const Request& request, Now now)
+{
+    mesh.send(request.connector, request.id, shoset::Cancel{}, {}, true, never, now, std::nullopt, request.link);
 }
 
 Broker::Request* Broker::find(const MessageId& id)
@@ -269,7 +275,7 @@ void Broker::onWorkerReply(Request& request, shoset::Reply reply, std::string_vi
     CommandEvents& asker = *request.asker;
     if (!last) {
         ++count.brokenStream;
-        tellCancel(request.connector, request.id, now);
+        tellCancel(request, now);
         fail(request, {Code::corrupt, "its answer came in pieces"}, now);
         return;
     }
@@ -299,9 +305,12 @@ void Broker::onChunk(const shoset::Address& from, const MessageId& id, const sho
     }
     if (!request->started || !request->incoming.accepts(chunk.offset, body.size())) {
         ++count.brokenStream;
-        tellCancel(request->connector, request->id, now);
+        tellCancel(*request, now);
         fail(*request, {Code::corrupt, "a piece of the answer was lost"}, now);
         return;
+    }
+    if (body.empty() && !last) {
+        return;  // whether anybody waits for it is all that was asked
     }
     request->incoming.received += body.size();
     const Ticket ticket = request->ticket;
@@ -344,11 +353,12 @@ void Broker::onLinkLost(LinkId link, Now now)
     }
 }
 
-// The way that the request took is gone.
+// The way that the request took is gone. Of a body that went in pieces only the first is kept.
 void Broker::takeAnotherWay(Request& request, Now now)
 {
-    if (request.started || request.bodyFollows) {
-        tellCancel(request.connector, request.id, now);
+    const bool keepsBody = !request.bodyFollows && request.outgoing.sent == request.body.size();
+    if (request.started || !keepsBody) {
+        tellCancel(request, now);
         fail(request, {Code::outcomeUnknown, "the link to it ended midway"}, now);
     } else if (!isOvertaken(request, now) && !trySend(request, now)) {
         awaitWay(request, now);
@@ -426,7 +436,7 @@ void Broker::expire(Request& request, Now now)
     }
     ++count.timedOut;
     if (request.link) {
-        tellCancel(request.connector, request.id, now);
+        tellCancel(request, now);
     }
     fail(request, {Code::outcomeUnknown, request.link ? "no answer in time" : "the link to it ended before the answer"},
          now);

@@ -123,6 +123,7 @@ private:
     void noteStray(const shoset::Address& from, const MessageId& id, Now now);
     // Also to who sends pieces that nobody here waits for: it would keep the BMC's answer open otherwise.
     void tellCancel(const shoset::Address& connector, const MessageId& id, Now now);
+    void tellCancel(const Request& request, Now now);
     void erase(Request& request);
     void pumpBody(Request& request, Now now);
     void expire(Request& request, Now now);

@@ -20,7 +20,7 @@ struct Broker::Request {
     Instant retryAt = never;
     std::string body;  // kept for another try while no answer has come, at most limits::inlineBodyBytes
     bool bodyFollows = false;
-    std::optional<shoset::LinkId> link;    // over which it was sent
+    std::optional<shoset::LinkId> link;    // over which it was sent, and its body follows
     std::optional<shoset::LinkId> repeat;  // and once more, as that one stayed silent; both are up
     unsigned attempts = 0;
     bool started = false;  // the answer's head has come

@@ -111,7 +111,7 @@ Headers requestHeadersForSatellite(const Headers& headers, std::string_view serv
         if (equalsIgnoreCase(header.name, "Via")) {
             via += header.value + ", ";
         } else if (!isAmong(hopByHop, header.name) && !isAmong(clientsOwn, header.name) &&
-                   !isNamedByConnection(headers, header.name)) {
+                   !overridesRequestLine(header.name) && !isNamedByConnection(headers, header.name)) {
             out.push_back(header);
         }
     }

@@ -141,11 +141,14 @@ void Mesh::bye(const std::string& reason, Now now)
 
 std::optional<LinkId> Mesh::send(const shoset::Address& destination, const MessageId& id, shoset::Content content,
                                  std::string_view body, bool last, Instant deadline, Now now,
-                                 std::optional<LinkId> avoid)
+                                 std::optional<LinkId> avoid, std::optional<LinkId> prefer)
 {
     std::vector<LinkId> ways = routes.nextHops(destination);
     if (avoid && ways.size() > 1) {
         std::stable_partition(ways.begin(), ways.end(), [&](LinkId way) { return way != *avoid; });
+    }
+    if (prefer) {
+        std::stable_partition(ways.begin(), ways.end(), [&](LinkId way) { return way == *prefer; });
     }
     const shoset::Message message{id, self.name, destination, std::move(content)};
     for (const LinkId way : ways) {

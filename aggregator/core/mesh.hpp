@@ -84,11 +84,12 @@ public:
     void flush();
     void bye(const std::string& reason, Now now);
 
-    // Sends over the nearest link that is up, but not over `avoid` while there is another. Returns the link, or nothing
-    // when there is no way.
+    // Sends over the nearest link that is up, but not over `avoid` while there is another, and over `prefer` while it leads
+    // there: what goes over a nearer one overtakes what went before. Returns the link, or nothing when there is no way.
     std::optional<shoset::LinkId> send(const shoset::Address& destination, const MessageId& id, shoset::Content content,
                                        std::string_view body, bool last, Instant deadline, Now now,
-                                       std::optional<shoset::LinkId> avoid = std::nullopt);
+                                       std::optional<shoset::LinkId> avoid = std::nullopt,
+                                       std::optional<shoset::LinkId> prefer = std::nullopt);
     // The list of all aggregators, from now on: every connector that knows such lists is told at once, or when it links.
     void tellConnectors(shoset::Aggregators list, Now now);
     // How it stands with a connector's key, or with those of all: told to those that are linked and know such records.

@@ -149,7 +149,8 @@ void appendBmcRequest(std::string& out, const RequestHead& head, const BmcUrl& u
     out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
     appendHeader(out, "Host", url.authority);
     for (const Header& header : head.headers) {
-        if (!contains(connectionHeaders, header.name) && !contains(ownHeaders, header.name) && !isNamed(header.name)) {
+        if (!contains(connectionHeaders, header.name) && !contains(ownHeaders, header.name) && !isNamed(header.name) &&
+            !overridesRequestLine(header.name)) {
             appendHeader(out, header.name, header.value);
         }
     }

@@ -26,7 +26,8 @@ Result<BmcUrl> parseBmcUrl(std::string_view url);
 Result<void> checkBmcRequest(const RequestHead& head);
 
 // Appends the head as RFC 9112 wants it. Host, framing and hop-by-hop headers, and everything that authenticates
-// (Authorization, X-Auth-Token, Cookie) is ours alone: what `head` has of it is left out. `credential` may be nullptr.
+// (Authorization, X-Auth-Token, Cookie) is ours alone: what `head` has of it is left out, as is what would have the BMC execute
+// another request than the one that was judged (overridesRequestLine()). `credential` may be nullptr.
 void appendBmcRequest(std::string& out, const RequestHead& head, const BmcUrl& url, const Header* credential,
                       const BmcBody& body);
 

@@ -166,6 +166,7 @@ void Connector::onLinkDown(LinkId id, const std::string&, Now now)
     tellConfigured(*links.at(id), now);
     secrets.onLinkDown(links.at(id)->peer(), now);
     asks.onLinkDown(id, now);
+    executor.onLinkDown(links.at(id)->peer(), now);
 }
 
 void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
@@ -204,32 +205,42 @@ void Connector::onRecord(LinkId id, const shoset::Record& record, Now now)
     }
 }
 
-Link* Connector::chooseLink(const shoset::Address& origin, LinkId via)
+std::optional<LinkId> Connector::chooseLink(const shoset::Address& origin, LinkId via) const
 {
-    Link* fallback = nullptr;
+    std::optional<LinkId> fallback;
     for (const auto& [id, link] : links) {
         if (!link->isUp()) {
             continue;
         }
         if (link->peer() == origin) {
-            return link.get();
+            return id;
         }
-        if (fallback == nullptr || id == via) {
-            fallback = link.get();
+        if (!fallback || id == via) {
+            fallback = id;
         }
     }
     return fallback;
 }
 
-bool Connector::send(const shoset::Address& origin, LinkId via, const MessageId& id, shoset::Content content,
-                     std::string_view body, bool last, Now now)
+std::optional<LinkId> Connector::send(const shoset::Address& origin, LinkId via, const MessageId& id, shoset::Content content,
+                                      std::string_view body, bool last, Now now)
 {
-    Link* link = chooseLink(origin, via);
-    if (link == nullptr) {
-        return false;
+    const auto begun = std::holds_alternative<shoset::Chunk>(content) ? links.find(via) : links.end();
+    const bool stays = begun != links.end() && begun->second->isUp();
+    const std::optional<LinkId> way = stays ? via : chooseLink(origin, via);
+    if (!way) {
+        return std::nullopt;
     }
-    shoset::Message message{id, link->assignedName(), origin, std::move(content)};
-    return link->append(message, body, last ? shoset::flagLast : 0, never, now, limits::maxHops);
+    Link& link = *links.at(*way);
+    const shoset::Message message{id, link.assignedName(), origin, std::move(content)};
+    const bool sent = link.append(message, body, last ? shoset::flagLast : 0, never, now, limits::maxHops);
+    return sent ? way : std::nullopt;
+}
+
+bool Connector::hasLinkTo(const shoset::Address& origin) const
+{
+    return std::any_of(links.begin(), links.end(),
+                       [&](const auto& entry) { return entry.second->isUp() && entry.second->peer() == origin; });
 }
 
 void Connector::refresh(const std::vector<std::string>& collections, std::uint64_t ticket, Now now)
@@ -259,14 +270,14 @@ void Connector::announceToAll(const shoset::Announce& said, Now now)
 // each is numbered, all is said again whenever the way changes, and now and then while the way is not direct.
 void Connector::announce(const Link& destination, const shoset::Announce& said, Now now)
 {
-    Link* way = chooseLink(destination.peer(), 0);
-    if (way == nullptr) {
+    const std::optional<LinkId> way = chooseLink(destination.peer(), 0);
+    if (!way) {
         return;
     }
     if (!destination.isUp()) {
         announceAgainAt = std::min(announceAgainAt, now.mono + limits::memberPollInterval);
     }
-    sendAnnounce(*way, destination.peer(), said, now);
+    sendAnnounce(*links.at(*way), destination.peer(), said, now);
 }
 
 void Connector::announceAgain(Now now)

@@ -138,8 +138,9 @@ public:
     void onRecord(shoset::LinkId link, const shoset::Record& record, Now now) override;
 
 private:
-    bool send(const shoset::Address& origin, shoset::LinkId via, const MessageId& id, shoset::Content content,
-              std::string_view body, bool last, Now now) override;
+    std::optional<shoset::LinkId> send(const shoset::Address& origin, shoset::LinkId via, const MessageId& id,
+                                       shoset::Content content, std::string_view body, bool last, Now now) override;
+    bool hasLinkTo(const shoset::Address& origin) const override;
     void refresh(const std::vector<std::string>& collections, std::uint64_t ticket, Now now) override;
     void onAnnounce(const shoset::Announce& changed, Now now) override;
     void onRefreshed(std::uint64_t ticket, Now now) override;
@@ -193,7 +194,7 @@ private:
     void judgeContacts(Now now);
     void dialContacts(Now now);
     Instant reserveDeadline() const;
-    shoset::Link* chooseLink(const shoset::Address& origin, shoset::LinkId via);
+    std::optional<shoset::LinkId> chooseLink(const shoset::Address& origin, shoset::LinkId via) const;
     void announceToAll(const shoset::Announce& said, Now now);
     void announce(const shoset::Link& destination, const shoset::Announce& said, Now now);
     void announceAgain(Now now);

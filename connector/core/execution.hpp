@@ -8,7 +8,7 @@ namespace mesh::connector {
 struct Executor::Execution {
     MessageId id;
     shoset::Address origin;
-    shoset::LinkId link = 0;
+    shoset::LinkId link = 0;  // the way back: over which it came last, then over which its answer went
     std::uint64_t number = 0;
     Phase phase = Phase::asking;
     bool safe = false;
@@ -20,7 +20,8 @@ struct Executor::Execution {
     RequestTranslation request;
     std::string requestBody;  // translated, until the BMC is asked
     bool requestComplete = false;
-    shoset::ReceiveWindow incoming{0, 0, limits::inlineBodyBytes};
+    shoset::ReceiveWindow incoming{0, 0, limits::inlineBodyBytes};  // in bytes of the client
+    std::uint64_t unsent = 0;  // translated bytes that the BMC has not taken yet
 
     std::optional<ResponseTranslation> response;
     ResponseHead head;
@@ -31,6 +32,7 @@ struct Executor::Execution {
     std::size_t ungranted = 0;  // bytes taken from the BMC that it was not granted anew
     shoset::SendWindow window;
     Instant takenBy = never;  // when what waits for the asker is given up
+    Instant probeAt = never;  // when to see whether the asker is still there
 
     // Of a command to a worker.
     struct Work {

@@ -1,7 +1,6 @@
 #include "connector/core/executor.hpp"
 
 #include "connector/core/execution.hpp"
-#include "connector/core/redfish_body.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/core/redfish_command.hpp"
 
@@ -70,8 +69,10 @@ void Executor::refuse(const shoset::Message& message, shoset::LinkId link, Error
 {
     const Reply reply = failure(error);
     host.send(message.source, link, message.id, reply, {}, true, now);
-    if (std::get<shoset::Command>(message.content).name != shoset::redfishRequest) {
-        // A copy on another way gets the same word: by the first one, another connector may have got the command meanwhile.
+    const auto& command = std::get<shoset::Command>(message.content);
+    if (command.name != shoset::redfishRequest || !isSafe(command.http.method)) {
+        // A copy on another way gets the same word: by the first one, its sender has been told that it was not executed, or
+        // another connector has got it.
         remember(message.id, reply, {});
     }
 }
@@ -80,7 +81,7 @@ bool Executor::repeated(shoset::LinkId link, const shoset::Message& message, Now
 {
     if (Execution* running = find(message.id)) {
         ++count.repeats;
-        running->link = link;
+        running->link = running->replied ? running->link : link;
         return true;
     }
     for (const Finished& past : finished) {
@@ -168,7 +169,7 @@ void Executor::takeForBmc(shoset::LinkId link, shoset::Message message, std::str
         refuse(message, link, translated.error(), now);
         return;
     }
-    if (const auto rule = policy.refuses(command.http.method, relativePath(request->head().target))) {
+    if (const auto rule = policy.refuses(command.http.method, policyPath(request->head().target))) {
         ++count.refusedByPolicy;
         refuse(message, link, {Code::permissionDenied, "this BMC's own policy refuses " + *rule}, now);
         return;
@@ -176,6 +177,7 @@ void Executor::takeForBmc(shoset::LinkId link, shoset::Message message, std::str
     it.request = std::move(*request);
     it.requestComplete = last;
     it.incoming.received = it.incoming.consumed = body.size();
+    it.unsent = it.requestBody.size();
     enter(std::move(execution), message, link, deadline);
 }
 
@@ -314,6 +316,7 @@ void Executor::onChunk(const MessageId& id, const shoset::Chunk& chunk, std::str
         return;
     }
     execution->incoming.received += body.size();
+    execution->unsent += piece.size();
     execution->requestComplete = last;
     if (execution->phase == Phase::fencing || execution->phase == Phase::journaling) {
         execution->requestBody += piece;
@@ -328,12 +331,15 @@ void Executor::onBodySent(BmcExchange exchange, std::size_t bytes, Now now)
     if (execution == nullptr) {
         return;
     }
-    // Localising may shorten a body, never by more than was taken in; credit counts what the client sent.
-    execution->incoming.consumed = std::min(execution->incoming.consumed + bytes, execution->incoming.received);
+    // Credit counts what the client sent, which localising may shorten: of that, all but what waits here was consumed. What the
+    // localiser held back may come with a later piece, so that more waits than came with it.
+    shoset::ReceiveWindow& incoming = execution->incoming;
+    execution->unsent -= std::min<std::uint64_t>(bytes, execution->unsent);
+    incoming.consumed = std::max(incoming.consumed, incoming.received - std::min(execution->unsent, incoming.received));
     if (execution->requestComplete) {
         return;
     }
-    if (const std::uint64_t total = execution->incoming.dueGrant(); total != 0) {
+    if (const std::uint64_t total = incoming.dueGrant(); total != 0) {
         host.send(execution->origin, execution->link, execution->id, shoset::Credit{total}, {}, false, now);
     }
 }
@@ -404,9 +410,9 @@ void Executor::finish(Execution& execution)
 void Executor::remember(const MessageId& id, const Reply& reply, const std::string& body)
 {
     finished.push_back({id, reply, body});
-    finishedBytes += body.size();
+    finishedBytes += finished.back().bytes();
     while (finished.size() > limits::maxRememberedReplies || finishedBytes > limits::maxRememberedReplyBytes) {
-        finishedBytes -= finished.front().body.size();
+        finishedBytes -= finished.front().bytes();
         finished.pop_front();
     }
 }

@@ -35,9 +35,12 @@ public:
 class ExecutorHost {
 public:
     virtual ~ExecutorHost() = default;
-    // Sends to the aggregator `origin` over its own link, else over `via`, else over any that is up. False: none is.
-    virtual bool send(const shoset::Address& origin, shoset::LinkId via, const MessageId& id, shoset::Content content,
-                      std::string_view body, bool last, Now now) = 0;
+    // Sends to the aggregator `origin` over its own link, else over `via`, else over any that is up; a piece of a stream
+    // over `via` first, so that it overtakes none. Returns the link; nothing: none is up.
+    virtual std::optional<shoset::LinkId> send(const shoset::Address& origin, shoset::LinkId via, const MessageId& id,
+                                               shoset::Content content, std::string_view body, bool last, Now now) = 0;
+    // Whether the origin's own link is up.
+    virtual bool hasLinkTo(const shoset::Address& origin) const = 0;
     // Reads these collections again, then calls Executor::onRefreshed(ticket).
     virtual void refresh(const std::vector<std::string>& collections, std::uint64_t ticket, Now now) = 0;
 };
@@ -57,7 +60,10 @@ struct ExecutorCounters {
 // Bodies stream both ways under credit and are localised on the way; those of redfish.*, which are asked for by who addresses this
 // connector and not the facade, come whole and stay as they are.
 //
-// An answer of which the asker takes nothing for limits::answerStall is given up: its node may be gone.
+// An answer of which the asker takes nothing for limits::answerStall is given up: its node may be gone. While the asker's own
+// link is not up, and once after it was lost, it is seen to every limits::linkRecovery whether an answer in pieces is still
+// waited for, also while it says nothing: where no link is up it is given up, and to an empty piece the mesh answers Cancel
+// if the node cannot be reached or does not know of it.
 //
 // All writes to the BMC pass here, whichever aggregator they come from, so the reply to a GET says whether one began or ended
 // meanwhile (Reply::undisturbed). That is meant of the time up to the reply, not of pieces that follow it: an answer in pieces
@@ -81,6 +87,8 @@ public:
     void onPersisted(std::uint64_t token, Result<void> result, Now now);
     void onFenceSaved(Result<void> result, Now now);
     void onRefreshed(std::uint64_t ticket, Now now);
+    // Of its own links, that to this aggregator.
+    void onLinkDown(const shoset::Address& aggregator, Now now);
 
     void onHead(BmcExchange exchange, ResponseHead head, bool bodyFollows, Now now);
     void onBody(BmcExchange exchange, std::string_view piece, bool last, Now now);
@@ -102,6 +110,7 @@ private:
         MessageId id;
         shoset::Reply reply;
         std::string body;
+        std::size_t bytes() const { return reply.message.size() + body.size(); }
     };
 
     bool repeated(shoset::LinkId link, const shoset::Message& message, Now now);
@@ -125,7 +134,11 @@ private:
     void takePiece(Execution& execution, std::string_view piece, bool last, Now now);
     void sendPayload(Execution& execution, Now now);
     void sendReply(Execution& execution, Now now);
+    bool sendStream(Execution& execution, shoset::Content content, std::string_view body, bool last, Now now);
     void pump(Execution& execution, Now now);
+    void probeLater(Execution& execution, Now now);
+    void probe(Execution& execution, Now now);
+    void giveUp(Execution& execution);
     static Error outcomeOf(const Execution& execution, Error error);
     void fail(Execution& execution, const Error& error, Now now);
     void finish(Execution& execution);

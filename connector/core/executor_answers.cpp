@@ -139,14 +139,16 @@ void Executor::onTimer(Now now)
 void Executor::onAnswerTimer(Now now)
 {
     answerDeadline = never;
-    std::vector<std::uint64_t> notRefreshed, notTaken;
+    std::vector<std::uint64_t> notRefreshed, notTaken, probed;
     for (const auto& [id, execution] : executions) {
         if (execution->refreshBy <= now.mono) {
             notRefreshed.push_back(execution->number);
         } else if (execution->takenBy <= now.mono) {
             notTaken.push_back(execution->number);
+        } else if (execution->probeAt <= now.mono) {
+            probed.push_back(execution->number);
         } else {
-            answerDeadline = std::min({answerDeadline, execution->refreshBy, execution->takenBy});
+            answerDeadline = std::min({answerDeadline, execution->refreshBy, execution->takenBy, execution->probeAt});
         }
     }
     for (const std::uint64_t number : notRefreshed) {
@@ -161,6 +163,47 @@ void Executor::onAnswerTimer(Now now)
         }
         fail(execution, {Code::deadlineExceeded, "nobody took the rest of the answer"}, now);
     }
+    for (const std::uint64_t number : probed) {
+        probe(*find(number), now);
+    }
+}
+
+void Executor::onLinkDown(const shoset::Address& aggregator, Now now)
+{
+    for (const auto& [id, execution] : executions) {
+        if (execution->replied && execution->origin == aggregator) {
+            probeLater(*execution, now);
+        }
+    }
+}
+
+void Executor::probeLater(Execution& execution, Now now)
+{
+    execution.probeAt = std::min(execution.probeAt, now.mono + limits::linkRecovery);
+    answerDeadline = std::min(answerDeadline, execution.probeAt);
+}
+
+// Once more over the asker's own link when that is up again: who was started anew does not wait for it.
+void Executor::probe(Execution& execution, Now now)
+{
+    if (!sendStream(execution, shoset::Chunk{execution.window.sent, Code::ok, {}}, {}, false, now)) {
+        giveUp(execution);
+        return;
+    }
+    execution.probeAt = never;
+    answerDeadline = std::min(answerDeadline, execution.takenBy);
+    if (!host.hasLinkTo(execution.origin)) {
+        probeLater(execution, now);
+    }
+}
+
+void Executor::giveUp(Execution& execution)
+{
+    ++count.undeliverable;
+    if (!execution.complete) {
+        bmc.cancel(execution.number);
+    }
+    finish(execution);
 }
 
 void Executor::sendReply(Execution& execution, Now now)
@@ -187,8 +230,7 @@ void Executor::sendReply(Execution& execution, Now now)
         return;
     }
     const std::size_t first = std::min(execution.out.size(), limits::inlineBodyBytes);
-    if (!host.send(execution.origin, execution.link, execution.id, std::move(reply),
-                   std::string_view(execution.out).substr(0, first), false, now)) {
+    if (!sendStream(execution, std::move(reply), std::string_view(execution.out).substr(0, first), false, now)) {
         ++count.undeliverable;
         bmc.cancel(execution.number);
         finish(execution);
@@ -196,7 +238,19 @@ void Executor::sendReply(Execution& execution, Now now)
     }
     execution.window.sent = first;
     execution.out.erase(0, first);
+    if (!host.hasLinkTo(execution.origin)) {
+        probeLater(execution, now);
+    }
     pump(execution, now);
+}
+
+// A better link that comes up midway would let a piece overtake those that are still under way on the one before.
+bool Executor::sendStream(Execution& execution, shoset::Content content, std::string_view body, bool last, Now now)
+{
+    const std::optional<shoset::LinkId> link =
+        host.send(execution.origin, execution.link, execution.id, std::move(content), body, last, now);
+    execution.link = link.value_or(execution.link);
+    return link.has_value();
 }
 
 void Executor::pump(Execution& execution, Now now)
@@ -209,13 +263,9 @@ void Executor::pump(Execution& execution, Now now)
         if (size == 0 && !last) {
             break;
         }
-        if (!host.send(execution.origin, execution.link, execution.id, shoset::Chunk{execution.window.sent, Code::ok, {}},
-                       std::string_view(execution.out).substr(done, size), last, now)) {
-            ++count.undeliverable;
-            if (!execution.complete) {
-                bmc.cancel(execution.number);
-            }
-            finish(execution);
+        if (!sendStream(execution, shoset::Chunk{execution.window.sent, Code::ok, {}},
+                        std::string_view(execution.out).substr(done, size), last, now)) {
+            giveUp(execution);
             return;
         }
         execution.window.sent += size;

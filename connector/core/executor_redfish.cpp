@@ -1,6 +1,5 @@
 // The executor's commands redfish.*: a request to the connector's own BMC as a payload, and the answer as another.
 #include "connector/core/execution.hpp"
-#include "connector/core/redfish_body.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/core/json_text.hpp"
 #include "shoset/core/redfish_command.hpp"
@@ -86,7 +85,7 @@ void Executor::takeForRedfish(shoset::LinkId link, shoset::Message message, std:
         return refuse(message, link, head.error(), now);
     }
     std::optional<std::string> rule = policy.refusesCommand(command.name);
-    rule = rule ? rule : policy.refuses(head->method, relativePath(head->target));
+    rule = rule ? rule : policy.refuses(head->method, policyPath(head->target));
     if (rule) {
         ++count.refusedByPolicy;
         return refuse(message, link, {Code::permissionDenied, "this BMC's own policy refuses " + *rule}, now);

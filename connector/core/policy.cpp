@@ -1,7 +1,10 @@
 #include "connector/core/policy.hpp"
 
+#include "connector/core/redfish_body.hpp"
 #include "connector/core/worker_rules.hpp"
 #include "shoset/base/http.hpp"
+#include "shoset/uri/collections.hpp"
+#include "shoset/uri/uri_map.hpp"
 
 #include <algorithm>
 
@@ -45,14 +48,20 @@ bool matches(std::string_view pattern, std::string_view path)
     return path.empty();
 }
 
+// A HEAD is asked of the BMC as a GET.
+bool includesMethod(const std::vector<std::string>& methods, std::string_view method)
+{
+    return methods.empty() || std::any_of(methods.begin(), methods.end(), [method](const std::string& one) {
+               return one == method || (one == "GET" && method == "HEAD");
+           });
+}
+
 }  // namespace
 
 std::optional<std::string> LocalPolicy::refuses(std::string_view method, std::string_view path) const
 {
     for (const Rule& rule : rules) {
-        const bool methodFits =
-            rule.methods.empty() || std::find(rule.methods.begin(), rule.methods.end(), method) != rule.methods.end();
-        if (methodFits && rule.command.empty() && matches(rule.path, path)) {
+        if (rule.command.empty() && includesMethod(rule.methods, method) && matches(rule.path, path)) {
             return rule.path;
         }
     }
@@ -67,6 +76,15 @@ std::optional<std::string> LocalPolicy::refusesCommand(std::string_view name) co
         }
     }
     return std::nullopt;
+}
+
+std::string policyPath(std::string_view target)
+{
+    const std::string_view path = uri::pathOf(target);
+    const std::string_view rest = path.substr(std::min(path.size(), uri::redfishRoot.size()));
+    const bool inTree = equalsIgnoreCase(path.substr(0, path.size() - rest.size()), uri::redfishRoot) &&
+                        (rest.empty() || rest.front() == '/');
+    return inTree ? std::string(relativePath(path)) : "-" + std::string(path);
 }
 
 }  // namespace mesh::connector

@@ -1,6 +1,7 @@
 #include "shoset/base/http.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace mesh {
 
@@ -10,6 +11,9 @@ char lowerAscii(char c)
 {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
+
+constexpr std::array<std::string_view, 5> overrides{"x-http-method-override", "x-http-method", "x-method-override",
+                                                    "x-original-url", "x-rewrite-url"};
 
 }  // namespace
 
@@ -45,6 +49,15 @@ void setHeader(Headers& headers, std::string_view name, std::string value)
 {
     removeHeader(headers, name);
     headers.push_back({std::string(name), std::move(value)});
+}
+
+bool overridesRequestLine(std::string_view name)
+{
+    const auto isNamed = [name](std::string_view known) {
+        return std::equal(known.begin(), known.end(), name.begin(), name.end(),
+                          [](char expected, char c) { return expected == (c == '_' ? '-' : lowerAscii(c)); });
+    };
+    return std::any_of(overrides.begin(), overrides.end(), isNamed);
 }
 
 }  // namespace mesh

@@ -35,4 +35,8 @@ void removeHeader(Headers& headers, std::string_view name);
 // Replaces every occurrence by one.
 void setHeader(Headers& headers, std::string_view name, std::string value);
 
+// Whether servers take the method or URI of a request from a header of that name instead of the request line. '_' counts as
+// '-': CGI does not tell them apart.
+bool overridesRequestLine(std::string_view name);
+
 }  // namespace mesh

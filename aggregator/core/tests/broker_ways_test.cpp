@@ -2,6 +2,9 @@
 
 #include "shoset/base/limits.hpp"
 
+#include <utility>
+#include <vector>
+
 namespace mesh::aggregator {
 namespace {
 
@@ -12,6 +15,10 @@ struct BrokerWays : FacadeRig {
     void SetUp() override
     {
         FacadeRig::SetUp();
+        reconnectPeer();
+    }
+    void reconnectPeer()
+    {
         mesh.addAccepted(peer, "agg-b");
         shoset::Hello hello;
         hello.name = "agg-b";
@@ -33,6 +40,23 @@ struct BrokerWays : FacadeRig {
         said.state = shoset::ReplyState::fail;
         said.code = Code::notSent;
         peerSays(id, said);
+    }
+    // What belongs to requests, of what was sent there since the last call.
+    using Kinds = std::vector<shoset::Kind>;
+    Kinds requestsTo(shoset::LinkId link)
+    {
+        mesh.flush();
+        Kinds kinds;
+        for (const std::string& frame : std::exchange(sentTo(link), {})) {
+            shoset::FrameReader reader(frame);
+            for (auto record = reader.next(); record && record->has_value(); record = reader.next()) {
+                const shoset::Kind kind = (*record)->prelude.kind;
+                if (kind == shoset::Kind::command || kind == shoset::Kind::chunk || kind == shoset::Kind::cancel) {
+                    kinds.push_back(kind);
+                }
+            }
+        }
+        return kinds;
     }
     const std::string system = "/redfish/v1/Systems/A1_1";
 };
@@ -60,6 +84,70 @@ TEST_F(BrokerWays, WhereTheConnectorItselfHasNotGotItTheOutcomeIsToldSoon)
     fail(1, first, Code::notSent, "another one's");
     pass(limits::linkRecovery);
     EXPECT_EQ(given[exchange].status, 504);
+}
+
+TEST_F(BrokerWays, ABodyStaysOnItsRequestsWayWhenANearerOneComesUp)
+{
+    mesh.onDisconnected(1, now);
+    SatelliteRequest upload;
+    upload.connector = name(1);
+    upload.connectorPrefix = "A1";
+    upload.http = {"POST", "/redfish/v1/A1_UpdateService/upload", {}};
+    upload.body = "aaaa";
+    upload.bodyFollows = true;
+    upload.bodyLength = 100;
+    upload.deadline = now.mono + 30s;
+    const Ticket ticket = 1000;
+    broker.start(ticket, upload, now);
+    EXPECT_EQ(requestsTo(peer), Kinds{shoset::Kind::command});
+
+    link(1);
+    ASSERT_TRUE(mesh.hasDirectLink(name(1)));
+    broker.sendBody(ticket, "bbbb", false, now);
+    EXPECT_EQ(requestsTo(peer), Kinds{shoset::Kind::chunk}) << "it would overtake the command";
+    broker.cancel(ticket, now);
+    EXPECT_EQ(requestsTo(peer), Kinds{shoset::Kind::cancel});
+    EXPECT_EQ(requestsTo(1), Kinds{});
+}
+
+TEST_F(BrokerWays, ABodyThatWentInPiecesIsNotSentAgainCutShort)
+{
+    for (const bool inPieces : {true, false}) {
+        mesh.onDisconnected(1, now);
+        SatelliteRequest upload;
+        upload.connector = name(1);
+        upload.connectorPrefix = "A1";
+        upload.http = {"POST", "/redfish/v1/A1_UpdateService/upload", {}};
+        upload.body = "aaaa";
+        upload.bodyFollows = true;
+        upload.bodyLength = -1;
+        upload.deadline = now.mono + 30s;
+        const Ticket ticket = 1000;
+        broker.start(ticket, upload, now);
+        broker.sendBody(ticket, inPieces ? "bbbb" : "", true, now);
+        requestsTo(peer);
+        link(1);
+        mesh.onDisconnected(peer, now);
+        broker.onLinkLost(peer, now);
+        EXPECT_EQ(requestsTo(1), Kinds{inPieces ? shoset::Kind::cancel : shoset::Kind::command});
+        EXPECT_EQ(broker.inFlight(), inPieces ? 0U : 1U);
+        broker.cancel(ticket, now);
+        reconnectPeer();
+    }
+}
+
+TEST_F(BrokerWays, AnEmptyPieceOnlyAsksWhetherAnybodyWaits)
+{
+    const ExchangeId exchange = get(system);
+    const Sent asked = take(1);
+    reply(1, asked, 200, "one", false, "application/octet-stream");
+    chunk(1, asked, 3, "", false);
+    EXPECT_TRUE(requestsTo(1).empty());
+    EXPECT_EQ(given[exchange].pieces, 0U);
+    chunk(1, asked, 3, "two", true);
+    EXPECT_EQ(given[exchange].body, "onetwo");
+    chunk(1, asked, 6, "", false);
+    EXPECT_EQ(requestsTo(1), Kinds{shoset::Kind::cancel});
 }
 
 // Enough connectors of acme for all that a tenant may have under way.

@@ -30,6 +30,7 @@ protected:
         std::string body;
         bool whole = false;
         bool aborted = false;
+        std::size_t pieces = {};  // after the head
         nlohmann::json json() const { return nlohmann::json::parse(body); }
     };
     struct Sent {
@@ -202,6 +203,7 @@ private:
     void writeBody(ExchangeId id, std::string piece, bool last) override
     {
         given.at(id).body += piece;
+        ++given.at(id).pieces;
         given.at(id).whole = last;
     }
     void abort(ExchangeId id) override { given[id].aborted = true; }

@@ -183,6 +183,19 @@ TEST_F(Locations, LeadToTheSatelliteThatSaidThemOnly)
     }
 }
 
+struct Overrides : FacadeRig {};
+
+TEST_F(Overrides, OfTheMethodAndOfTheUriReachNoSatellite)
+{
+    announce(1, {{"Systems", {"one"}}});
+    ask("POST", "/redfish/v1/Systems/A1_one/Actions/ComputerSystem.Reset", "acme",
+        {{"x-http-method-override", "DELETE"}, {"X-Original-URL", "/redfish/v1/AccountService"}, {"X-Custom", "1"}});
+    const Headers sent = take(1).command.http.headers;
+    EXPECT_EQ(findHeader(sent, "X-HTTP-Method-Override"), nullptr);
+    EXPECT_EQ(findHeader(sent, "X-Original-URL"), nullptr);
+    EXPECT_NE(findHeader(sent, "X-Custom"), nullptr);
+}
+
 struct Strays : FacadeRig {};
 
 TEST_F(Strays, APieceThatNobodyWaitsForEndsTheStreamThatItIsOf)

@@ -56,6 +56,11 @@ TEST(BmcRequest, HasHostFramingAndCredentialOfItsOwnOnly)
                                                             {"Expect", "100-continue"},
                                                             {"Connection", "close, X-Hop"},
                                                             {"X-Hop", "1"},
+                                                            {"X-HTTP-Method-Override", "DELETE"},
+                                                            {"x-http-method", "DELETE"},
+                                                            {"X-METHOD-OVERRIDE", "DELETE"},
+                                                            {"x-original-url", "/redfish/v1/Systems/1"},
+                                                            {"X_Rewrite_URL", "/redfish/v1/Systems/1"},
                                                             {"If-None-Match", "\"1\""}}};
     const Header token{"X-Auth-Token", "ours"};
     EXPECT_EQ(text(head, {}, &token), "GET /redfish/v1/Systems?$top=1 HTTP/1.1\r\nHost: bmc\r\nAccept: "

@@ -48,6 +48,76 @@ TEST_F(ConnectorTest, RepeatsWhatMayHaveBeenLostOnAWayThatIsNotDirect)
     EXPECT_LE(connector.nextDeadline(), now.mono + limits::memberPollInterval);
 }
 
+TEST_F(ConnectorTest, AnAnswerStaysOnTheLinkThatItBeganOnWhileThatIsUp)
+{
+    up(1);
+    shoset::Message get{MessageId::make(now.wall, rng), "agg-a", "acme/s1", shoset::Command{}};
+    auto& command = std::get<shoset::Command>(get.content);
+    command.name = shoset::redfishRequest;
+    command.prefix = "P1";
+    command.http = {"GET", "/redfish/v1/Systems/P1_1", {}};
+    hears(1, get);
+    const BmcExchange exchange = bmc.last;
+    const auto offsets = [this](LinkId link) {
+        std::vector<std::uint64_t> all;
+        for (const shoset::Message& message : take(link)) {
+            if (const auto* chunk = std::get_if<shoset::Chunk>(&message.content)) {
+                all.push_back(chunk->offset);
+            }
+        }
+        return all;
+    };
+    using Offsets = std::vector<std::uint64_t>;
+    const std::uint64_t first = limits::inlineBodyBytes;
+    connector.onHead(exchange, {200, {{"Content-Type", "application/octet-stream"}}}, true, now);
+    connector.onBody(exchange, std::string(first + 1, 'x'), false, now);
+    EXPECT_EQ(offsets(1), Offsets{first});
+
+    up(0);
+    connector.onBody(exchange, "y", false, now);
+    EXPECT_EQ(offsets(1), Offsets{first + 1}) << "agg-a's own link would be faster than what is under way";
+    EXPECT_EQ(offsets(0), Offsets{});
+
+    connector.onDisconnected(1, now);
+    connector.onBody(exchange, "z", false, now);
+    EXPECT_EQ(offsets(0), Offsets{first + 2});
+
+    up(1);
+    connector.onBody(exchange, "z", false, now);
+    EXPECT_EQ(offsets(0), Offsets{first + 3});
+    EXPECT_EQ(offsets(1), Offsets{});
+}
+
+TEST_F(ConnectorTest, AQuietAnswerEndsWhenTheNodeThatAskedForItIsGone)
+{
+    up(0);
+    up(1);
+    shoset::Message get{MessageId::make(now.wall, rng), "agg-a", "acme/s1", shoset::Command{}};
+    auto& command = std::get<shoset::Command>(get.content);
+    command.name = shoset::redfishRequest;
+    command.prefix = "P1";
+    command.http = {"GET", "/redfish/v1/Systems/P1_1", {}};
+    hears(0, get);
+    const BmcExchange exchange = bmc.last;
+    connector.onHead(exchange, {200, {{"Content-Type", "text/event-stream"}}}, true, now);
+    connector.onDisconnected(0, now);
+    take(1);
+    EXPECT_LE(connector.nextDeadline(), now.mono + limits::linkRecovery);
+    now.mono += limits::linkRecovery;
+    connector.onFrame(1, {}, now);  // agg-b is still heard
+    connector.onTimer(now);
+    std::vector<std::string> pieces;
+    for (const shoset::Message& message : take(1)) {
+        if (std::holds_alternative<shoset::Chunk>(message.content)) {
+            pieces.push_back(message.destination);
+        }
+    }
+    EXPECT_EQ(pieces, std::vector<std::string>{"agg-a"});
+    EXPECT_TRUE(bmc.cancelled.empty());
+    hears(1, {get.id, "agg-b", "acme/s1", shoset::Cancel{}});
+    EXPECT_EQ(bmc.cancelled, std::vector<BmcExchange>{exchange});
+}
+
 TEST_F(ConnectorTest, AFenceThatWasSeenOutlivesARestart)
 {
     up(0);

@@ -5,9 +5,6 @@
 namespace mesh::connector {
 namespace {
 
-const std::string system = "/redfish/v1/Systems/P1_1";
-const std::string action = "/redfish/v1/Systems/P1_1/Actions/ComputerSystem.Reset";
-
 TEST_F(ExecutorTest, AGetReachesTheSatellitesOwnUriAndItsAnswerIsLocalised)
 {
     give(command("GET", system + "?$top=1"));
@@ -55,6 +52,19 @@ TEST_F(ExecutorTest, ARepeatOfARunningCommandIsNotExecutedAndItsAnswerTakesTheNe
     executor.onHead(bmc.last, {200, {}}, false, now);
     ASSERT_EQ(host.sent.size(), 1U);
     EXPECT_EQ(host.sent[0].via, 7U);
+}
+
+TEST_F(ExecutorTest, ARepeatDoesNotMoveAnAnswerThatHasBegun)
+{
+    const shoset::Message get = command("GET", system);
+    give(get);
+    executor.onHead(bmc.last, {200, {{"Content-Type", "application/octet-stream"}}}, true, now);
+    executor.onBody(bmc.last, std::string(limits::inlineBodyBytes + 1, 'x'), false, now);
+    executor.onCommand(7, get, {}, true, now.mono + 30s, now);
+    executor.onBody(bmc.last, "y", false, now);
+    EXPECT_EQ(bmc.started.size(), 1U);
+    EXPECT_EQ(host.sent.back().body, "y");
+    EXPECT_EQ(host.sent.back().via, 1U);
 }
 
 TEST_F(ExecutorTest, ARepeatOfAFinishedWriteGetsTheSameAnswer)
@@ -114,6 +124,17 @@ TEST_F(ExecutorTest, TheMachinesOwnPolicyHasTheLastWord)
     EXPECT_EQ(journal.content, "");
 }
 
+TEST_F(ExecutorTest, TheMachinesOwnPolicyHoldsOutsideTheRedfishTreeToo)
+{
+    give(command("POST", "/redfish/v1/P1_-/REST/v1/Systems/1/?x"));
+    ASSERT_EQ(host.sent.size(), 1U);
+    EXPECT_EQ(host.reply(0).code, Code::permissionDenied);
+    EXPECT_EQ(journal.content, "");
+    give(command("GET", "/redfish/v1/P1_-/rest/v1/Systems/1"));
+    ASSERT_EQ(bmc.started.size(), 1U);
+    EXPECT_EQ(bmc.started[bmc.last].head.target, "/rest/v1/Systems/1");
+}
+
 TEST_F(ExecutorTest, AnotherSatellitesUriInABodyIsRefusedBeforeAnythingIsSent)
 {
     give(command("PATCH", system, {{"Content-Type", "application/json"}}), R"({"a":{"@odata.id":"/redfish/v1/Systems/P2_1"}})");
@@ -145,67 +166,6 @@ TEST_F(ExecutorTest, NothingElseIsReachedWithoutPrefixAndNoRegistryIsWrittenSo)
     EXPECT_TRUE(bmc.started.empty());
     EXPECT_EQ(host.reply(0).code, Code::invalidArgument);
     EXPECT_EQ(host.reply(1).code, Code::invalidArgument);
-}
-
-TEST_F(ExecutorTest, ALongAnswerStreamsWithinItsCreditAndTheBmcIsHeldBack)
-{
-    const shoset::Message get = command("GET", system);
-    give(get);
-    executor.onHead(bmc.last, {200, {{"Content-Type", "application/octet-stream"}}}, true, now);
-    const std::string piece(16 * 1024, 'x');
-    std::size_t fed = 0;
-    while (fed < 2 * limits::streamWindowBytes) {
-        executor.onBody(bmc.last, piece, false, now);
-        fed += piece.size();
-    }
-    std::size_t out = 0;
-    for (const FakeHost::Sent& sent : host.sent) {
-        out += sent.body.size();
-    }
-    EXPECT_EQ(out, limits::streamWindowBytes);
-    EXPECT_LT(bmc.granted, fed);
-    executor.onCredit(get.id, 2 * limits::streamWindowBytes, now);
-    executor.onBody(bmc.last, "", true, now);
-    EXPECT_TRUE(host.sent.back().last);
-    EXPECT_EQ(executor.running(), 0U);
-}
-
-TEST_F(ExecutorTest, AnAnswerThatBreaksOffMidwayIsSaidToBeIncomplete)
-{
-    give(command("GET", system));
-    executor.onHead(bmc.last, {200, {{"Content-Type", "application/octet-stream"}}}, true, now);
-    executor.onBody(bmc.last, std::string(100 * 1024, 'x'), false, now);
-    executor.onFailure(bmc.last, {Code::corrupt, "cut"}, now);
-    const auto& chunk = std::get<shoset::Chunk>(host.sent.back().content);
-    EXPECT_EQ(chunk.code, Code::corrupt);
-    EXPECT_EQ(executor.running(), 0U);
-}
-
-TEST_F(ExecutorTest, ARequestsBodyStreamsToTheBmcAndCreditFollowsWhatTheBmcTook)
-{
-    const shoset::Message post = command("POST", "/redfish/v1/P1_UpdateService/upload", {{"Content-Type", "application/octet-stream"}});
-    shoset::Message large = post;
-    std::get<shoset::Command>(large.content).bodyLength = 200 * 1024;
-    give(large, std::string(limits::inlineBodyBytes, 'a'), false);
-    executor.onPersisted(journal.tokens.at(0), {}, now);
-    EXPECT_EQ(bmc.started[bmc.last].bodyLength, 200 * 1024);
-    executor.onBodySent(bmc.last, limits::inlineBodyBytes, now);
-    ASSERT_EQ(host.sent.size(), 1U);
-    EXPECT_GT(std::get<shoset::Credit>(host.sent[0].content).total, limits::inlineBodyBytes);
-    const std::size_t rest = 200 * 1024 - limits::inlineBodyBytes;
-    executor.onChunk(post.id, {limits::inlineBodyBytes, Code::ok, ""}, std::string(rest, 'b'), true, now);
-    EXPECT_EQ(bmc.started[bmc.last].body.size(), 200U * 1024);
-    EXPECT_FALSE(bmc.started[bmc.last].bodyFollows);
-}
-
-TEST_F(ExecutorTest, APieceThatIsNotTheNextOneEndsTheRequest)
-{
-    const shoset::Message post = command("POST", "/redfish/v1/P1_UpdateService/upload", {{"Content-Type", "application/octet-stream"}});
-    give(post, "aaaa", false);
-    executor.onPersisted(journal.tokens.at(0), {}, now);
-    executor.onChunk(post.id, {99, Code::ok, ""}, "b", true, now);
-    EXPECT_EQ(bmc.cancelled.size(), 1U);
-    EXPECT_EQ(host.reply(0).code, Code::corrupt);
 }
 
 TEST_F(ExecutorTest, AWritesAnswerWaitsForTheCollectionThatItChanged)
@@ -314,22 +274,22 @@ TEST_F(ExecutorTest, HeadOfAnEventStreamOpensNone)
     EXPECT_EQ(executor.running(), 0U);
 }
 
-TEST_F(ExecutorTest, AnAnswerThatNobodyTakesIsGivenUp)
+TEST_F(ExecutorTest, AWriteThatIsUnderWayOutlivesItsAskersLink)
 {
-    give(command("GET", system));
-    executor.onHead(bmc.last, {200, {{"Content-Type", "text/event-stream"}}}, true, now);
-    executor.onBody(bmc.last, std::string(limits::streamWindowBytes + 1000, '\n'), false, now);
-    EXPECT_EQ(executor.nextDeadline(), now.mono + limits::answerStall);
-    now.mono += limits::answerStall - 1s;
-    executor.onCredit(host.sent.at(0).id, limits::streamWindowBytes + 500, now);
-    now.mono += limits::answerStall - 1s;
+    const shoset::Message post = command("POST", action);
+    give(post);
+    executor.onPersisted(journal.tokens.at(0), {}, now);
+    host.reachable = host.linked = false;
+    executor.onLinkDown("agg-a", now);
+    now.mono += limits::linkRecovery * 2;
     executor.onTimer(now);
-    EXPECT_EQ(executor.running(), 1U) << "some of it was taken";
-    now.mono += 1s;
-    executor.onTimer(now);
-    EXPECT_EQ(executor.running(), 0U);
-    EXPECT_EQ(bmc.cancelled.size(), 1U);
-    EXPECT_EQ(executor.counters().notTaken, 1U);
+    EXPECT_TRUE(bmc.cancelled.empty());
+    executor.onHead(bmc.last, {204, {}}, false, now);
+    host.reachable = true;
+    give(post);
+    EXPECT_EQ(bmc.started.size(), 1U);
+    ASSERT_EQ(host.sent.size(), 1U);
+    EXPECT_EQ(host.reply(0).http.status, 204);
 }
 
 TEST_F(ExecutorTest, AWriteWhoseAnswerIsUnusableMayHaveBeenExecuted)
@@ -380,6 +340,31 @@ TEST_F(ExecutorTest, MoreThanTheBoundIsRefusedAndSaidToBeNotSent)
     EXPECT_EQ(executor.running(), limits::maxPendingPerConnector);
     ASSERT_EQ(host.sent.size(), 1U);
     EXPECT_EQ(host.reply(0).code, Code::full);
+}
+
+TEST_F(ExecutorTest, ACopyOfAWriteThatWasRefusedIsRefusedAlikeAlsoWhenItCouldBeExecutedNow)
+{
+    for (std::size_t i = 0; i < limits::maxPendingPerConnector; ++i) {
+        give(command("GET", system));
+    }
+    const shoset::Message post = command("POST", action);
+    const shoset::Message get = command("GET", system);
+    give(post);
+    give(get);
+    ASSERT_EQ(host.sent.size(), 2U);
+    EXPECT_EQ(host.reply(0).code, Code::full);
+    EXPECT_EQ(host.reply(1).code, Code::full);
+    executor.onHead(bmc.last, {204, {}}, false, now);
+    executor.onHead(bmc.last - 1, {204, {}}, false, now);
+    ASSERT_EQ(executor.running(), limits::maxPendingPerConnector - 2);
+    give(post);
+    ASSERT_EQ(host.sent.size(), 5U);
+    EXPECT_EQ(host.reply(4).code, Code::full) << "who ordered it was told that it was not executed";
+    EXPECT_EQ(journal.content, "");
+    give(get);
+    EXPECT_EQ(executor.running(), limits::maxPendingPerConnector - 1) << "to read twice does no harm";
+    give(command("POST", action));
+    EXPECT_EQ(executor.running(), limits::maxPendingPerConnector) << "another write is another matter";
 }
 
 }  // namespace

@@ -79,15 +79,16 @@ struct FakeHost final : ExecutorHost {
         bool last = false;
         shoset::LinkId via = 0;
     };
-    bool send(const shoset::Address&, shoset::LinkId via, const MessageId& id, shoset::Content content,
-              std::string_view body, bool last, Now) override
+    std::optional<shoset::LinkId> send(const shoset::Address&, shoset::LinkId via, const MessageId& id, shoset::Content content,
+                                       std::string_view body, bool last, Now) override
     {
         if (!reachable) {
-            return false;
+            return std::nullopt;
         }
         sent.push_back({id, std::move(content), std::string(body), last, via});
-        return true;
+        return via;
     }
+    bool hasLinkTo(const shoset::Address&) const override { return linked; }
     void refresh(const std::vector<std::string>& collections, std::uint64_t ticket, Now) override
     {
         refreshed = collections;
@@ -97,6 +98,7 @@ struct FakeHost final : ExecutorHost {
     const shoset::Reply& reply(std::size_t index) const { return std::get<shoset::Reply>(sent.at(index).content); }
 
     bool reachable = true;
+    bool linked = true;  // by the asker's own link
     std::vector<Sent> sent;
     std::vector<std::string> refreshed;
     std::uint64_t refreshTicket = 0;
@@ -130,6 +132,8 @@ struct FakeWorkers final : WorkerPort {
 };
 
 struct ExecutorTest : testing::Test, WorkerEvents {
+    const std::string system = "/redfish/v1/Systems/P1_1";
+    const std::string action = system + "/Actions/ComputerSystem.Reset";
     Now now{Instant{} + 1h, WallTime{} + 24h * 20000};
     SeededRng rng{1};
     FakeBmc bmc;
@@ -138,7 +142,9 @@ struct ExecutorTest : testing::Test, WorkerEvents {
     FakeHost host;
     FakeWorkers socket;
     Workers workers{WorkerRules({{{0, 1000}, {}, {"power.*", "fan.speed"}}}), socket, *this};
-    Executor executor{LocalPolicy(LocalPolicy::Rules{{{"POST"}, "Systems/*/Actions/Forbidden"}, {{}, "", "power.never"}}),
+    Executor executor{LocalPolicy(LocalPolicy::Rules{{{"POST"}, "Systems/*/Actions/Forbidden"},
+                                                     {{"POST"}, "-/rest/v1/Systems/*"},
+                                                     {{}, "", "power.never"}}),
                       {"bmc"}, bmc, journal, state, workers, host};
 
     void onWorkerReply(WorkerReply reply, Now at) override { executor.onWorkerReply(std::move(reply), at); }

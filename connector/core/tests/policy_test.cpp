@@ -28,6 +28,32 @@ TEST(LocalPolicy, OtherMethodsPass)
     EXPECT_FALSE(policy.refuses("GET", "AccountService/Accounts/1"));
 }
 
+TEST(LocalPolicy, WhoMayNotGetMayNotAskForTheHeadEither)
+{
+    const LocalPolicy noGet(LocalPolicy::Rules{{{"GET"}, "Managers/**"}});
+    EXPECT_TRUE(noGet.refuses("GET", "Managers/bmc"));
+    EXPECT_TRUE(noGet.refuses("HEAD", "Managers/bmc"));
+    EXPECT_FALSE(noGet.refuses("POST", "Managers/bmc"));
+    const LocalPolicy noHead(LocalPolicy::Rules{{{"HEAD"}, "Managers/**"}});
+    EXPECT_TRUE(noHead.refuses("HEAD", "Managers/bmc"));
+    EXPECT_FALSE(noHead.refuses("GET", "Managers/bmc"));
+}
+
+TEST(LocalPolicy, WhatIsOutsideTheTreeStandsBelowADash)
+{
+    EXPECT_EQ(policyPath("/redfish/v1/Systems/1/?$select=Id"), "Systems/1");
+    EXPECT_EQ(policyPath("/Redfish/V1"), "");
+    EXPECT_EQ(policyPath("/redfish/v1/?x"), "");
+    EXPECT_EQ(policyPath("/rest/v1/Systems/1?x"), "-/rest/v1/Systems/1");
+    EXPECT_EQ(policyPath("/redfish/v1x/y"), "-/redfish/v1x/y");
+    EXPECT_EQ(policyPath("/redfish"), "-/redfish");
+    EXPECT_EQ(policyPath("/"), "-/");
+    const LocalPolicy policy(LocalPolicy::Rules{{{}, "-/rest/**"}});
+    EXPECT_TRUE(policy.refuses("GET", policyPath("/REST/v1/Systems/1")));
+    EXPECT_FALSE(policy.refuses("GET", policyPath("/redfish/v1/rest/v1")));
+    EXPECT_FALSE(LocalPolicy(LocalPolicy::Rules{{{}, ""}}).refuses("GET", policyPath("/rest/v1"))) << "that is the root alone";
+}
+
 TEST(LocalPolicy, NeitherCaseNorATrailingSlashGetsAround)
 {
     const LocalPolicy policy(LocalPolicy::Rules{{{"POST"}, "Systems/*/Actions/ComputerSystem.Reset"}});

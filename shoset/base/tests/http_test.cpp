@@ -56,5 +56,16 @@ TEST(Http, LowersAsciiLettersOnly)
     EXPECT_EQ(toLower("AZaz09@[\xc4"), "azaz09@[\xc4");
 }
 
+TEST(Http, KnowsWhatOverridesTheRequestLineHoweverItIsSpelled)
+{
+    for (const char* name : {"X-HTTP-Method-Override", "x-http-method", "X-METHOD-OVERRIDE", "X-Original-URL", "X-Rewrite-Url",
+                             "X_HTTP_Method_Override"}) {
+        EXPECT_TRUE(overridesRequestLine(name)) << name;
+    }
+    for (const char* name : {"", "X", "X-HTTP-Methods", "Method-Override", "If-Match", "X-Original-UR"}) {
+        EXPECT_FALSE(overridesRequestLine(name)) << name;
+    }
+}
+
 }  // namespace
 }  // namespace mesh
