@@ -10,6 +10,14 @@ namespace mesh::connector {
 
 using shoset::LinkId;
 
+namespace {
+
+constexpr Duration stopPatience = 1s;     // for what is under way to be answered
+constexpr Duration stopLook = 20ms;       // whether it is
+constexpr Duration lastWordsTime = 50ms;  // for the byes to leave
+
+}  // namespace
+
 // Ends a turn of the core after each event from the BMC client, as the sockets do after each batch.
 class Daemon::BmcTurn final : public BmcEvents {
 public:
@@ -77,7 +85,7 @@ Daemon::Daemon(host::Loop& ownLoop, Config given, shoset::Context zmq, std::stri
       bmc(loop.context(), config.target, *bmcTurn, [this] { return loop.now(); }),
       core(config.settings, *this, bmc, journal, files, rng),
       turns(loop, {[this] { flush(); }, [this] { return core.nextDeadline(); }, [this] { core.onTimer(loop.now()); }}),
-      watchdog(loop, notify)
+      watchdog(loop, notify), stopTimer(loop.context())
 {
 }
 
@@ -394,9 +402,23 @@ void Daemon::stop()
     stopping = true;
     log::info("stopping", {});
     notify.stopping();
+    stopBy = loop.now().mono + stopPatience;
+    bmc.stop([this] { checkStopped(); });
+}
+
+// What the BMC was not given has failed by now, or does when the journal has it; who asked may repeat it, if he is told. What workers
+// do is not waited for.
+void Daemon::checkStopped()
+{
+    if (core.running() > core.attachedWorkers().busy() && loop.now().mono < stopBy) {
+        stopTimer.expires_after(stopLook);
+        stopTimer.async_wait([this](const boost::system::error_code&) { checkStopped(); });
+        return;
+    }
     turns.stop();
     core.bye("stopping", loop.now());
-    bmc.stop([this] { loop.stop(); });
+    stopTimer.expires_after(lastWordsTime);
+    stopTimer.async_wait([this](const boost::system::error_code&) { loop.stop(); });
 }
 
 }  // namespace mesh::connector

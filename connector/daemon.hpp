@@ -32,7 +32,8 @@ public:
 
     // Opens what must be there. The error is for the operator.
     Result<void> start();
-    // Says bye to the aggregators, ends the BMC session, then stops the loop.
+    // Ends what is under way at the BMC and the session there; tells the aggregators how each request ended, and bye; then stops
+    // the loop.
     void stop();
 
     void sendFrame(shoset::LinkId link, std::string frame) override;
@@ -67,6 +68,7 @@ private:
     void endTurn() { turns.end(); }
     void flush();
     void logLink(shoset::LinkId link, const char* event, const std::string& reason);
+    void checkStopped();
 
     host::Loop& loop;
     Config config;
@@ -97,6 +99,8 @@ private:
     Instant refusalsLoggedAt{};
     Instant outboxLoggedAt{};
     bool stopping = false;
+    Instant stopBy{};
+    boost::asio::steady_timer stopTimer;
     std::uint64_t framesDropped = 0;
 };
 

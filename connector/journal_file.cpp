@@ -3,12 +3,14 @@
 #include "connector/append_file.hpp"
 #include "shoset/base/limits.hpp"
 #include "shoset/host/files.hpp"
+#include "shoset/host/log.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace mesh::connector {
 
@@ -39,7 +41,23 @@ Result<std::string> JournalFile::open()
     if (descriptor < 0) {
         return systemError(path);
     }
-    return host::readFile(path, limits::maxJournalBytes);
+    Result<std::string> content = host::readFile(path, limits::maxJournalBytes);
+    if (content) {
+        if (const Result<void> cut = cutTornLine(*content); !cut) {
+            return cut.error();
+        }
+    }
+    return content;
+}
+
+Result<void> JournalFile::cutTornLine(std::string& content) const
+{
+    const std::size_t whole = content.rfind('\n') + 1;  // 0 if there is none
+    if (whole < content.size() && ::ftruncate(descriptor, static_cast<off_t>(whole)) != 0) {
+        return systemError(path);
+    }
+    content.resize(whole);
+    return {};
 }
 
 void JournalFile::persist(std::uint64_t token, std::string lines)
@@ -59,7 +77,7 @@ void JournalFile::startBatch()
     waitingTokens.clear();
     waitingLines.clear();
     writing = worker.submit(
-        [this, result, lines = std::move(lines)] { *result = appendAndSync(descriptor, path, lines); },
+        [this, result, lines = std::move(lines)] { *result = append(lines); },
         [this, result, tokens] {
             writing = false;
             for (const std::uint64_t token : *tokens) {
@@ -76,20 +94,65 @@ void JournalFile::startBatch()
     }
 }
 
+Result<void> JournalFile::append(std::string_view lines)
+{
+    const Result<void> named = syncName();
+    return named ? appendAndSync(descriptor, path, lines) : named;
+}
+
+// Until then a power loss may bring back what had the name before, or nothing.
+Result<void> JournalFile::syncName()
+{
+    if (nameSynced) {
+        return {};
+    }
+    Result<void> synced = host::syncDirectoryOf(path);
+    nameSynced = synced.ok();
+    return synced;
+}
+
 void JournalFile::rewrite(std::string content)
 {
-    worker.submit(
-        [this, content = std::move(content)] {
-            if (!host::writeFileAtomic(path, content, 0600)) {
-                return;  // the old file goes on growing; the next compaction tries again
-            }
-            const int fresh = ::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
-            if (fresh >= 0) {
-                ::dup2(fresh, descriptor);
-                ::close(fresh);
-            }
-        },
-        {});
+    auto result = std::make_shared<Result<void>>();
+    const bool taken = worker.submit([this, result, content = std::move(content)] { *result = replace(content); },
+                                     [this, result] { onReplaced(*result); });
+    if (!taken) {
+        onReplaced(Error{Code::full, "too much waits for the disk"});
+    }
+}
+
+// The new file is open before it gets the name: nothing can be appended to one that has no name any more.
+Result<void> JournalFile::replace(std::string_view content)
+{
+    const std::string fresh = path + ".new";
+    ::unlink(fresh.c_str());  // a crash may have left one
+    const int made = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+    if (made < 0) {
+        return systemError(fresh);
+    }
+    Result<void> done = appendAndSync(made, fresh, content);
+    if (done && ::rename(fresh.c_str(), path.c_str()) != 0) {
+        done = systemError(path);
+    }
+    if (!done) {
+        ::close(made);
+        ::unlink(fresh.c_str());
+        return done;
+    }
+    ::close(std::exchange(descriptor, made));
+    nameSynced = false;
+    return syncName();
+}
+
+void JournalFile::onReplaced(const Result<void>& result)
+{
+    if (!result && !replacingFails) {
+        log::error("journal_not_compacted", {{"reason", result.error().message}, {"instead", "it goes on growing"}});
+    }
+    replacingFails = !result;
+    if (!result) {
+        persisted(0, result);
+    }
 }
 
 }  // namespace mesh::connector

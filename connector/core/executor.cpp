@@ -259,6 +259,9 @@ std::optional<Error> Executor::overtaken(const Execution& execution, Now now)
 
 void Executor::onPersisted(std::uint64_t token, Result<void> result, Now now)
 {
+    if (token == 0 && !result) {
+        journal.notCompacted();
+    }
     Execution* execution = find(token);
     if (execution == nullptr || execution->phase != Phase::journaling) {
         return;

@@ -25,9 +25,9 @@ namespace mesh::connector {
 class JournalPort {
 public:
     virtual ~JournalPort() = default;
-    // Appends and syncs. Tokens are answered in order.
+    // Appends and syncs. Tokens are answered in order; 0 is that of lines for which nobody waits.
     virtual void persist(std::uint64_t token, std::string lines) = 0;
-    // Replaces the whole file; no answer.
+    // Replaces the whole file. A failure leaves the old one, and is answered with the token 0.
     virtual void rewrite(std::string content) = 0;
 };
 

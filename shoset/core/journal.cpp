@@ -32,7 +32,7 @@ Result<void> Journal::load(std::string_view content)
         }
         content.remove_prefix(end + 1);
     }
-    torn = !content.empty();
+    overdue = !content.empty();
     evict();
     return {};
 }
@@ -90,12 +90,12 @@ std::string Journal::finish(const MessageId& id, int status)
 void Journal::forget(const MessageId& id)
 {
     entries.erase(id);
-    torn = true;
+    overdue = true;
 }
 
 std::string Journal::compacted()
 {
-    torn = false;
+    overdue = false;
     linesInFile = entries.size() + 1;
     std::string out = "L " + std::to_string(floorMillis) + "\n";
     for (const auto& [id, entry] : entries) {
@@ -106,7 +106,7 @@ std::string Journal::compacted()
 
 bool Journal::compactionDue() const
 {
-    return torn || linesInFile > 4 * limits::maxJournalEntries;
+    return overdue || linesInFile > 4 * limits::maxJournalEntries;
 }
 
 // Ids are ordered by time, so the first are the oldest. The floor is not written at once: it is derived again from the

@@ -36,8 +36,10 @@ public:
     std::string finish(const MessageId& id, int status);
     // It could not be made durable and was not executed. The file may end in a torn line now.
     void forget(const MessageId& id);
-    // The whole content anew, for compaction; due when the file has grown to a multiple of it, or ends in a torn line.
+    // The whole content anew, for compaction; due when the file has grown to a multiple of it, or may end in a torn line, or was
+    // not written anew when it was due.
     std::string compacted();
+    void notCompacted() { overdue = true; }
     bool compactionDue() const;
     std::size_t size() const { return entries.size(); }
 
@@ -48,7 +50,7 @@ private:
     std::map<MessageId, Entry> entries;
     std::int64_t floorMillis = 0;
     std::size_t linesInFile = 0;
-    bool torn = false;
+    bool overdue = false;  // whatever its size
 };
 
 }  // namespace mesh::shoset

@@ -110,15 +110,6 @@ Result<std::string> readRegular(const std::string& path, std::size_t maxBytes, s
     return Error{Code::tooLarge, path + ": larger than " + std::to_string(maxBytes) + " bytes"};
 }
 
-Result<void> syncDirectoryOf(const std::string& path)
-{
-    const Descriptor directory(::open(directoryOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory.valid() || ::fsync(directory.get()) != 0) {
-        return systemError(directoryOf(path));
-    }
-    return {};
-}
-
 bool writeAll(int fd, std::string_view data)
 {
     while (!data.empty()) {
@@ -141,6 +132,15 @@ Result<std::string> readFile(const std::string& path, std::size_t maxBytes)
 Result<std::string> readSecretFile(const std::string& path, std::size_t maxBytes, SecretOwner owner)
 {
     return readRegular(path, maxBytes, owner);
+}
+
+Result<void> syncDirectoryOf(const std::string& path)
+{
+    const Descriptor directory(::open(directoryOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory.valid() || ::fsync(directory.get()) != 0) {
+        return systemError(directoryOf(path));
+    }
+    return {};
 }
 
 Result<void> writeFileAtomic(const std::string& path, std::string_view data, mode_t mode)

@@ -28,6 +28,9 @@ Result<void> writeFileAtomic(const std::string& path, std::string_view data, mod
 // Renames within one folder, over what has the other name; returns when the folder is on disk.
 Result<void> renameFile(const std::string& from, const std::string& to);
 
+// Of the folder that a file stands in: what was made, renamed or removed there is on disk.
+Result<void> syncDirectoryOf(const std::string& path);
+
 // Returns when the folder is on disk. One that is not there is removed already.
 Result<void> removeFile(const std::string& path);
 

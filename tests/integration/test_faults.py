@@ -1,6 +1,7 @@
 """One part is broken; everything else goes on, and what is broken is said."""
 
 import json
+import signal
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +134,58 @@ class BrokenAnswerToAWrite(MeshTest):
             self.mesh.heal(bad)
             with self.mesh.bmc(bad) as bmc:
                 self.assertEqual(bmc.get(own).json()["AssetTag"], f"asset-{number}")
+
+
+class StoppedConnector(MeshTest):
+    sims, aggregators = (Sim("slow"),), 1
+    under_way, waiting = 8, 4  # as many connections as a connector has to its BMC, and who waits for one
+
+    def setUp(self):
+        self.slow = self.mesh.satellites[0]
+        if self.mesh.process[self.slow.name].status() is not None:
+            self.mesh.start(self.slow)
+        self.mesh.await_ready()
+
+    def tearDown(self):
+        self.mesh.heal(self.slow)
+
+    def journalled(self):
+        journal = self.mesh.files.own_state(self.slow) / f"{self.slow.name}.journal"
+        return sum(line.startswith("B ") for line in journal.read_text().splitlines())
+
+    def test_who_asked_is_told_what_was_never_sent_and_what_may_have_been_executed(self):
+        with self.mesh.client() as client:
+            uri = self.members(client, ROOT + "/Systems")[0] + "/Actions/ComputerSystem.Reset"
+        own = uri.replace(f"/{self.slow.prefix}_", "/")
+        self.mesh.fault(self.slow, "hang", path=own + "$")
+        before, asked = self.journalled(), self.under_way + self.waiting
+
+        def at_the_bmc():
+            return self.mesh.tell(self.slow, "GET", "/counts")[self.slow.name]["by"].get(f"POST {own}", 0)
+
+        def write(_):
+            with self.mesh.client() as client:
+                return client.post(uri, {"ResetType": "On"})
+        with ThreadPoolExecutor(asked) as pool:
+            answers = [pool.submit(write, number) for number in range(asked)]
+            eventually(lambda: at_the_bmc() == self.under_way and self.journalled() == before + asked, "all are on their way")
+            begun = time.monotonic()
+            self.assertEqual(self.mesh.kill(self.slow.name, signal.SIGTERM), 0)
+            answers = [answer.result() for answer in answers]
+        self.assertLess(time.monotonic() - begun, 3 * SLOW)
+        self.assertEqual(at_the_bmc(), self.under_way)
+        said = {status: [answer for answer in answers if answer.status == status] for status in (503, 504)}
+        self.assertEqual([len(said[503]), len(said[504])], [self.waiting, self.under_way], [answer.body for answer in answers])
+        for status, sentence in ((503, "it may be repeated"), (504, "Whether the request was executed is not known")):
+            for answer in said[status]:
+                error = self.assertRedfishError(answer, status)
+                self.assertIn(sentence, error["@Message.ExtendedInfo"][0]["Message"])
+                self.assertEqual(bool(answer.header("Retry-After")), status == 503)
+
+    def test_with_nothing_under_way_it_ends_at_once(self):
+        begun = time.monotonic()
+        self.assertEqual(self.mesh.kill(self.slow.name, signal.SIGTERM), 0)
+        self.assertLess(time.monotonic() - begun, 1 * SLOW)
 
 
 class BrokenProcess(MeshTest):

@@ -43,6 +43,21 @@ TEST_F(ExecutorTest, AWriteThatCannotBeRecordedIsNotSent)
     EXPECT_EQ(executor.counters().journalFailures, 1U);
 }
 
+TEST_F(ExecutorTest, AJournalThatCouldNotBeWrittenIsWrittenAnewWithTheNextCommand)
+{
+    executor.onPersisted(0, Error{Code::ioError, "no space"}, now);
+    const shoset::Message post = command("POST", action);
+    give(post);
+    executor.onPersisted(journal.tokens.at(0), {}, now);
+    executor.onHead(bmc.last, {204, {}}, false, now);
+    EXPECT_EQ(journal.content, "L 0\nF " + post.id.hex() + " 204\n");
+    const shoset::Message second = command("POST", action);
+    give(second);
+    executor.onPersisted(journal.tokens.at(1), {}, now);
+    executor.onHead(bmc.last, {204, {}}, false, now);
+    EXPECT_TRUE(journal.content.ends_with("\nB " + second.id.hex() + "\nF " + second.id.hex() + " 204\n")) << "once is enough";
+}
+
 TEST_F(ExecutorTest, ARepeatOfARunningCommandIsNotExecutedAndItsAnswerTakesTheNewWay)
 {
     const shoset::Message get = command("GET", system);

@@ -62,6 +62,17 @@ TEST(Journal, ForgetsWhatWasNotExecuted)
     expectSame(loaded, journal, {idAt(1, 1), idAt(1, 2)});
 }
 
+TEST(Journal, WhatWasNotCompactedIsDueUntilItIs)
+{
+    Journal journal;
+    journal.begin(idAt(1));
+    EXPECT_FALSE(journal.compactionDue());
+    journal.notCompacted();
+    EXPECT_TRUE(journal.compactionDue());
+    journal.compacted();
+    EXPECT_FALSE(journal.compactionDue());
+}
+
 TEST(Journal, AnEmptyFileIsAnEmptyJournal)
 {
     Journal journal;
