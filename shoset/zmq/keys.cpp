@@ -1,8 +1,11 @@
 #include "shoset/zmq/keys.hpp"
 
+#include "shoset/host/files.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sodium.h>
@@ -212,7 +215,8 @@ Result<KeyPair> loadKeyFile(const std::string& path)
     if (!S_ISREG(info.st_mode)) {
         return Error{Code::invalidArgument, "key file " + path + " is not a regular file"};
     }
-    if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    const bool credential = host::isCredential(path, std::getenv("CREDENTIALS_DIRECTORY"));
+    if ((info.st_mode & (credential ? 037 : 077)) != 0) {
         return Error{Code::permissionDenied,
                      "key file " + path + " is open to others than its owner: chmod 600 " + path};
     }

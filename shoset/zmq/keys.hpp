@@ -47,8 +47,8 @@ Result<KeyPair> generateKeyPair();
 //     secret: <z85>
 //
 // Empty lines are skipped; anything else is refused (Code::corrupt). A file that is open to group or others is refused
-// with the command that mends it (Code::permissionDenied). Code::notFound, Code::ioError. No message contains the
-// secret.
+// with the command that mends it (Code::permissionDenied), but for a credential (host::isCredential), which its group may read.
+// Code::notFound, Code::ioError. No message contains the secret.
 Result<KeyPair> loadKeyFile(const std::string& path);
 
 // Creates the file with mode 0600 and both lines, and returns after it and its directory entry are on disk. An existing

@@ -207,6 +207,13 @@ class UnitRules(Planted):
         for what in ("Type=None", "WatchdogSec", "NoSuchSetting", "exposure 9"):
             self.assertTrue(any(what in problem for problem in found), (what, found))
 
+    def test_a_unit_that_gives_up_is_found(self):
+        unit = self.plant("deploy/systemd/a.service", "[Service]\nExecStart=/usr/bin/a\nRestart=on-failure\nRestartSec=1s\n")
+        found = [str(problem) for problem in unit_rules.check_unit(unit)]
+        for what in ("StartLimitIntervalSec=None, not '0'", "RestartSec=1s, not '2s'"):
+            self.assertTrue(any(what in problem for problem in found), (what, found))
+        self.assertFalse(any("Restart=" in problem for problem in found), found)
+
     def test_a_target_that_outlives_its_daemon_or_may_not_be_started_is_found(self):
         service = self.plant("deploy/systemd/mesh-aggregatord.service", "[Service]\nExecStart=/usr/bin/a\nUser=mesh\n")
         target = self.plant("deploy/systemd/a.target", "[Unit]\nAfter=mesh-aggregatord.service\nNoSuchSetting=1\n")

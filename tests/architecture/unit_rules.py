@@ -9,7 +9,8 @@ from pathlib import Path
 from source import Problem
 
 MAX_EXPOSURE = 2.0  # of systemd-analyze security; 0 is a program that can do nothing
-_REQUIRED = {"Type": "notify", "StateDirectory": "bmcmesh", "DynamicUser": "yes", "CapabilityBoundingSet": ""}
+_REQUIRED = {"Type": "notify", "StateDirectory": "bmcmesh", "DynamicUser": "yes", "CapabilityBoundingSet": "",
+             "Restart": "on-failure", "RestartSec": "2s", "StartLimitIntervalSec": "0"}  # or it stays down after five failures
 _AGGREGATOR = "mesh-aggregatord.service"
 _FOLLOWS = {"BindsTo": _AGGREGATOR, "After": _AGGREGATOR}  # of the target: it ends with the daemon that started it
 

@@ -20,7 +20,11 @@ protected:
         ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
         directory = pattern;
     }
-    void TearDown() override { std::filesystem::remove_all(directory); }
+    void TearDown() override
+    {
+        ::unsetenv("CREDENTIALS_DIRECTORY");
+        std::filesystem::remove_all(directory);
+    }
 
     std::string path(const std::string& name) const { return directory + "/" + name; }
     static mode_t modeOf(const std::string& file)
@@ -127,6 +131,59 @@ TEST_F(Files, SecretsOfAnotherUserAreRefused)
         ASSERT_FALSE(read);
         EXPECT_NE(read.error().message.find("chown"), std::string::npos);
     }
+}
+
+TEST_F(Files, ACredentialStandsInTheFolderThatTheServiceManagerNames)
+{
+    EXPECT_TRUE(isCredential("/run/credentials/a.service/key", "/run/credentials/a.service"));
+    for (const char* other : {"/run/credentials/b.service", "/run/credentials", "/run/credentials/a.service/key", "", "."}) {
+        EXPECT_FALSE(isCredential("/run/credentials/a.service/key", other)) << other;
+    }
+    EXPECT_FALSE(isCredential("/run/credentials/a.service/key", nullptr));
+    EXPECT_FALSE(isCredential("/run/credentials/a.service/../key", "/run/credentials/a.service"));
+    EXPECT_FALSE(isCredential("key", ".")) << "the folder that it was started in is no such folder";
+}
+
+TEST_F(Files, ACredentialMayBeReadByItsGroup)
+{
+    std::filesystem::create_directory(path("credentials"));
+    ASSERT_EQ(::setenv("CREDENTIALS_DIRECTORY", path("credentials").c_str(), 1), 0);
+    for (const char* name : {"key", "credentials/key"}) {
+        ASSERT_TRUE(writeFileAtomic(path(name), "secret", 0440));
+    }
+    EXPECT_EQ(*readSecretFile(path("credentials/key"), 100), "secret");
+    for (const char* outside : {"key", "credentials/../key"}) {
+        const auto read = readSecretFile(path(outside), 100);
+        ASSERT_FALSE(read) << outside;
+        EXPECT_EQ(read.error().code, Code::permissionDenied);
+    }
+    for (const mode_t mode : {0460u, 0450u, 0444u}) {
+        ASSERT_TRUE(writeFileAtomic(path("credentials/key"), "secret", mode));
+        EXPECT_FALSE(readSecretFile(path("credentials/key"), 100)) << std::oct << mode;
+    }
+}
+
+TEST_F(Files, ACredentialMayBeRootsAndNothingElse)
+{
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root can play root";
+    }
+    std::filesystem::create_directory(path("credentials"));
+    ASSERT_EQ(::setenv("CREDENTIALS_DIRECTORY", path("credentials").c_str(), 1), 0);
+    for (const char* name : {"key", "credentials/key"}) {
+        ASSERT_TRUE(writeFileAtomic(path(name), "secret", 0440));
+    }
+    for (const char* folder : {"", "credentials"}) {
+        ASSERT_EQ(::chmod(path(folder).c_str(), 0711), 0);
+    }
+    ASSERT_EQ(::seteuid(65534), 0);  // still of root's group, which stands for the list of access
+    const auto credential = readSecretFile(path("credentials/key"), 100);
+    const auto other = readSecretFile(path("key"), 100);
+    ASSERT_EQ(::seteuid(0), 0);
+    ASSERT_TRUE(credential) << credential.error().message;
+    EXPECT_EQ(*credential, "secret");
+    ASSERT_FALSE(other);
+    EXPECT_NE(other.error().message.find("belongs to another user"), std::string::npos) << other.error().message;
 }
 
 TEST_F(Files, RootReadsASecretOfTheUserWhoseFolderItIs)

@@ -17,7 +17,11 @@ protected:
         directory = mkdtemp(pattern.data());
         path = directory + "/node.key";
     }
-    ~KeyFile() override { std::filesystem::remove_all(directory); }
+    ~KeyFile() override
+    {
+        unsetenv("CREDENTIALS_DIRECTORY");
+        std::filesystem::remove_all(directory);
+    }
 
     void write(const std::string& text, mode_t mode = 0600)
     {
@@ -66,6 +70,23 @@ TEST_F(KeyFile, FileThatOthersCanReadIsRefusedWithTheCommandThatMendsIt)
     }
     chmod(path.c_str(), 0400);
     EXPECT_TRUE(loadKeyFile(path).ok());
+}
+
+TEST_F(KeyFile, ACredentialMayBeReadByItsGroup)
+{
+    ASSERT_TRUE(writeKeyFile(path, pair).ok());
+    chmod(path.c_str(), 0440);
+    ASSERT_EQ(setenv("CREDENTIALS_DIRECTORY", directory.c_str(), 1), 0);
+    const auto loaded = loadKeyFile(path);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(loaded->publicKey, pair.publicKey);
+    for (const mode_t mode : {0460u, 0450u, 0444u}) {
+        chmod(path.c_str(), mode);
+        EXPECT_FALSE(loadKeyFile(path).ok()) << std::oct << mode;
+    }
+    chmod(path.c_str(), 0440);
+    ASSERT_EQ(setenv("CREDENTIALS_DIRECTORY", (directory + "/other").c_str(), 1), 0);
+    EXPECT_EQ(loadKeyFile(path).error().code, Code::permissionDenied);
 }
 
 TEST_F(KeyFile, SecretAloneIsEnoughAndThePublicKeyIsDerived)
