@@ -25,6 +25,11 @@ constexpr char ofTransfer = 't';
 constexpr char ofReport = 's';
 constexpr char ofRefusal = 'r';
 
+bool isSame(const KnownNode& node, const PeerAddress& configured)
+{
+    return node.address.name == configured.name && node.address.key == configured.key;
+}
+
 cluster::Node nodeOf(const KnownNode& known)
 {
     cluster::Node node;
@@ -86,14 +91,11 @@ Result<void> ClusterShell::openHome(const std::string& ownKey)
 void ClusterShell::warnOfStrangers() const
 {
     for (const PeerAddress& peer : config.peers) {
-        const bool known = std::any_of(home.nodes.begin(), home.nodes.end(), [&peer](const KnownNode& node) {
-            return node.address.name == peer.name && node.address.key == peer.key;
-        });
-        if (!known) {
+        if (std::none_of(home.nodes.begin(), home.nodes.end(), [&peer](const KnownNode& node) { return isSame(node, peer); })) {
             log::warning("peer_ignored", {{"peer", peer.name},
                                           {"reason", "it is in peers.members, but not in the cluster that this node is a member of"},
                                           {"remedy", "have it join (meshctl cluster join), or remove " + directory +
-                                                         " before the first use to found the cluster anew"}});
+                                                         " before the first use, to found the cluster anew"}});
         }
     }
 }
@@ -102,9 +104,7 @@ void ClusterShell::warnOfStrangers() const
 void ClusterShell::applyConfigured(ClusterHome& known) const
 {
     for (KnownNode& node : known.nodes) {
-        const auto configured = std::find_if(config.peers.begin(), config.peers.end(), [&node](const PeerAddress& peer) {
-            return peer.name == node.address.name && peer.key == node.address.key;
-        });
+        const auto configured = std::find_if(config.peers.begin(), config.peers.end(), [&node](const PeerAddress& peer) { return isSame(node, peer); });
         if (configured != config.peers.end()) {
             node.address.endpoint = configured->endpoint;
         }
@@ -271,23 +271,14 @@ void ClusterShell::followAccounts()
     if (config.witness || state.serviceUuid.empty()) {
         return;
     }
-    const std::size_t given = inherited ? inherited->accounts.size() : 0;
-    if (state.accounts.empty()) {
-        if (given > 0) {
-            return;  // they are about to be taken
-        }
+    const GivenAccounts fate = judgeAccounts(state, inherited);
+    if (fate == GivenAccounts::missing) {
         tellOfNoAccount();
     }
-    if (!inherited) {
-        return;
-    }
-    const auto taken = std::count_if(inherited->accounts.begin(), inherited->accounts.end(), [&state](const auto& one) {
-        const cluster::Account* account = cluster::findAccount(state, one.first);
-        return account != nullptr && account->userName == one.second.userName;
-    });
-    if (static_cast<std::size_t>(taken) == given) {
+    if (inherited && (fate == GivenAccounts::taken || fate == GivenAccounts::missing)) {
         putAccountsFileAside();
-    } else if (taken == 0) {
+    }
+    if (fate == GivenAccounts::superseded) {
         ignoreAccountsFile("accounts are kept in the cluster: change them with meshctl account --url");
     }
 }

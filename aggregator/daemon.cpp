@@ -35,13 +35,9 @@ AuditMode auditMode(AuditWish wish)
 
 }  // namespace
 
-Result<void> checkRegistryFile(const Config& config)
+Result<tenants::Registry> readRegistry(const Config& config)
 {
-    if (config.registryFile.empty()) {
-        return {};
-    }
-    const Result<tenants::Registry> read = cluster::readRegistryFile(config.registryFile);
-    return read ? Result<void>{} : read.error();
+    return config.registryFile.empty() ? tenants::Registry() : cluster::readRegistryFile(config.registryFile);
 }
 
 Daemon::Daemon(host::Loop& ownLoop, Config given, std::string configFile, std::string state, host::Notify systemd)
@@ -82,8 +78,9 @@ Result<void> Daemon::start()
     if (Result<void> started = startServer(); !started) {
         return started;
     }
-    if (Result<void> readable = checkRegistryFile(config); !readable) {
-        return readable;
+    Result<tenants::Registry> registry = readRegistry(config);
+    if (!registry) {
+        return registry.error();
     }
     links = std::make_unique<Links>(loop.context(), config, *this,
                                     [this](std::string_view key) { return node->connectorOfKey(key); });
@@ -93,9 +90,8 @@ Result<void> Daemon::start()
     if (Result<void> opened = cluster.open(keys->publicKey, {send, [this] { endTurn(); }, report}); !opened) {
         return opened;
     }
-    Result<tenants::Registry> registry = loadRegistry();
-    if (!registry) {
-        return registry.error();
+    if (config.registryFile.empty()) {
+        registry = cluster.engine().state().registry;
     }
     if (Result<void> loaded = history.load(); !loaded) {
         return loaded;
@@ -201,7 +197,7 @@ void Daemon::followCluster()
 
 Result<tenants::Registry> Daemon::loadRegistry() const
 {
-    return config.registryFile.empty() ? cluster.engine().state().registry : cluster::readRegistryFile(config.registryFile);
+    return config.registryFile.empty() ? cluster.engine().state().registry : readRegistry(config);
 }
 
 Result<void> Daemon::startServer()

@@ -20,8 +20,8 @@
 
 namespace mesh::aggregator {
 
-// Whether the registry's file, where there is one, can be read and taken. The error is for the operator.
-Result<void> checkRegistryFile(const Config& config);
+// What the registry's file says; empty where there is none. The error is for the operator.
+Result<tenants::Registry> readRegistry(const Config& config);
 
 // The shell around an aggregator's logic: HTTPS server, mesh and peer endpoints, state file, password checks, timer.
 // One thread: the loop's.

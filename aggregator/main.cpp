@@ -22,7 +22,8 @@ Result<void> run(const host::ProgramOptions& options, bool witness)
         return config.error();
     }
     if (options.check) {
-        return aggregator::checkRegistryFile(*config);
+        const Result<tenants::Registry> registry = aggregator::readRegistry(*config);
+        return registry ? Result<void>{} : registry.error();
     }
     if (sodium_init() < 0) {
         return Error{Code::unavailable, "libsodium does not start"};

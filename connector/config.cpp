@@ -25,8 +25,8 @@ constexpr std::size_t mostOutboxBytes = limits::maxOutboxFileBytes / 2;  // all 
 constexpr std::array<std::string_view, 6> httpMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 constexpr std::uint64_t leastDailyBytes = 1024 * 1024;
 
-constexpr config::Form remoteEndpoint{[](const std::string& text) { return shoset::isTcpEndpoint(text); }, "tcp://HOST:PORT"};
-constexpr config::Form serviceUrl{[](const std::string& text) { return parseBmcUrl(text).ok(); }, "http://HOST[:PORT] or https://HOST[:PORT]"};
+constexpr config::Form remoteEndpoint{shoset::isTcpEndpoint, "tcp://HOST:PORT"};
+constexpr config::Form serviceUrl{[](std::string_view text) { return parseBmcUrl(text).ok(); }, "http://HOST[:PORT] or https://HOST[:PORT]"};
 
 std::string hostOf(const std::string& url)
 {

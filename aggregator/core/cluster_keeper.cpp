@@ -67,6 +67,21 @@ std::vector<cluster::Operation> inheritanceOf(const cluster::State& state)
     return out;
 }
 
+GivenAccounts judgeAccounts(const cluster::State& state, const std::optional<cluster::State>& given)
+{
+    if (!given || given->accounts.empty()) {
+        return state.accounts.empty() ? GivenAccounts::missing : GivenAccounts::taken;
+    }
+    const auto taken = std::count_if(given->accounts.begin(), given->accounts.end(), [&state](const auto& one) {
+        const cluster::Account* account = cluster::findAccount(state, one.first);
+        return account != nullptr && account->userName == one.second.userName;
+    });
+    if (static_cast<std::size_t>(taken) == given->accounts.size()) {
+        return GivenAccounts::taken;
+    }
+    return taken == 0 && !state.accounts.empty() ? GivenAccounts::superseded : GivenAccounts::pending;
+}
+
 ClusterKeeper::ClusterKeeper(KeeperSettings given, cluster::StateEngine& stateEngine, MembershipPort& membership, Rng& random)
     : settings(std::move(given)),
       inheritance(settings.inherited ? inheritanceOf(*settings.inherited) : std::vector<cluster::Operation>{}),

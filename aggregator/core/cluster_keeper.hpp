@@ -97,6 +97,15 @@ private:
     std::shared_ptr<int> alive = std::make_shared<int>();
 };
 
+// What became of accounts that a node was given in a file, once the cluster is founded.
+enum class GivenAccounts : std::uint8_t {
+    pending,     // not all are in the cluster yet
+    taken,       // all are, or there are none and need not be
+    superseded,  // the cluster has others
+    missing,     // none were given, and the cluster has none: nobody can log in
+};
+GivenAccounts judgeAccounts(const cluster::State& state, const std::optional<cluster::State>& given);
+
 // The operations that give another state the accounts, roles, registry, prefixes and properties of `state`; not its
 // sessions. Repeated, they change nothing.
 std::vector<cluster::Operation> inheritanceOf(const cluster::State& state);

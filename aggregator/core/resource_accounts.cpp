@@ -248,7 +248,7 @@ void AccountResources::patch(const CallPtr& call, const cluster::Account& accoun
     }
     cluster::UpdateAccount change;
     change.id = account.id;
-    change.ifRevision = findHeader(call->request.head.headers, "If-Match") == nullptr ? cluster::anyRevision : account.revision;
+    change.ifRevision = isConditional(call->request.head) ? account.revision : cluster::anyRevision;
     change.userName = given(body.text("UserName"));
     change.roleId = given(body.text("RoleId"));
     change.enabled = given(body.flag("Enabled"));
@@ -306,10 +306,7 @@ void AccountResources::update(const CallPtr& call, cluster::UpdateAccount change
 
 void AccountResources::remove(const CallPtr& call, const cluster::Account& account)
 {
-    cluster::DeleteAccount operation{account.id, cluster::anyRevision};
-    if (findHeader(call->request.head.headers, "If-Match") != nullptr) {
-        operation.ifRevision = account.revision;
-    }
+    cluster::DeleteAccount operation{account.id, isConditional(call->request.head) ? account.revision : cluster::anyRevision};
     propose(context, call, std::move(operation), [call](const cluster::Applied& applied) {
         call->answer(applied.ok() ? noContent() : refusedChange(applied.error, call->request.path));
     });

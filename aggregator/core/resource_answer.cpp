@@ -132,6 +132,11 @@ Answer methodNotAllowed(std::string_view allow)
     return answer;
 }
 
+bool isConditional(const RequestHead& request)
+{
+    return findHeader(request.headers, "If-Match") != nullptr;
+}
+
 bool failsIfMatch(const RequestHead& request, std::string_view etag)
 {
     const std::string* wanted = findHeader(request.headers, "If-Match");

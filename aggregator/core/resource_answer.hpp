@@ -37,6 +37,8 @@ Answer noContent();
 Answer notFound(std::string_view path);
 Answer forbidden();
 Answer methodNotAllowed(std::string_view allow);
+// The request has an If-Match: it changes what the client has seen, or nothing, also where another change comes between.
+bool isConditional(const RequestHead& request);
 // The request has an If-Match that does not name `etag`: 412.
 bool failsIfMatch(const RequestHead& request, std::string_view etag);
 Answer preconditionFailed();

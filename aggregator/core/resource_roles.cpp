@@ -183,8 +183,7 @@ void RoleResources::handle(const CallPtr& call)
         call->answer(preconditionFailed());
         return;
     }
-    const bool conditional = findHeader(call->request.head.headers, "If-Match") != nullptr;
-    const cluster::Revision seen = conditional ? state.roles.at(call->id).revision : cluster::anyRevision;
+    const cluster::Revision seen = isConditional(call->request.head) ? state.roles.at(call->id).revision : cluster::anyRevision;
     if (call->request.head.method == "DELETE") {
         remove(call, seen);
         return;

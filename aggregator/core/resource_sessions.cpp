@@ -78,7 +78,7 @@ void SessionResources::patchService(const CallPtr& call)
     const cluster::Property* kept = cluster::findProperty(context.engine.state(), sessionServiceUri);
     cluster::PutProperty change{std::string(sessionServiceUri), cluster::anyRevision,
                                 sessionServiceProperty(static_cast<std::uint32_t>(timeout))};
-    if (kept != nullptr && findHeader(call->request.head.headers, "If-Match") != nullptr) {
+    if (kept != nullptr && isConditional(call->request.head)) {
         change.ifRevision = kept->revision;
     }
     propose(context, call, std::move(change), [this, call, info = body.ignored](const cluster::Applied& applied) {

@@ -91,12 +91,6 @@ bool goesElsewhere(const cluster::Source& one, const cluster::Source& other)
     return one.hostName != other.hostName || one.userName != other.userName;
 }
 
-// It changes what the client has seen, or nothing.
-bool isConditional(const CallPtr& call)
-{
-    return findHeader(call->request.head.headers, "If-Match") != nullptr;
-}
-
 bool isFingerprint(const std::string& text)
 {
     const auto digits = std::count_if(text.begin(), text.end(), [](char c) {
@@ -323,7 +317,7 @@ void SourceResources::beginPatch(const CallPtr& call, const cluster::Source& kno
         return call->answer(std::move(*refusal));
     }
     wish->hasPassword = password.has_value();
-    patch(call, wish, isConditional(call) ? 1 : limits::maxProposalAttempts);
+    patch(call, wish, isConditional(call->request.head) ? 1 : limits::maxProposalAttempts);
 }
 
 // Another change may come between: of the host, which the client cannot know. Who does not know the password sends it nowhere else.
@@ -360,7 +354,7 @@ void SourceResources::patch(const CallPtr& call, const std::shared_ptr<const Pat
 
 void SourceResources::remove(const CallPtr& call, const cluster::Source& source) const
 {
-    const cluster::Revision seen = isConditional(call) ? source.revision : cluster::anyRevision;
+    const cluster::Revision seen = isConditional(call->request.head) ? source.revision : cluster::anyRevision;
     propose(context, call, cluster::RemoveSource{source.id, seen}, [call](const cluster::Applied& applied) {
         call->answer(applied.ok() ? noContent() : refusedChange(applied.error, call->request.path));
     });

@@ -15,15 +15,20 @@ namespace {
 
 constexpr std::uint64_t maxFeatureLevel = 1000;  // of what is read; what the program knows is asked later
 
-bool isBindEndpoint(const std::string& text)
+bool isAddress(std::string_view text)
+{
+    return shoset::isTcpEndpoint("tcp://" + std::string(text));
+}
+
+bool isBindEndpoint(std::string_view text)
 {
     constexpr std::string_view anywhere = "tcp://*:";
-    return shoset::isTcpEndpoint(text.starts_with(anywhere) ? "tcp://0.0.0.0:" + text.substr(anywhere.size()) : text);
+    return shoset::isTcpEndpoint(text) || (text.starts_with(anywhere) && isAddress("0.0.0.0:" + std::string(text.substr(anywhere.size()))));
 }
 
 constexpr config::Form bindEndpoint{isBindEndpoint, "tcp://ADDRESS:PORT"};
-constexpr config::Form remoteEndpoint{[](const std::string& text) { return shoset::isTcpEndpoint(text); }, "tcp://HOST:PORT"};
-constexpr config::Form address{[](const std::string& text) { return shoset::isTcpEndpoint("tcp://" + text); }, "ADDRESS:PORT"};
+constexpr config::Form remoteEndpoint{shoset::isTcpEndpoint, "tcp://HOST:PORT"};
+constexpr config::Form address{isAddress, "ADDRESS:PORT"};
 
 // What others can connect to, where binding says it.
 std::string reachable(const std::string& bind)

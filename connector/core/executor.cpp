@@ -81,7 +81,9 @@ bool Executor::repeated(shoset::LinkId link, const shoset::Message& message, Now
 {
     if (Execution* running = find(message.id)) {
         ++count.repeats;
-        running->link = running->replied ? running->link : link;
+        if (!running->replied) {
+            running->link = link;
+        }
         return true;
     }
     for (const Finished& past : finished) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mesh::config {
@@ -22,7 +23,7 @@ class Section;
 
 // How a text has to look beside not being empty.
 struct Form {
-    bool (*fits)(const std::string& text);
+    bool (*fits)(std::string_view text);
     const char* expected;  // for a person: "tcp://HOST:PORT"
 };
 

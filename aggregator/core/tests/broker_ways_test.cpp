@@ -58,6 +58,20 @@ struct BrokerWays : FacadeRig {
         }
         return kinds;
     }
+    // "aaaa", and more to come.
+    void startUpload()
+    {
+        SatelliteRequest upload;
+        upload.connector = name(1);
+        upload.connectorPrefix = "A1";
+        upload.http = {"POST", "/redfish/v1/A1_UpdateService/upload", {}};
+        upload.body = "aaaa";
+        upload.bodyFollows = true;
+        upload.bodyLength = -1;
+        upload.deadline = now.mono + 30s;
+        broker.start(ticket, upload, now);
+    }
+    static constexpr Ticket ticket = 1000;
     const std::string system = "/redfish/v1/Systems/A1_1";
 };
 
@@ -89,16 +103,7 @@ TEST_F(BrokerWays, WhereTheConnectorItselfHasNotGotItTheOutcomeIsToldSoon)
 TEST_F(BrokerWays, ABodyStaysOnItsRequestsWayWhenANearerOneComesUp)
 {
     mesh.onDisconnected(1, now);
-    SatelliteRequest upload;
-    upload.connector = name(1);
-    upload.connectorPrefix = "A1";
-    upload.http = {"POST", "/redfish/v1/A1_UpdateService/upload", {}};
-    upload.body = "aaaa";
-    upload.bodyFollows = true;
-    upload.bodyLength = 100;
-    upload.deadline = now.mono + 30s;
-    const Ticket ticket = 1000;
-    broker.start(ticket, upload, now);
+    startUpload();
     EXPECT_EQ(requestsTo(peer), Kinds{shoset::Kind::command});
 
     link(1);
@@ -114,16 +119,7 @@ TEST_F(BrokerWays, ABodyThatWentInPiecesIsNotSentAgainCutShort)
 {
     for (const bool inPieces : {true, false}) {
         mesh.onDisconnected(1, now);
-        SatelliteRequest upload;
-        upload.connector = name(1);
-        upload.connectorPrefix = "A1";
-        upload.http = {"POST", "/redfish/v1/A1_UpdateService/upload", {}};
-        upload.body = "aaaa";
-        upload.bodyFollows = true;
-        upload.bodyLength = -1;
-        upload.deadline = now.mono + 30s;
-        const Ticket ticket = 1000;
-        broker.start(ticket, upload, now);
+        startUpload();
         broker.sendBody(ticket, inPieces ? "bbbb" : "", true, now);
         requestsTo(peer);
         link(1);

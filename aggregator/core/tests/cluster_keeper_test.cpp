@@ -163,6 +163,7 @@ TEST_F(ClusterKeeperTest, AccountsThatComeAfterTheFoundingAreTakenWhereThereHave
     ClusterKeeper first(settingsOf({nodeOf(1, "agg-a")}), engine, members, rng);
     settle(first);
     ASSERT_TRUE(first.isFounded());
+    EXPECT_EQ(judgeAccounts(engine.state(), std::nullopt), GivenAccounts::missing);
 
     KeeperSettings settings = settingsOf({nodeOf(1, "agg-a")});
     settings.inherited.emplace();
@@ -179,6 +180,7 @@ TEST_F(ClusterKeeperTest, AccountsThatComeAfterTheFoundingAreTakenWhereThereHave
     status.role = cluster::NodeRole::follower;
     status.leader = 2;
     engine.setStatus(status);
+    EXPECT_EQ(judgeAccounts(engine.state(), settings.inherited), GivenAccounts::pending);
     ClusterKeeper standby(settings, engine, members, rng);
     settle(standby);
     EXPECT_TRUE(engine.state().accounts.empty());
@@ -189,7 +191,15 @@ TEST_F(ClusterKeeperTest, AccountsThatComeAfterTheFoundingAreTakenWhereThereHave
     ASSERT_EQ(engine.state().accounts.size(), 2u);
     EXPECT_EQ(cluster::findAccount(engine.state(), "2")->userName, "admin2");
 
+    EXPECT_EQ(judgeAccounts(engine.state(), settings.inherited), GivenAccounts::taken);
+    EXPECT_EQ(judgeAccounts(engine.state(), std::nullopt), GivenAccounts::taken);
+    cluster::State others = *settings.inherited;
+    for (auto& [id, account] : others.accounts) {
+        account.userName += "x";
+    }
+    EXPECT_EQ(judgeAccounts(engine.state(), others), GivenAccounts::superseded);
     propose(cluster::DeleteAccount{"2", cluster::anyRevision});
+    EXPECT_EQ(judgeAccounts(engine.state(), settings.inherited), GivenAccounts::pending);
     ClusterKeeper third(settings, engine, members, rng);
     settle(third);
     EXPECT_EQ(engine.state().accounts.size(), 1u) << "what was removed does not come back";

@@ -92,6 +92,15 @@ struct ConnectorTest : testing::Test {
     }
     // The aggregator at the other end tells a list.
     void told(LinkId link, const shoset::Aggregators& list) { hears(link, {{}, wire.dialled.at(link).name, "acme/s1", list}); }
+    // A GET of the system, asked by agg-a.
+    shoset::Message askedByA()
+    {
+        shoset::Command command;
+        command.name = shoset::redfishRequest;
+        command.prefix = "P1";
+        command.http = {"GET", "/redfish/v1/Systems/P1_1", {}};
+        return {MessageId::make(now.wall, rng), "agg-a", "acme/s1", std::move(command)};
+    }
     void up(LinkId link)
     {
         connector.onConnected(link, now);

@@ -51,11 +51,7 @@ TEST_F(ConnectorTest, RepeatsWhatMayHaveBeenLostOnAWayThatIsNotDirect)
 TEST_F(ConnectorTest, AnAnswerStaysOnTheLinkThatItBeganOnWhileThatIsUp)
 {
     up(1);
-    shoset::Message get{MessageId::make(now.wall, rng), "agg-a", "acme/s1", shoset::Command{}};
-    auto& command = std::get<shoset::Command>(get.content);
-    command.name = shoset::redfishRequest;
-    command.prefix = "P1";
-    command.http = {"GET", "/redfish/v1/Systems/P1_1", {}};
+    const shoset::Message get = askedByA();
     hears(1, get);
     const BmcExchange exchange = bmc.last;
     const auto offsets = [this](LinkId link) {
@@ -92,11 +88,7 @@ TEST_F(ConnectorTest, AQuietAnswerEndsWhenTheNodeThatAskedForItIsGone)
 {
     up(0);
     up(1);
-    shoset::Message get{MessageId::make(now.wall, rng), "agg-a", "acme/s1", shoset::Command{}};
-    auto& command = std::get<shoset::Command>(get.content);
-    command.name = shoset::redfishRequest;
-    command.prefix = "P1";
-    command.http = {"GET", "/redfish/v1/Systems/P1_1", {}};
+    const shoset::Message get = askedByA();
     hears(0, get);
     const BmcExchange exchange = bmc.last;
     connector.onHead(exchange, {200, {{"Content-Type", "text/event-stream"}}}, true, now);
@@ -121,12 +113,8 @@ TEST_F(ConnectorTest, AQuietAnswerEndsWhenTheNodeThatAskedForItIsGone)
 TEST_F(ConnectorTest, AFenceThatWasSeenOutlivesARestart)
 {
     up(0);
-    shoset::Message order{MessageId::make(now.wall, rng), "agg-a", "acme/s1", shoset::Command{}};
-    auto& command = std::get<shoset::Command>(order.content);
-    command.name = shoset::redfishRequest;
-    command.prefix = "P1";
-    command.http = {"GET", "/redfish/v1/Systems/P1_1", {}};
-    command.fence = {2, 7};
+    shoset::Message order = askedByA();
+    std::get<shoset::Command>(order.content).fence = {2, 7};
     hears(0, order);
     ASSERT_EQ(state.waiting.size(), 1U);
     state.written();

@@ -83,7 +83,7 @@ TEST(Reader, TimesReachFromZeroToACentury)
 
 TEST(Reader, ATextMayHaveToBeOfAForm)
 {
-    const Form form{[](const std::string& text) { return text.starts_with("tcp://"); }, "tcp://HOST:PORT"};
+    const Form form{[](std::string_view text) { return text.starts_with("tcp://"); }, "tcp://HOST:PORT"};
     Reader reader("a.yaml", "good: 'tcp://a:1'\n\nbad: udp\n");
     Section root = reader.root();
     EXPECT_EQ(root.text("good", form), "tcp://a:1");
