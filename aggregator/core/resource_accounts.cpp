@@ -4,6 +4,7 @@
 #include "aggregator/core/resource_oem_schemas.hpp"
 #include "aggregator/core/resource_schemas.hpp"
 #include "cluster/core/accounts.hpp"
+#include "shoset/base/limits.hpp"
 #include "tenants/policy.hpp"
 #include "tenants/privileges.hpp"
 

@@ -42,6 +42,8 @@ MODULES = {
 _EXTRA_HEADERS = {("cluster/local", "tenants/registry.hpp")}
 _ROLES = ("connector", "aggregator")
 
+_LIMITS = "shoset/base/limits.hpp"
+_LIMIT = re.compile(r"\blimits::\w")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)
 _IMPURE_HEADERS = {"thread", "mutex", "shared_mutex", "condition_variable", "future", "fstream", "filesystem", "iostream",
                    "ctime", "time.h", "unistd.h", "poll.h", "fcntl.h", "pthread.h", "stop_token", "latch",
@@ -132,9 +134,31 @@ def _check_file(source, uses):
             yield Problem(path, line_of(text, match.start()), f"pure module {module} uses '{match.group().strip()}'")
 
 
+def _reached(path, includes):
+    """All project headers that `path` includes, and those that they include."""
+    found, left = set(), [path]
+    while left:
+        fresh = includes.get(left.pop(), set()) - found
+        found |= fresh
+        left += fresh
+    return found
+
+
+def _limits_by_luck(sources):
+    """Files that name limits without the header: where several are compiled as one they have it from a neighbour, alone they fail."""
+    texts = {source.path: strip_comments(source.text) for source in sources}
+    includes = {path: {target for _, target in _INCLUDE.findall(text)} for path, text in texts.items()}
+    for path, text in texts.items():
+        used = _LIMIT.search(text)
+        if used and path != _LIMITS and _LIMITS not in _reached(path, includes):
+            yield Problem(path, line_of(text, used.start()), f"names limits without {_LIMITS}")
+
+
 def check(root):
     uses = {}
-    for source in product_files(root):
+    sources = list(product_files(root))
+    yield from _limits_by_luck(sources)
+    for source in sources:
         yield from _check_file(source, uses)
     for prefix, name in (*_ONE_FILE_ONLY, (".pb.h", "generated protobuf code")):
         files = sorted(path for path in uses.get(prefix, {}) if not is_test(path) and not path.startswith("tests/"))

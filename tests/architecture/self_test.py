@@ -78,6 +78,14 @@ class IncludeRules(Planted):
                 self.include(name, target)
                 self.assertFinds(include_rules, f"{name}:2:", what)
 
+    def test_limits_without_their_header_are_found(self):
+        self.plant("shoset/base/limits.hpp")
+        self.plant("shoset/core/b.hpp", '#include "shoset/base/limits.hpp"\n')
+        self.plant("shoset/core/a.cpp", '#include "shoset/core/b.hpp"\nint a = limits::most;\n')
+        self.assertClean(include_rules)
+        self.plant("shoset/core/a.cpp", "// limits::most\nint a = limits::most;\n")
+        self.assertFinds(include_rules, "shoset/core/a.cpp:2:", "names limits without")
+
     def test_a_file_outside_every_module_is_found(self):
         self.plant("shoset/elsewhere/a.hpp")
         self.assertFinds(include_rules, "shoset/elsewhere/a.hpp:1:", "no module")
