@@ -162,13 +162,14 @@ def run_all(chosen):
     return outcomes
 
 
-def build(preset, purposes, targets=(), unity=False, gently=False):
-    """Packages and build; their failure is an outcome like any other. `unity`: from nothing, several files as one."""
+def build(preset, purposes, targets=(), gently=False):
+    """Packages and build; their failure is an outcome like any other. From nothing dev compiles several files as one, for whoever starts
+    anew as in CI; BMCMESH_UNITY= (empty) keeps them apart."""
     begun = time.monotonic()
     suite = Suite(" ".join(["build", preset, *targets[:1]]), [], [], 0, strict=False)
     for command in (["deploy/install-packages", *purposes], ["deploy/build", preset, *targets]):
         print(f"{' '.join(command)} ...", flush=True)
-        environment = {"BMCMESH_UNITY": FILES_AS_ONE} if unity else {}
+        environment = {"BMCMESH_UNITY": os.environ.get("BMCMESH_UNITY", FILES_AS_ONE)} if preset == "dev" else {}
         if start_and_wait([CHECKOUT / command[0], *command[1:]], environment=environment, gently=gently) != 0:
             return Outcome(suite, False, time.monotonic() - begun, f"{command[0]} failed")
     return Outcome(suite, True, time.monotonic() - begun)
@@ -232,7 +233,7 @@ def further_suites(soak_seconds):
 def continuous_integration(listed, further):
     """Everything. The tests leave half of two cores free: in it the sanitized programs are made beside the tests of the plain ones, their
     unit tests beside what tests the programs, and the fuzzers run beside these."""
-    outcomes = [build("dev", ["tests", "sanitizers"], unity=True)]
+    outcomes = [build("dev", ["tests", "sanitizers"])]
     if not outcomes[0].passed:
         return outcomes
     with beside() as pool:

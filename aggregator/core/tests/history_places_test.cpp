@@ -10,10 +10,10 @@ namespace {
 const std::string dbServer = "postgresql://mesh@db/history";
 
 struct FakePlaces final : HistoryPlacesPort {
-    void start(Secrets given, News told) override
+    void start(Secrets given, News listener) override
     {
         secrets = std::move(given);
-        news = std::move(told);
+        news = std::move(listener);
     }
     void setPlaces(std::map<std::string, WantedPlace> given) override
     {
